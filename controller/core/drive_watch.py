@@ -1,0 +1,222 @@
+"""The watch over the drive: is it heard, does it do as told, is the belt at rest.
+
+Everything here is judged from STATUS alone, against what the ramp asked for; the firmware watches the same by itself.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from controller.core.events import Event, Happening
+from controller.core.readings import Direction, DriveReading, DriveState
+from controller.core.settings import DriveSettings
+
+_LEASE_FAULT = 1
+_MS = 1_000_000
+_TICK_STUCK_MS = 100
+_REFUSAL_MS = 100
+_DISAGREE_MS = 300
+_FIRST_WORD_NS = 2_000 * _MS
+"""A drive that was never heard is silent after this: at start-up the line is opened first."""
+_STALL_ASKED_M_S = 0.08
+
+
+class DriveWatchState(msgspec.Struct, frozen=True, gc=False):
+    """What the watch remembers; times are the start of a condition that still holds, 0 where it does not."""
+
+    nonce: int = -1
+    tick_ms: int = -1
+    tick_changed_ns: int = 0
+    slow_since_ns: int = 0
+    unknown_since_ns: int = 0
+    fast_since_ns: int = 0
+    wrong_since_ns: int = 0
+    stalled_since_ns: int = 0
+    refused_since_ns: int = 0
+    disagree_since_ns: int = 0
+    stop_began_ns: int = 0
+    stop_due_ns: int = 0
+    reported: tuple[Event, ...] = ()
+    expected_m_s: float = 0.0
+    """The highest speed the belt may have now by what was asked lately."""
+
+
+class DriveFacts(msgspec.Struct, frozen=True, gc=False):
+    """What the rest of the core may believe of the drive in this scan."""
+
+    heard: bool
+    healthy: bool
+    standstill: bool
+    speed_m_s: float
+    """Measured; 0 and meaningless when not heard."""
+    granted_m_s: float
+    state: DriveState
+
+
+class Asked(msgspec.Struct, frozen=True, gc=False):
+    """What was asked of the drive in the last scan."""
+
+    set_point_m_s: float
+    stopping: bool
+    deceleration_m_s2: float
+    must_rest: bool
+    """The belt was proven at rest and nothing has been asked since (paused, rest, prepared)."""
+    start_closed: bool
+    """START as the panel's filtered input shows it."""
+
+
+UNHEARD = DriveFacts(False, False, False, 0.0, 0.0, DriveState.FAULT)
+
+
+def watch_drive(
+    state: DriveWatchState, reading: DriveReading | None, asked: Asked, settings: DriveSettings, now_ns: int
+) -> tuple[DriveWatchState, DriveFacts, tuple[Happening, ...]]:
+    """Returns the watch's new state, the facts, and each finding once at its onset."""
+    if reading is None or not 0 <= now_ns - reading.received_at_ns <= settings.status_limit_ms * _MS:
+        return _unheard(state, reading, settings, now_ns)
+    speed = reading.measured_mm_s / 1000
+    moved = _remember(state, reading, asked, settings, now_ns)
+    slow_since = moved.slow_since_ns
+    standstill = bool(slow_since) and now_ns - slow_since >= settings.standstill_time_s * 1e9
+    findings = _findings(moved, state, reading, asked, settings, now_ns)
+    names = tuple(event for event, _ in findings)
+    happenings = tuple(Happening(event, now_ns, detail) for event, detail in findings if event not in state.reported)
+    if names != moved.reported:
+        moved = msgspec.structs.replace(moved, reported=names)
+    healthy = not findings and reading.state is not DriveState.FAULT
+    return moved, DriveFacts(True, healthy, standstill, speed, reading.granted_mm_s / 1000, reading.state), happenings
+
+
+def _unheard(
+    state: DriveWatchState, reading: DriveReading | None, settings: DriveSettings, now_ns: int
+) -> tuple[DriveWatchState, DriveFacts, tuple[Happening, ...]]:
+    """Without a healthy encoder the belt counts as at rest only after the worst measured coasting time."""
+    since = state.unknown_since_ns or now_ns
+    standstill = now_ns - since >= settings.coasting_time_s * 1e9
+    facts = UNHEARD if not standstill else msgspec.structs.replace(UNHEARD, standstill=True)
+    happenings: tuple[Happening, ...] = ()
+    if reading is None and now_ns - since < _FIRST_WORD_NS:
+        return msgspec.structs.replace(state, unknown_since_ns=since), facts, ()
+    if Event.DRIVE_SILENT not in state.reported:
+        age_ms = -1 if reading is None else (now_ns - reading.received_at_ns) // _MS
+        happenings = (Happening(Event.DRIVE_SILENT, now_ns, (("status_age_ms", age_ms),)),)
+        state = msgspec.structs.replace(
+            state,
+            unknown_since_ns=since,
+            reported=(Event.DRIVE_SILENT,),
+            slow_since_ns=0,
+            fast_since_ns=0,
+            wrong_since_ns=0,
+            stalled_since_ns=0,
+            refused_since_ns=0,
+        )
+    return state, facts, happenings
+
+
+def _remember(
+    state: DriveWatchState, reading: DriveReading, asked: Asked, settings: DriveSettings, now_ns: int
+) -> DriveWatchState:
+    speed = reading.measured_mm_s / 1000
+    slow = speed < settings.standstill_m_s
+    driven = not asked.stopping and asked.set_point_m_s > 0
+    began, due, expected = 0, 0, asked.set_point_m_s
+    if asked.stopping:
+        expected = state.expected_m_s
+        began = state.stop_began_ns or now_ns
+        due = state.stop_due_ns or now_ns + int(speed / max(asked.deceleration_m_s2, 0.15) * 1e9)
+    same_tick = reading.tick_ms == state.tick_ms and reading.nonce == state.nonce
+    return DriveWatchState(
+        nonce=reading.nonce,
+        tick_ms=reading.tick_ms,
+        tick_changed_ns=state.tick_changed_ns if same_tick else now_ns,
+        slow_since_ns=_since(slow, state.slow_since_ns, now_ns),
+        unknown_since_ns=0,
+        fast_since_ns=_since(not speed <= expected + settings.overspeed_m_s, state.fast_since_ns, now_ns),
+        wrong_since_ns=_since(reading.direction is Direction.WRONG and not slow, state.wrong_since_ns, now_ns),
+        stalled_since_ns=_since(
+            driven and asked.set_point_m_s > _STALL_ASKED_M_S and slow, state.stalled_since_ns, now_ns
+        ),
+        refused_since_ns=_since(driven and reading.refusal != 0, state.refused_since_ns, now_ns),
+        disagree_since_ns=_since(reading.start_closed != asked.start_closed, state.disagree_since_ns, now_ns),
+        stop_began_ns=began,
+        stop_due_ns=due,
+        reported=state.reported,
+        expected_m_s=expected,
+    )
+
+
+def _since(holds: bool, since_ns: int, now_ns: int) -> int:
+    return (since_ns or now_ns) if holds else 0
+
+
+def _lasts(since_ns: int, limit_ms: int, now_ns: int) -> bool:
+    return since_ns != 0 and now_ns - since_ns >= limit_ms * _MS
+
+
+Detail = tuple[tuple[str, float | int | str], ...]
+
+
+def _findings(
+    moved: DriveWatchState,
+    before: DriveWatchState,
+    reading: DriveReading,
+    asked: Asked,
+    settings: DriveSettings,
+    now_ns: int,
+) -> list[tuple[Event, Detail]]:
+    found: list[tuple[Event, Detail]] = []
+    _judge_link(found, moved, before, reading, now_ns)
+    _judge_drive_says(found, moved, reading, now_ns)
+    _judge_motion(found, moved, reading, asked, settings, now_ns)
+    return found
+
+
+def _judge_link(
+    found: list[tuple[Event, Detail]],
+    moved: DriveWatchState,
+    before: DriveWatchState,
+    reading: DriveReading,
+    now_ns: int,
+) -> None:
+    if before.nonce not in (-1, reading.nonce):
+        found.append((Event.DRIVE_RESTARTED, (("nonce", reading.nonce),)))
+    if _lasts(moved.tick_changed_ns, _TICK_STUCK_MS, now_ns):
+        found.append((Event.DRIVE_TICK_STUCK, (("tick_ms", reading.tick_ms),)))
+    if _lasts(moved.disagree_since_ns, _DISAGREE_MS, now_ns):
+        found.append((Event.START_DISAGREES, (("drive_start_closed", int(reading.start_closed)),)))
+
+
+def _judge_drive_says(
+    found: list[tuple[Event, Detail]], moved: DriveWatchState, reading: DriveReading, now_ns: int
+) -> None:
+    if reading.state is DriveState.FAULT:
+        found.append((Event.DRIVE_FAULT, (("drive_faults", reading.faults),)))
+    elif reading.faults & _LEASE_FAULT and reading.state in (DriveState.BRAKING, DriveState.LATCHED):
+        found.append((Event.LEASE_LOST, (("drive_faults", reading.faults),)))
+    if not reading.stop_input_closed:
+        found.append((Event.DRIVE_STOP_INPUT_OPEN, ()))
+    if _lasts(moved.refused_since_ns, _REFUSAL_MS, now_ns):
+        found.append((Event.RUN_REFUSED, (("refusal", reading.refusal),)))
+
+
+def _judge_motion(
+    found: list[tuple[Event, Detail]],
+    moved: DriveWatchState,
+    reading: DriveReading,
+    asked: Asked,
+    settings: DriveSettings,
+    now_ns: int,
+) -> None:
+    speed = reading.measured_mm_s / 1000
+    speeds: Detail = (("measured_m_s", speed), ("asked_m_s", moved.expected_m_s))
+    if _lasts(moved.fast_since_ns, settings.overspeed_time_ms, now_ns):
+        found.append((Event.RUNAWAY, speeds))
+    if _lasts(moved.wrong_since_ns, settings.wrong_direction_time_ms, now_ns):
+        found.append((Event.WRONG_DIRECTION, speeds))
+    if _lasts(moved.stalled_since_ns, settings.stall_time_ms, now_ns):
+        found.append((Event.BELT_STALLED, speeds))
+    at_rest = speed < settings.standstill_m_s
+    if moved.stop_due_ns and now_ns > moved.stop_due_ns + settings.braking_margin_s * 1e9 and not at_rest:
+        found.append((Event.BRAKING_FAILED, speeds))
+    if asked.must_rest and not at_rest:
+        found.append((Event.MOTION_AT_REST, speeds))

@@ -1,0 +1,125 @@
+"""The running session: phases by the clock of the moving belt, and rises that are offered and never taken.
+
+Nothing here makes the belt faster: `wanted_m_s` rises only in `accept_rise`, which a hand on FASTER calls.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from controller.core.events import Event, Happening
+from controller.core.settings import SpeedSettings
+from messages.plan import Phase, PhaseKind, Plan
+
+_HALF_MM_S = 0.0005
+
+
+class ExerciseState(msgspec.Struct, frozen=True, gc=False):
+    """A session's progress. Times are of the moving belt unless they are named `_at_ns`.
+
+    wanted_m_s: where hands have brought it. offered_until_ns: an open offer, 0 when there is none.
+    risen_at_ns: last start, rise or declined offer. over: code of what ended the session for good, or empty.
+    """
+
+    session: str = ""
+    plan: Plan | None = None
+    phase_index: int = 0
+    phase_elapsed_ns: int = 0
+    wanted_m_s: float = 0.0
+    offered_until_ns: int = 0
+    risen_at_ns: int = 0
+    belt_time_ns: int = 0
+    work_time_ns: int = 0
+    distance_m: float = 0.0
+    balance_losses: int = 0
+    stops: int = 0
+    over: str = ""
+
+    @property
+    def phase(self) -> Phase | None:
+        """The phase that runs, or comes next after a stop."""
+        if self.plan is None or self.phase_index >= len(self.plan.phases):
+            return None
+        return self.plan.phases[self.phase_index]
+
+
+def begin_phase(state: ExerciseState, speed: SpeedSettings, now_ns: int) -> ExerciseState:
+    """Returns the state as the belt starts from rest: at the first speed, whatever was run before."""
+    return msgspec.structs.replace(state, wanted_m_s=speed.first_m_s, risen_at_ns=now_ns, offered_until_ns=0)
+
+
+def next_phase(state: ExerciseState) -> ExerciseState:
+    """Returns the state in the next phase; a slower phase lowers what is wanted, a faster one only makes room for offers."""
+    moved = msgspec.structs.replace(
+        state, phase_index=state.phase_index + 1, phase_elapsed_ns=0, offered_until_ns=0
+    )
+    phase = moved.phase
+    if phase is not None and phase.speed_m_s < moved.wanted_m_s:
+        return msgspec.structs.replace(moved, wanted_m_s=phase.speed_m_s)
+    return moved
+
+
+def count_motion(state: ExerciseState, elapsed_ns: int, speed_m_s: float) -> ExerciseState:
+    """Returns the state with one scan's belt time and distance added."""
+    phase = state.phase
+    working = phase is not None and phase.kind is PhaseKind.WORK
+    return msgspec.structs.replace(
+        state,
+        phase_elapsed_ns=state.phase_elapsed_ns + elapsed_ns,
+        belt_time_ns=state.belt_time_ns + elapsed_ns,
+        work_time_ns=state.work_time_ns + elapsed_ns if working else state.work_time_ns,
+        distance_m=state.distance_m + speed_m_s * (elapsed_ns / 1e9),
+    )
+
+
+def increment_m_s(wanted_m_s: float, speed: SpeedSettings) -> float:
+    """One press of FASTER: smaller below 0.5 m/s."""
+    return speed.increment_low_m_s if wanted_m_s < 0.5 - _HALF_MM_S else speed.increment_high_m_s
+
+
+def next_speed_m_s(state: ExerciseState, ceiling_m_s: float, speed: SpeedSettings) -> float:
+    """Where one accepted rise would lead: never above the phase's speed, nor the ceiling."""
+    phase = state.phase
+    goal = phase.speed_m_s if phase is not None else 0.0
+    return min(state.wanted_m_s + increment_m_s(state.wanted_m_s, speed), goal, ceiling_m_s)
+
+
+def advance_offer(
+    state: ExerciseState, may_rise: bool, settled: bool, ceiling_m_s: float, speed: SpeedSettings, now_ns: int
+) -> tuple[ExerciseState, tuple[Happening, ...]]:
+    """Opens an offer when the phase wants more and enough time has passed; closes it by silence or when conditions fail.
+
+    may_rise: rails and attendant as the plan asks. settled: the belt runs at what is wanted.
+    """
+    if state.offered_until_ns:
+        if may_rise and now_ns < state.offered_until_ns:
+            return state, ()
+        reason = "no answer" if may_rise else "hold the rails"
+        closed = msgspec.structs.replace(state, offered_until_ns=0, risen_at_ns=now_ns)
+        return closed, (Happening(Event.RISE_DECLINED, now_ns, (("reason", reason),)),)
+    if not (may_rise and settled) or now_ns - state.risen_at_ns < speed.increment_interval_s * 1e9:
+        return state, ()
+    offered_m_s = next_speed_m_s(state, ceiling_m_s, speed)
+    if not offered_m_s > state.wanted_m_s + _HALF_MM_S:
+        return state, ()
+    opened = msgspec.structs.replace(state, offered_until_ns=now_ns + int(speed.offer_s * 1e9))
+    return opened, (Happening(Event.RISE_OFFERED, now_ns, (("offered_m_s", round(offered_m_s, 3)),)),)
+
+
+def accept_rise(
+    state: ExerciseState, granted_m_s: float, ceiling_m_s: float, speed: SpeedSettings, now_ns: int
+) -> tuple[ExerciseState, tuple[Happening, ...]]:
+    """A hand pressed FASTER in the offer's time: one increment, as far as the drive says that it was granted."""
+    wanted_m_s = min(next_speed_m_s(state, ceiling_m_s, speed), granted_m_s)
+    if not wanted_m_s > state.wanted_m_s + _HALF_MM_S:
+        return state, ()
+    risen = msgspec.structs.replace(state, wanted_m_s=wanted_m_s, offered_until_ns=0, risen_at_ns=now_ns)
+    return risen, (Happening(Event.RISE_ACCEPTED, now_ns, (("wanted_m_s", round(wanted_m_s, 3)),)),)
+
+
+def slow_down(state: ExerciseState, speed: SpeedSettings, to_first: bool, now_ns: int) -> ExerciseState:
+    """Returns the state one increment slower, or at the first speed; never below it (STOP is for that) and never faster."""
+    lowest_m_s = min(speed.first_m_s, state.wanted_m_s)
+    step_m_s = increment_m_s(state.wanted_m_s - _HALF_MM_S, speed)
+    wanted_m_s = lowest_m_s if to_first else max(state.wanted_m_s - step_m_s, lowest_m_s)
+    return msgspec.structs.replace(state, wanted_m_s=wanted_m_s, offered_until_ns=0, risen_at_ns=now_ns)

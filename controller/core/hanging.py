@@ -1,0 +1,51 @@
+"""After a stop with weight in the harness: the nurse call at once, and the time the patient hangs.
+
+Hanging under 5 minutes is usual advice; the alarm comes at once, again at 60 s and escalates at 3 minutes [O].
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from controller.core.events import Event, Happening
+
+LOADED_FRACTION = 0.10
+"""Of body weight: somebody is in the harness."""
+_UNLOADED_FRACTION = 0.05
+_STAGES = (
+    (0, Event.NURSE_CALL),
+    (60_000_000_000, Event.HANGING_60_S),
+    (180_000_000_000, Event.HANGING_180_S),
+)
+
+
+class HangingState(msgspec.Struct, frozen=True, gc=False):
+    """since_ns: when the loaded strap was seen, 0 when nobody hangs. stage: how many calls have been made. called: nurse call closed."""
+
+    since_ns: int = 0
+    stage: int = 0
+    called: bool = False
+
+
+NOBODY = HangingState()
+
+
+def judge_hanging(
+    state: HangingState, latched: bool, load_n: float | None, body_weight_n: float, now_ns: int
+) -> tuple[HangingState, tuple[Happening, ...]]:
+    """Returns each call at its time. The contact stays closed until the latch is opened by hand; an unknown load changes nothing."""
+    if not latched:
+        return (state if state is NOBODY or state == NOBODY else NOBODY), ()
+    if load_n is None:
+        return state, ()
+    if not state.since_ns:
+        if not load_n >= LOADED_FRACTION * body_weight_n:
+            return state, ()
+        state = HangingState(now_ns, 0, True)
+    elif load_n < _UNLOADED_FRACTION * body_weight_n:
+        return HangingState(0, 0, state.called), ()
+    if state.stage < len(_STAGES) and now_ns - state.since_ns >= _STAGES[state.stage][0]:
+        event = _STAGES[state.stage][1]
+        detail = (("load_n", round(load_n, 1)), ("hanging_s", round((now_ns - state.since_ns) / 1e9, 1)))
+        return HangingState(state.since_ns, state.stage + 1, True), (Happening(event, now_ns, detail),)
+    return state, ()

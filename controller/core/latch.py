@@ -1,0 +1,70 @@
+"""Latched stops: what closes them, and what has to be gone before a hand on RESET opens them."""
+
+from __future__ import annotations
+
+from controller.core.events import Event
+from controller.core.hanging import LOADED_FRACTION
+from controller.core.inputs import Input
+from controller.core.readings import DriveState, Quality
+from controller.core.state import CoreState
+
+FALLS = frozenset({Event.HARNESS_LOADED, Event.LOADING_FAST, Event.OVERLOAD_SWITCH})
+_KEEPS_SESSION = frozenset({Event.CLIP_OPEN, Event.DECK_FRONT, Event.DECK_REAR, Event.TENSION_LOST})
+_DECK_INPUTS = {Event.DECK_FRONT: Input.DECK_FRONT, Event.DECK_REAR: Input.DECK_REAR}
+
+
+def session_goes_on(state: CoreState) -> bool:
+    """Whether the session may be resumed after the reset: never after a fall, an emergency stop or a fault."""
+    return bool(state.exercise.session) and not state.exercise.over and all(c in _KEEPS_SESSION for c in state.causes)
+
+
+def reset_blockers(state: CoreState, body_weight_n: float) -> tuple[str, ...]:
+    """What still stands in RESET's way, in plain words for the display; empty when it may open the latch."""
+    closed = state.digital.closed
+    blockers: list[str] = []
+    for name in (Input.EMERGENCY_A, Input.EMERGENCY_B):
+        if not closed & name.bit:
+            blockers.append("release mushroom")
+            break
+    if not closed & Input.LANYARD.bit:
+        blockers.append("put lanyard back")
+    if not closed & Input.OVERLOAD.bit:
+        blockers.append("overload switch")
+    if session_goes_on(state):
+        blockers.extend(_patient_blockers(state, closed))
+    if closed & Input.START.bit:
+        blockers.append("release START")
+    if state.digital.stuck or state.digital.chattering:
+        blockers.append("a faulty input")
+    blockers.extend(_machine_blockers(state, body_weight_n))
+    return tuple(blockers)
+
+
+def _patient_blockers(state: CoreState, closed: int) -> list[str]:
+    blockers = []
+    if not closed & Input.CLIP.bit:
+        blockers.append("close the clip")
+    for cause, name in _DECK_INPUTS.items():
+        if cause in state.causes and not closed & name.bit:
+            blockers.append("clear the deck ends")
+    return blockers
+
+
+def _machine_blockers(state: CoreState, body_weight_n: float) -> list[str]:
+    blockers = []
+    estimate = state.estimate
+    if estimate is None or estimate.load.quality is not Quality.GOOD:
+        blockers.append("load cell unknown")
+    elif not estimate.load.value < LOADED_FRACTION * body_weight_n:
+        blockers.append("unload the strap")
+    if not state.drive.heard:
+        blockers.append("drive silent")
+    elif state.drive.state is DriveState.FAULT:
+        blockers.append("drive fault")
+    elif Event.DRIVE_STOP_INPUT_OPEN in state.watch.reported:
+        blockers.append("stop chain open")
+    elif state.watch.reported and set(state.watch.reported) - {Event.LEASE_LOST}:
+        blockers.append("drive not healthy")
+    if not state.drive.standstill:
+        blockers.append("wait for standstill")
+    return blockers

@@ -1,0 +1,137 @@
+"""The core's whole memory, what goes in and what comes out: three values, nothing hidden between scans."""
+
+from __future__ import annotations
+
+import msgspec
+
+from controller.core.attendance import AttendanceState
+from controller.core.balance import BALANCE_START, BalanceSettings, BalanceState
+from controller.core.chart import State
+from controller.core.commands import NOTHING, DriveCommand
+from controller.core.digital import DigitalFacts, DigitalState
+from controller.core.drive_watch import UNHEARD, DriveFacts, DriveWatchState
+from controller.core.events import Event, Happening
+from controller.core.exercise import ExerciseState
+from controller.core.gate import GateLimits
+from controller.core.hanging import NOBODY, HangingState
+from controller.core.load_chain import LOAD_CHAIN_START, LoadChainSettings, LoadChainState, LoadEstimate
+from controller.core.preparation import PreparationState
+from controller.core.ramp import AT_REST, RampState
+from controller.core.readings import DriveReading, Levels, LoadSample
+from controller.core.settings import CoreSettings
+from messages.wire import Cancel, Prepare, Refused, Silence, Stop, Symptom
+
+Request = Stop | Prepare | Cancel | Symptom | Silence | Refused
+
+GRAVITY_M_S2 = 9.80665
+STANDARD_MASS_KG = 70.0
+"""Stands in for the patient's mass while nobody is prepared."""
+
+
+class ScanInputs(msgspec.Struct, frozen=True, gc=False):
+    """Everything that one scan knows of the world."""
+
+    levels: Levels
+    load_samples: tuple[LoadSample, ...] = ()
+    drive: DriveReading | None = None
+    requests: tuple[Request, ...] = ()
+    telemetry_present: bool = False
+    display_healthy: bool = False
+    lateness_ns: int = 0
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """What became of one request."""
+
+    request: str
+    accepted: bool
+    reason: str
+    session: str = ""
+
+
+class Outputs(msgspec.Struct, frozen=True, gc=False):
+    """What one scan decided. command has passed the gate."""
+
+    command: DriveCommand
+    happenings: tuple[Happening, ...]
+    answers: tuple[Answer, ...]
+    lamp_red: bool
+    lamp_yellow: bool
+    buzzer: bool
+    nurse_call: bool
+
+
+class AlarmState(msgspec.Struct, frozen=True, gc=False):
+    """Active alarms, each with the time of its onset, and until when low and medium ones are silent."""
+
+    active: tuple[tuple[Event, int], ...] = ()
+    silent_until_ns: int = 0
+
+
+class CoreState(msgspec.Struct, frozen=True, gc=False):
+    """One serialisable value.
+
+    causes: what has latched and not been reset. power_off: the stop is of category 0. rested: standstill was proven since the
+    belt last was to move. reset_until_ns, start_until_ns, accept_until_ns: how long a hand's press still waits for its effect.
+    """
+
+    boot_id: str
+    booted_ns: int
+    unclean: bool
+    chart: State = State.SELF_TEST
+    since_ns: int = 0
+    scanned_ns: int = 0
+    digital: DigitalState = DigitalState()
+    load: LoadChainState = LOAD_CHAIN_START
+    estimate: LoadEstimate | None = None
+    balance: BalanceState = BALANCE_START
+    watch: DriveWatchState = DriveWatchState()
+    drive: DriveFacts = UNHEARD
+    attendance: AttendanceState = AttendanceState()
+    preparation: PreparationState = PreparationState()
+    exercise: ExerciseState = ExerciseState()
+    hanging: HangingState = NOBODY
+    alarms: AlarmState = AlarmState()
+    ramp: RampState = AT_REST
+    causes: tuple[Event, ...] = ()
+    stopped_by: Event | None = None
+    power_off: bool = False
+    deceleration_m_s2: float = 0.0
+    rested: bool = False
+    reset_until_ns: int = 0
+    start_until_ns: int = 0
+    accept_until_ns: int = 0
+    sessions_prepared: int = 0
+    telemetry_present: bool = False
+    display_healthy: bool = False
+    command: DriveCommand = NOTHING
+    denied: str = ""
+    late_reported: bool = False
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What the core is configured with."""
+
+    core: CoreSettings
+    load_chain: LoadChainSettings
+    balance: BalanceSettings
+    gate: GateLimits
+
+
+class Scan(msgspec.Struct, gc=False):
+    """One scan under way: the only mutable value in the core; it lives from the first line of `step` to its last.
+
+    Each rule reads what the ones before it found, replaces its own part of the state and appends what happened.
+    """
+
+    state: CoreState
+    inputs: ScanInputs
+    settings: Settings
+    now_ns: int
+    elapsed_ns: int
+    digital: DigitalFacts
+    estimate: LoadEstimate
+    drive: DriveFacts
+    watch: DriveWatchState
+    happenings: list[Happening]
+    answers: list[Answer]

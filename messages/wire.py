@@ -1,0 +1,216 @@
+"""The socket's messages: msgpack of tagged structs, one a datagram (SOCK_SEQPACKET), 16 KiB at most.
+
+Times named `_ns` are the controller's monotonic clock; `time` is UTC RFC 3339 and only for people.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from messages.plan import Plan
+
+MAXIMUM_MESSAGE_BYTES = 16 * 1024
+
+Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+DetailValue = float | int | str
+
+
+class Message(msgspec.Struct, frozen=True, tag_field="type", forbid_unknown_fields=True):
+    """Whatever crosses the socket."""
+
+
+# --- from the controller ---------------------------------------------------------------------------------------------
+
+
+class About(Message, tag="about"):
+    """Sent once to every client that connects."""
+
+    version: str
+    boot_id: str
+    """Names this life of the controller; event ids go on growing over lives."""
+    clinic: str
+    treadmill: str
+    drive: dict[str, DetailValue | bool]
+    """The drive's identity and capability record."""
+    limits: dict[str, DetailValue]
+
+
+class EventRecord(Message, tag="event"):
+    """One event. Resent from a ring until acknowledged; `id` grows by one for ever."""
+
+    id: int
+    at_ns: int
+    time: str
+    code: str
+    severity: str
+    effect: str
+    priority: str
+    state: str
+    """Chart state after the scan in which it happened."""
+    text: str
+    remedy: str
+    detail: dict[str, DetailValue]
+    session: str
+    """Session identifier, or empty."""
+
+
+class Snapshot(Message, tag="snapshot"):
+    """The machine at one instant, 10 Hz. Lost ones are counted in `lost`, never queued for a slow reader."""
+
+    at_ns: int
+    time: str
+    sequence: int
+    lost: int
+    state: str
+    """Chart state: self_test, standby, prepared, exercising, paused, complete, protective_stop, emergency_stop, fault."""
+    phase: str
+    """warm_up, work, rest, cool_down, or empty."""
+    since_ns: int
+    """When the state was entered."""
+    cause: str
+    """Code of what latched it, or empty."""
+    cause_text: str
+    remedy: str
+    display: tuple[str, str, str, str]
+    asked_speed_m_s: float
+    """Where the phase and the hands want to be."""
+    accepted_speed_m_s: float
+    """The ramp's set-point, as passed by the gate."""
+    measured_speed_m_s: float | None
+    """None: unknown."""
+    granted_speed_m_s: float
+    distance_m: float
+    """Since the session's first START."""
+    load_n: float | None
+    load_body_weight_percent: float | None
+    rails: tuple[bool, bool]
+    attendant: bool
+    inputs_closed: dict[str, bool]
+    lamps: dict[str, bool]
+    alarms: tuple[tuple[str, str], ...]
+    """Active alarms: code and priority."""
+    lateness_ms: float
+    """Worst lateness of a scan since the last snapshot."""
+    drive_state: str
+    drive_current_ma: int
+    session: str
+    patient: str
+    phase_index: int
+    phase_remaining_s: float
+    session_remaining_s: float
+    balance_losses: int
+
+
+class SessionRecord(Message, tag="session"):
+    """A session as prepared, at each change of phase, and at its end."""
+
+    session: str
+    time: str
+    status: str
+    """prepared, running, paused, complete, ended, interrupted, cancelled, lapsed."""
+    patient: str
+    plan: Plan
+    belt_time_s: float
+    distance_m: float
+    work_time_s: float
+    balance_losses: int
+    stops: int
+    ended_by: str
+
+
+class Reply(Message, tag="reply"):
+    """The answer to one request. `reason` names key, value and what is allowed when it was refused."""
+
+    request: Identifier
+    accepted: bool
+    reason: str
+    session: str = ""
+
+
+# --- to the controller -----------------------------------------------------------------------------------------------
+
+
+class Heartbeat(Message, tag="heartbeat"):
+    """From telemetry every 0.5 s: it lives, its journal takes writes. Also its greeting."""
+
+    role: str
+    journal_writable: bool
+
+
+class Acknowledge(Message, tag="acknowledge"):
+    """Every event up to this id has been committed by the journal."""
+
+    up_to_id: int
+
+
+class Stop(Message, tag="stop"):
+    """Stop the belt. Always obeyed, whoever says it."""
+
+    request: Identifier
+    origin: Annotated[str, msgspec.Meta(max_length=128)]
+
+
+class Prepare(Message, tag="prepare"):
+    """Propose a session; hands at the panel confirm it."""
+
+    request: Identifier
+    origin: Annotated[str, msgspec.Meta(max_length=128)]
+    plan: Plan
+
+
+class Cancel(Message, tag="cancel"):
+    """Withdraw a prepared session. Moves and stops nothing."""
+
+    request: Identifier
+    origin: Annotated[str, msgspec.Meta(max_length=128)]
+
+
+class Symptom(Message, tag="symptom"):
+    """Somebody reports a symptom: a pause."""
+
+    request: Identifier
+    origin: Annotated[str, msgspec.Meta(max_length=128)]
+    kind: Annotated[str, msgspec.Meta(max_length=64)]
+
+
+class Silence(Message, tag="silence"):
+    """Silence the buzzer of low and medium alarms; never of a high-priority one."""
+
+    request: Identifier
+    origin: Annotated[str, msgspec.Meta(max_length=128)]
+
+
+class Refused(Message, tag="refused"):
+    """Telemetry refused a command of the network's: recorded as an event."""
+
+    origin: Annotated[str, msgspec.Meta(max_length=128)]
+    command: Annotated[str, msgspec.Meta(max_length=64)]
+    reason: Annotated[str, msgspec.Meta(max_length=256)]
+
+
+FromController = About | EventRecord | Snapshot | SessionRecord | Reply
+ToController = Heartbeat | Acknowledge | Stop | Prepare | Cancel | Symptom | Silence | Refused
+
+_encoder = msgspec.msgpack.Encoder()
+_from_controller = msgspec.msgpack.Decoder(FromController)
+_to_controller = msgspec.msgpack.Decoder(ToController)
+
+
+def encode(message: Message) -> bytes:
+    """Returns the datagram for a message; raises ValueError when it is over MAXIMUM_MESSAGE_BYTES."""
+    datagram = _encoder.encode(message)
+    if len(datagram) > MAXIMUM_MESSAGE_BYTES:
+        raise ValueError(f"a {type(message).__name__} of {len(datagram)} bytes is over {MAXIMUM_MESSAGE_BYTES}")
+    return datagram
+
+
+def decode_from_controller(datagram: bytes) -> FromController:
+    """Returns the message; raises msgspec.ValidationError or msgspec.DecodeError on anything else."""
+    return _from_controller.decode(datagram)
+
+
+def decode_to_controller(datagram: bytes) -> ToController:
+    """Returns the message; raises msgspec.ValidationError or msgspec.DecodeError on anything else."""
+    return _to_controller.decode(datagram)
