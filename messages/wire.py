@@ -24,7 +24,7 @@ class Message(msgspec.Struct, frozen=True, tag_field="type", forbid_unknown_fiel
 # --- from the controller ---------------------------------------------------------------------------------------------
 
 
-class About(Message, tag="about"):
+class About(Message, tag="about", frozen=True):
     """Sent once to every client that connects."""
 
     version: str
@@ -37,7 +37,7 @@ class About(Message, tag="about"):
     limits: dict[str, DetailValue]
 
 
-class EventRecord(Message, tag="event"):
+class EventRecord(Message, tag="event", frozen=True):
     """One event. Resent from a ring until acknowledged; `id` grows by one for ever."""
 
     id: int
@@ -56,7 +56,7 @@ class EventRecord(Message, tag="event"):
     """Session identifier, or empty."""
 
 
-class Snapshot(Message, tag="snapshot"):
+class Snapshot(Message, tag="snapshot", frozen=True):
     """The machine at one instant, 10 Hz. Lost ones are counted in `lost`, never queued for a slow reader."""
 
     at_ns: int
@@ -103,7 +103,7 @@ class Snapshot(Message, tag="snapshot"):
     balance_losses: int
 
 
-class SessionRecord(Message, tag="session"):
+class SessionRecord(Message, tag="session", frozen=True):
     """A session as prepared, at each change of phase, and at its end."""
 
     session: str
@@ -120,7 +120,7 @@ class SessionRecord(Message, tag="session"):
     ended_by: str
 
 
-class Reply(Message, tag="reply"):
+class Reply(Message, tag="reply", frozen=True):
     """The answer to one request. `reason` names key, value and what is allowed when it was refused."""
 
     request: Identifier
@@ -132,27 +132,27 @@ class Reply(Message, tag="reply"):
 # --- to the controller -----------------------------------------------------------------------------------------------
 
 
-class Heartbeat(Message, tag="heartbeat"):
+class Heartbeat(Message, tag="heartbeat", frozen=True):
     """From telemetry every 0.5 s: it lives, its journal takes writes. Also its greeting."""
 
     role: str
     journal_writable: bool
 
 
-class Acknowledge(Message, tag="acknowledge"):
+class Acknowledge(Message, tag="acknowledge", frozen=True):
     """Every event up to this id has been committed by the journal."""
 
     up_to_id: int
 
 
-class Stop(Message, tag="stop"):
+class Stop(Message, tag="stop", frozen=True):
     """Stop the belt. Always obeyed, whoever says it."""
 
     request: Identifier
     origin: Annotated[str, msgspec.Meta(max_length=128)]
 
 
-class Prepare(Message, tag="prepare"):
+class Prepare(Message, tag="prepare", frozen=True):
     """Propose a session; hands at the panel confirm it."""
 
     request: Identifier
@@ -160,14 +160,14 @@ class Prepare(Message, tag="prepare"):
     plan: Plan
 
 
-class Cancel(Message, tag="cancel"):
+class Cancel(Message, tag="cancel", frozen=True):
     """Withdraw a prepared session. Moves and stops nothing."""
 
     request: Identifier
     origin: Annotated[str, msgspec.Meta(max_length=128)]
 
 
-class Symptom(Message, tag="symptom"):
+class Symptom(Message, tag="symptom", frozen=True):
     """Somebody reports a symptom: a pause."""
 
     request: Identifier
@@ -175,14 +175,14 @@ class Symptom(Message, tag="symptom"):
     kind: Annotated[str, msgspec.Meta(max_length=64)]
 
 
-class Silence(Message, tag="silence"):
+class Silence(Message, tag="silence", frozen=True):
     """Silence the buzzer of low and medium alarms; never of a high-priority one."""
 
     request: Identifier
     origin: Annotated[str, msgspec.Meta(max_length=128)]
 
 
-class Refused(Message, tag="refused"):
+class Refused(Message, tag="refused", frozen=True):
     """Telemetry refused a command of the network's: recorded as an event."""
 
     origin: Annotated[str, msgspec.Meta(max_length=128)]
@@ -208,9 +208,11 @@ def encode(message: Message) -> bytes:
 
 def decode_from_controller(datagram: bytes) -> FromController:
     """Returns the message; raises msgspec.ValidationError or msgspec.DecodeError on anything else."""
-    return _from_controller.decode(datagram)
+    message: FromController = _from_controller.decode(datagram)
+    return message
 
 
 def decode_to_controller(datagram: bytes) -> ToController:
     """Returns the message; raises msgspec.ValidationError or msgspec.DecodeError on anything else."""
-    return _to_controller.decode(datagram)
+    message: ToController = _to_controller.decode(datagram)
+    return message

@@ -19,8 +19,7 @@ def active_priority(alarms: AlarmState) -> Priority:
     highest = Priority.NONE
     for event, _ in alarms.active:
         priority = RULES[event].priority
-        if priority > highest:
-            highest = priority
+        highest = max(highest, priority)
     return highest
 
 

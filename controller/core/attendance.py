@@ -18,12 +18,10 @@ class AttendanceState(msgspec.Struct, frozen=True, gc=False):
     reported: int = 0
 
 
-def attendant_present(
-    stage: AttendantStage, state: AttendanceState, facts: DigitalFacts, settings: AttendantSettings, now_ns: int
-) -> bool:
+def attendant_present(stage: AttendantStage, state: AttendanceState, closed: int, settings: AttendantSettings, now_ns: int) -> bool:
     """Whether the belt may start, as far as the attendant goes."""
     if stage is AttendantStage.CONTACT_GUARD:
-        return facts.is_closed(Input.ATTENDANT)
+        return bool(closed & Input.ATTENDANT.bit)
     return state.shown_at_ns != 0 and now_ns - state.shown_at_ns <= _limit_ns(stage, settings)
 
 

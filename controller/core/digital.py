@@ -166,9 +166,7 @@ def _find_stuck(state: DigitalState, now_ns: int) -> tuple[DigitalState, tuple[H
         held_ns = now_ns - state.changed_at_ns[name]
         if held_ns > _LONGEST_NS[name]:
             stuck |= bit
-            found.append(
-                Happening(Event.BUTTON_STUCK, now_ns, (("input", name.name.lower()), ("held_ms", held_ns // 1_000_000)))
-            )
+            found.append(Happening(Event.BUTTON_STUCK, now_ns, (("input", name.name.lower()), ("held_ms", held_ns // 1_000_000))))
     if not found:
         return state, ()
     return msgspec.structs.replace(state, stuck=stuck), tuple(found)

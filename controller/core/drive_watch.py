@@ -113,9 +113,7 @@ def _unheard(
     return state, facts, happenings
 
 
-def _remember(
-    state: DriveWatchState, reading: DriveReading, asked: Asked, settings: DriveSettings, now_ns: int
-) -> DriveWatchState:
+def _remember(state: DriveWatchState, reading: DriveReading, asked: Asked, settings: DriveSettings, now_ns: int) -> DriveWatchState:
     speed = reading.measured_mm_s / 1000
     slow = speed < settings.standstill_m_s
     driven = not asked.stopping and asked.set_point_m_s > 0
@@ -133,9 +131,7 @@ def _remember(
         unknown_since_ns=0,
         fast_since_ns=_since(not speed <= expected + settings.overspeed_m_s, state.fast_since_ns, now_ns),
         wrong_since_ns=_since(reading.direction is Direction.WRONG and not slow, state.wrong_since_ns, now_ns),
-        stalled_since_ns=_since(
-            driven and asked.set_point_m_s > _STALL_ASKED_M_S and slow, state.stalled_since_ns, now_ns
-        ),
+        stalled_since_ns=_since(driven and asked.set_point_m_s > _STALL_ASKED_M_S and slow, state.stalled_since_ns, now_ns),
         refused_since_ns=_since(driven and reading.refusal != 0, state.refused_since_ns, now_ns),
         disagree_since_ns=_since(reading.start_closed != asked.start_closed, state.disagree_since_ns, now_ns),
         stop_began_ns=began,
@@ -186,9 +182,7 @@ def _judge_link(
         found.append((Event.START_DISAGREES, (("drive_start_closed", int(reading.start_closed)),)))
 
 
-def _judge_drive_says(
-    found: list[tuple[Event, Detail]], moved: DriveWatchState, reading: DriveReading, now_ns: int
-) -> None:
+def _judge_drive_says(found: list[tuple[Event, Detail]], moved: DriveWatchState, reading: DriveReading, now_ns: int) -> None:
     if reading.state is DriveState.FAULT:
         found.append((Event.DRIVE_FAULT, (("drive_faults", reading.faults),)))
     elif reading.faults & _LEASE_FAULT and reading.state in (DriveState.BRAKING, DriveState.LATCHED):

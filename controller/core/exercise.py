@@ -50,9 +50,7 @@ def begin_phase(state: ExerciseState, speed: SpeedSettings, now_ns: int) -> Exer
 
 def next_phase(state: ExerciseState) -> ExerciseState:
     """Returns the state in the next phase; a slower phase lowers what is wanted, a faster one only makes room for offers."""
-    moved = msgspec.structs.replace(
-        state, phase_index=state.phase_index + 1, phase_elapsed_ns=0, offered_until_ns=0
-    )
+    moved = msgspec.structs.replace(state, phase_index=state.phase_index + 1, phase_elapsed_ns=0, offered_until_ns=0)
     phase = moved.phase
     if phase is not None and phase.speed_m_s < moved.wanted_m_s:
         return msgspec.structs.replace(moved, wanted_m_s=phase.speed_m_s)

@@ -49,7 +49,6 @@ class GateFacts(msgspec.Struct, frozen=True, gc=False):
     drive_nonce: int
     drive_tick_ms: int
     granted_mm_s: int
-    commanded_mm_s: int
     stop_input_closed: bool
     load_n: float
     load_measured_at_ns: int

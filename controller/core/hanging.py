@@ -20,7 +20,7 @@ _STAGES = (
 
 
 class HangingState(msgspec.Struct, frozen=True, gc=False):
-    """since_ns: when the loaded strap was seen, 0 when nobody hangs. stage: how many calls have been made. called: nurse call closed."""
+    """since_ns: when the loaded strap was seen, 0 when nobody hangs. stage: calls made. called: the nurse call is closed."""
 
     since_ns: int = 0
     stage: int = 0
@@ -33,7 +33,8 @@ NOBODY = HangingState()
 def judge_hanging(
     state: HangingState, latched: bool, load_n: float | None, body_weight_n: float, now_ns: int
 ) -> tuple[HangingState, tuple[Happening, ...]]:
-    """Returns each call at its time. The contact stays closed until the latch is opened by hand; an unknown load changes nothing."""
+    """Returns each call at its time. The contact stays closed until the latch is opened by hand; an unknown load changes
+    nothing."""
     if not latched:
         return (state if state is NOBODY or state == NOBODY else NOBODY), ()
     if load_n is None:

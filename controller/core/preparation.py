@@ -74,9 +74,7 @@ class PreparationFacts(msgspec.Struct, frozen=True, gc=False):
 Advance = tuple[PreparationState, tuple[Happening, ...]]
 
 
-def advance_preparation(
-    state: PreparationState, facts: PreparationFacts, settings: SessionSettings, now_ns: int
-) -> Advance:
+def advance_preparation(state: PreparationState, facts: PreparationFacts, settings: SessionSettings, now_ns: int) -> Advance:
     """Returns the state after this scan, with STEP_CONFIRMED or STEP_REFUSED where a hand or the load decided one."""
     step = state.step
     if step is None or step is Step.READY:
@@ -103,9 +101,7 @@ def _judge_ok(state: PreparationState, facts: PreparationFacts, _settings: Sessi
     return _confirm(state, now_ns)
 
 
-def _judge_empty_hook(
-    state: PreparationState, facts: PreparationFacts, settings: SessionSettings, now_ns: int
-) -> Advance:
+def _judge_empty_hook(state: PreparationState, facts: PreparationFacts, settings: SessionSettings, now_ns: int) -> Advance:
     if not facts.digital.was_pressed(Input.OK):
         return state, ()
     if facts.digital.is_closed(Input.CLIP):

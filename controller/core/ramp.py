@@ -34,8 +34,7 @@ def advance_ramp(state: RampState, wanted_m_s: float, limits: RampLimits, elapse
     step_s = elapsed_s if 0.0 <= elapsed_s <= _LONGEST_STEP_S else _LONGEST_STEP_S
     ceiling = limits.ceiling_m_s if limits.ceiling_m_s > 0.0 else 0.0
     goal = wanted_m_s if wanted_m_s > 0.0 else 0.0
-    if goal > ceiling:
-        goal = ceiling
+    goal = min(goal, ceiling)
     gap = goal - state.set_point_m_s
     if gap < 0.0:
         return _down(state, goal, limits, step_s)
@@ -50,12 +49,10 @@ def _up(state: RampState, goal: float, gap: float, limits: RampLimits, step_s: f
     change = limits.jerk_m_s3 * step_s
     if rate * rate >= 2.0 * limits.jerk_m_s3 * gap:
         rate -= change
-        if rate < change:
-            rate = change
+        rate = max(rate, change)
     else:
         rate += change
-        if rate > limits.acceleration_m_s2:
-            rate = limits.acceleration_m_s2
+        rate = min(rate, limits.acceleration_m_s2)
     next_m_s = state.set_point_m_s + rate * step_s
     if next_m_s >= goal:
         return RampState(goal, 0.0)

@@ -72,7 +72,8 @@ class CoreState(msgspec.Struct, frozen=True, gc=False):
     """One serialisable value.
 
     causes: what has latched and not been reset. power_off: the stop is of category 0. rested: standstill was proven since the
-    belt last was to move. reset_until_ns, start_until_ns, accept_until_ns: how long a hand's press still waits for its effect.
+    belt last was to move. start_pressed_ns: when START last closed, start_open_before_ns: for how long it had been open before.
+    reset_until_ns, start_until_ns, accept_until_ns: how long a hand's press still waits for its effect.
     """
 
     boot_id: str
@@ -99,6 +100,8 @@ class CoreState(msgspec.Struct, frozen=True, gc=False):
     deceleration_m_s2: float = 0.0
     rested: bool = False
     reset_until_ns: int = 0
+    start_pressed_ns: int = 0
+    start_open_before_ns: int = 0
     start_until_ns: int = 0
     accept_until_ns: int = 0
     sessions_prepared: int = 0

@@ -1,0 +1,60 @@
+# One command for each chore; `make help` lists them. Every target sets up what it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SYSTEM_TEST := mosquitto gcc-avr avr-libc binutils-avr simavr libsimavr-dev libelf-dev
+SYSTEM_DEMO := mosquitto
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-all test check format docs hil campaign bench evaluate clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+$(READY): pyproject.toml scripts/system_packages.sh
+	@$(PYTHON) -c 'import sys; sys.exit("Sternway needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else 0'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo,development]'
+	@touch $@
+
+demo: $(READY) ## a simulated patient walks a session, stumbles, and the belt stops; ARGS="--scenario NAME --once" for one script
+	@scripts/system_packages.sh $(SYSTEM_DEMO)
+	@$(BIN)/python -m simulator.demo $(ARGS)
+
+demo-all: $(READY) ## every scenario once, in real time, on real processes
+	@scripts/system_packages.sh $(SYSTEM_DEMO)
+	@$(BIN)/python -m simulator.demo --all
+
+test: $(READY) ## set up and run every test: checks, unit, property, contract, scenarios, drive
+	@scripts/system_packages.sh $(SYSTEM_TEST)
+	@scripts/run_steps.sh $(BIN) $(WORKERS)
+
+check: $(READY) ## format, lint, types, import contracts, generated documents (under a minute)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/generate_docs.py --check
+
+format: $(READY) ## put the code into its form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(READY) ## write the documents that are generated from the code
+	$(BIN)/python scripts/generate_docs.py
+
+hil: $(READY) ## the drive's conformance suite, native and AVR; DRIVE=/dev/ttyUSB0 for a board on a desk
+	@scripts/system_packages.sh $(SYSTEM_TEST)
+	$(BIN)/python -m pytest hil_tests $(if $(DRIVE),--drive=$(DRIVE))
+
+bench: $(READY) ## reaction beside C, the cost of a step, processor and memory, lateness beside cyclictest
+	@scripts/system_packages.sh mosquitto rt-tests
+	$(BIN)/python -m simulator.bench
+
+evaluate: $(READY) ## the balance-loss detector on recordings and made falls
+	$(BIN)/python -m evaluation
+
+clean: ## remove what was built here
+	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

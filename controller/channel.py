@@ -1,0 +1,182 @@
+"""The controller's end of the Unix socket: takes requests, gives events and snapshots, and never waits for anybody.
+
+SOCK_SEQPACKET, one message a datagram. A slow reader loses snapshots (counted); events go from the ring and are sent again until
+they are acknowledged. A client that sends what is not a message is closed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from controller.event_ring import EventRing
+from messages.wire import (
+    MAXIMUM_MESSAGE_BYTES,
+    About,
+    Acknowledge,
+    Heartbeat,
+    Reply,
+    SessionRecord,
+    Snapshot,
+    ToController,
+    decode_to_controller,
+    encode,
+)
+
+MAXIMUM_CLIENTS = 8
+_SEND_BUFFER_BYTES = 64 * 1024
+_REQUESTS_A_SCAN = 8
+TELEMETRY_ROLE = "telemetry"
+
+
+class _Client:
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.is_telemetry = False
+        self.sent_up_to = 0
+        self.greeted = False
+
+
+class Channel:
+    """All clients of the socket. Every method returns at once."""
+
+    def __init__(self, path: Path, ring: EventRing, about: Callable[[], About]) -> None:
+        """Binds the socket, replacing a dead one; raises OSError when the path cannot be bound."""
+        self._ring = ring
+        self._about = about
+        self._path = path
+        self._clients: list[_Client] = []
+        self._requesters: dict[str, _Client] = {}
+        self._heartbeat_ns: int | None = None
+        self._journal_writable = False
+        self._session: bytes | None = None
+        self.lost_snapshots = 0
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        self._listener.bind(str(path))
+        os.chmod(path, 0o660)
+        self._listener.listen(MAXIMUM_CLIENTS)
+
+    def telemetry_present(self, now_ns: int, timeout_s: float) -> bool:
+        """Whether telemetry has been heard lately and its journal takes writes."""
+        if self._heartbeat_ns is None or not self._journal_writable:
+            return False
+        return 0 <= now_ns - self._heartbeat_ns <= timeout_s * 1e9
+
+    def take(self, now_ns: int) -> tuple[ToController, ...]:
+        """Accepts and reads, a bounded number a scan; returns what the core or the configuration has to judge."""
+        self._accept()
+        requests: list[ToController] = []
+        for client in tuple(self._clients):
+            self._read(client, requests, now_ns)
+        return tuple(requests)
+
+    def _accept(self) -> None:
+        if len(self._clients) >= MAXIMUM_CLIENTS:
+            return
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return
+        connection.setblocking(False)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+        self._clients.append(_Client(connection))
+
+    def _read(self, client: _Client, requests: list[ToController], now_ns: int) -> None:
+        if not client.greeted:
+            client.greeted = self._send(client, encode(self._about()))
+        for _ in range(_REQUESTS_A_SCAN):
+            try:
+                datagram = client.connection.recv(MAXIMUM_MESSAGE_BYTES + 1)
+            except BlockingIOError:
+                return
+            except OSError:
+                self._drop(client)
+                return
+            if not datagram or len(datagram) > MAXIMUM_MESSAGE_BYTES:
+                self._drop(client)
+                return
+            try:
+                message = decode_to_controller(datagram)
+            except (msgspec.DecodeError, RecursionError):
+                self._drop(client)
+                return
+            self._sort(client, message, requests, now_ns)
+
+    def _sort(self, client: _Client, message: ToController, requests: list[ToController], now_ns: int) -> None:
+        if isinstance(message, Heartbeat):
+            if message.role == TELEMETRY_ROLE:
+                self._heartbeat_ns = now_ns
+                self._journal_writable = message.journal_writable
+                if not client.is_telemetry:
+                    client.is_telemetry = True
+                    if self._session is not None:
+                        self._send(client, self._session)
+        elif isinstance(message, Acknowledge):
+            if client.is_telemetry:
+                self._ring.acknowledge(message.up_to_id)
+        else:
+            identifier = getattr(message, "request", "")
+            if identifier:
+                self._requesters[identifier] = client
+            requests.append(message)
+
+    def answer(self, reply: Reply) -> None:
+        """Sends the reply to whoever asked; drops it when they have gone."""
+        client = self._requesters.pop(reply.request, None)
+        if client is not None and client in self._clients:
+            self._send(client, encode(reply))
+
+    def send_events(self) -> None:
+        """Sends telemetry what it has not got yet, as far as the socket takes it."""
+        for client in self._clients:
+            if not client.is_telemetry or self._ring.highest_id <= client.sent_up_to:
+                continue
+            for event_id, datagram in self._ring.after(client.sent_up_to):
+                if not self._send(client, datagram):
+                    break
+                client.sent_up_to = event_id
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Offers the snapshot to every client; one that is too slow loses it."""
+        datagram = encode(snapshot)
+        for client in tuple(self._clients):
+            if not self._send(client, datagram):
+                self.lost_snapshots += 1
+
+    def record_session(self, record: SessionRecord) -> None:
+        """Sends the session's record, and again to a telemetry that comes later."""
+        self._session = encode(record)
+        for client in tuple(self._clients):
+            if client.is_telemetry:
+                self._send(client, self._session)
+
+    def _send(self, client: _Client, datagram: bytes) -> bool:
+        try:
+            client.connection.send(datagram)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.ENOBUFS):
+                self._drop(client)
+            return False
+        return True
+
+    def _drop(self, client: _Client) -> None:
+        if client in self._clients:
+            self._clients.remove(client)
+        self._requesters = {key: owner for key, owner in self._requesters.items() if owner is not client}
+        client.connection.close()
+
+    def close(self) -> None:
+        """Closes every connection and removes the socket."""
+        for client in tuple(self._clients):
+            self._drop(client)
+        self._listener.close()
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()

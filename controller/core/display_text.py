@@ -1,0 +1,112 @@
+"""The four lines of the 20-character display: what is, what is asked of a hand, and why it stopped.
+
+The first line begins with the state's or the step's keyword in capitals; a large reader needs no more than that.
+"""
+
+from __future__ import annotations
+
+from controller.core.chart import LATCHED_STATES, MOVING_STATES, State
+from controller.core.events import RULES
+from controller.core.exercise import next_speed_m_s
+from controller.core.latch import reset_blockers
+from controller.core.patient import body_weight_n, ceiling_m_s, known_load_n
+from controller.core.preparation import Step
+from controller.core.settings import CoreSettings
+from controller.core.state import CoreState
+
+COLUMNS, ROWS = 20, 4
+Lines = tuple[str, str, str, str]
+
+_STEP_TEXT: dict[Step, tuple[str, str]] = {
+    Step.EMPTY_HOOK: ("clip open, hook", "empty and still: OK"),
+    Step.CLIP: ("clip the harness", "to the strap"),
+    Step.TAUT: ("stand tall, strap", "taut: OK"),
+    Step.SLACK: ("FASTER/SLOWER: mark", "let out to it: OK"),
+    Step.SIT: ("hold rails, sit in", "harness and stand up"),
+    Step.ARROW: ("patient faces arrow", "<=== belt    OK"),
+    Step.READY: ("hold rails, pedal", "press START"),
+}
+
+
+def display_lines(state: CoreState, settings: CoreSettings, missing: tuple[str, ...], now_ns: int) -> Lines:
+    """Returns the lines to show. missing: what START still lacks, shown at the step READY."""
+    if state.chart in LATCHED_STATES:
+        return _latched(state)
+    if state.chart in MOVING_STATES:
+        return _moving(state, settings, now_ns)
+    if state.preparation.step is not None:
+        return _step(state, settings, missing)
+    return _quiet(state, now_ns)
+
+
+def _fit(*lines: str) -> Lines:
+    padded = [line[:COLUMNS].ljust(COLUMNS) for line in lines[:ROWS]]
+    padded += [" " * COLUMNS] * (ROWS - len(padded))
+    return padded[0], padded[1], padded[2], padded[3]
+
+
+def _wrap(text: str) -> tuple[str, str]:
+    """Two lines, broken at a blank where there is one."""
+    if len(text) <= COLUMNS:
+        return text, ""
+    cut = text.rfind(" ", 0, COLUMNS + 1)
+    cut = cut if cut > 0 else COLUMNS
+    return text[:cut], text[cut:].strip()
+
+
+def _latched(state: CoreState) -> Lines:
+    cause = state.stopped_by or (state.causes[0] if state.causes else None)
+    text = RULES[cause].text if cause is not None else ""
+    blockers = reset_blockers(state, body_weight_n(state))
+    hint = blockers[0] if blockers else "press RESET"
+    return _fit(state.chart.value.replace("_", " ").upper(), *_wrap(text), hint)
+
+
+def _moving(state: CoreState, settings: CoreSettings, now_ns: int) -> Lines:
+    exercise = state.exercise
+    phase = exercise.phase
+    left_s = 0.0 if phase is None else max(0.0, phase.duration_s - exercise.phase_elapsed_ns / 1e9)
+    title = f"{state.chart.value.replace('_', ' ').upper():<10}{_clock(left_s):>10}"
+    load_n = known_load_n(state)
+    load = "load ?" if load_n is None else f"{load_n / body_weight_n(state) * 100:4.0f}% BW"
+    speed = f"{state.drive.speed_m_s:4.2f} m/s {load:>9}"
+    if exercise.offered_until_ns:
+        offered = next_speed_m_s(exercise, ceiling_m_s(exercise.plan, settings), settings.speed)
+        seconds = max(0, (exercise.offered_until_ns - now_ns) // 1_000_000_000)
+        return _fit(title, speed, f"FASTER? {offered:4.2f} m/s", f"press within {seconds:2d} s")
+    alarm = state.alarms.active[-1][0] if state.alarms.active else None
+    return _fit(title, speed, "", *((RULES[alarm].remedy.split(".")[0],) if alarm is not None else ("",)))
+
+
+def _step(state: CoreState, settings: CoreSettings, missing: tuple[str, ...]) -> Lines:
+    step = state.preparation.step
+    plan = state.exercise.plan
+    if step is Step.CONFIRM and plan is not None:
+        return _fit("CONFIRM    OK", plan.patient, f"{plan.mass_kg:5.1f} kg", f"first {settings.speed.first_m_s:4.2f} m/s")
+    if step is Step.SLACK:
+        mark = state.preparation.slack_mark
+        slack_cm = mark * settings.session.slack_pitch_m * 100
+        return _fit("SLACK", f"mark {mark:2d} = {slack_cm:4.1f} cm", *_STEP_TEXT[step])
+    if step is Step.READY and missing:
+        return _fit("READY, but:", missing[0], *_STEP_TEXT[step])
+    if step is None:
+        return _fit("")
+    return _fit(step.value, "", *_STEP_TEXT[step])
+
+
+def _quiet(state: CoreState, now_ns: int) -> Lines:
+    if state.chart is State.REST:
+        phase = state.exercise.phase
+        left_s = 0.0 if phase is None else max(0.0, phase.duration_s - (now_ns - state.since_ns) / 1e9)
+        return _fit(f"REST{_clock(left_s):>16}", "stand and rest")
+    if state.chart is State.COMPLETE:
+        why = RULES[state.stopped_by].text if state.stopped_by is not None else ""
+        return _fit("COMPLETE", *_wrap(why), "unclip the patient")
+    if state.chart is State.SELF_TEST:
+        return _fit("SELF TEST", "please wait")
+    return _fit("STANDBY", "prepare a session")
+
+
+def _clock(seconds: float) -> str:
+    whole = int(seconds)
+    return f"{whole // 60}:{whole % 60:02d}"

@@ -1,0 +1,209 @@
+"""From what happened to what the machine does: the strongest effect of a scan's happenings decides."""
+
+from __future__ import annotations
+
+import msgspec
+
+from controller.core.alarms import clear_alarms, raise_alarms
+from controller.core.chart import (
+    EXERCISING_STATES,
+    LATCHED_STATES,
+    MOVING_STATES,
+    SESSION_STATES,
+    State,
+    Trigger,
+    follow,
+)
+from controller.core.events import RULES, Effect, Event, Happening
+from controller.core.exercise import slow_down
+from controller.core.hanging import LOADED_FRACTION
+from controller.core.latch import FALLS, reset_blockers, session_goes_on
+from controller.core.patient import body_weight_n, known_load_n
+from controller.core.preparation import HARNESS_STEPS, RESTART_STEPS, PreparationState
+from controller.core.state import CoreState, Scan
+
+_TRIGGER_OF_EFFECT = {
+    Effect.PROTECTIVE_STOP: Trigger.PROTECT,
+    Effect.EMERGENCY_STOP: Trigger.EMERGENCY,
+    Effect.FAULT: Trigger.FAIL,
+    Effect.POWER_OFF: Trigger.FAIL,
+}
+_PAUSE_ALARMS = frozenset(
+    rule.event for rule in RULES.values() if rule.effect in (Effect.PAUSE, Effect.SLOW) or rule.event is Event.RAIL_RELEASED
+)
+_RESET_WAIT_NS = 500_000_000
+
+
+def change_state(scan: Scan, trigger: Trigger) -> bool:
+    """Follows the chart; returns whether the state changed (or was entered anew by a phase of the same kind)."""
+    state = scan.state
+    destination = follow(state.chart, trigger)
+    if destination is state.chart:
+        return False
+    scan.state = msgspec.structs.replace(state, chart=destination, since_ns=scan.now_ns, rested=False)
+    return True
+
+
+def apply_effects(scan: Scan) -> None:
+    """Latches, pauses, slows or ends by the scan's happenings, strongest first; raises their alarms."""
+    if not scan.happenings:
+        return
+    scan.state = msgspec.structs.replace(scan.state, alarms=raise_alarms(scan.state.alarms, scan.happenings))
+    strongest = max(scan.happenings, key=lambda happening: RULES[happening.event].effect)
+    effect = RULES[strongest.event].effect
+    if effect >= Effect.PROTECTIVE_STOP:
+        _latch(scan)
+    elif effect is Effect.END:
+        finish(scan, strongest.event)
+    elif effect is Effect.PAUSE:
+        _pause(scan, strongest)
+    elif effect is Effect.SLOW and scan.state.chart in MOVING_STATES:
+        _replace_exercise_slow(scan)
+    for happening in scan.happenings:
+        if happening.event is Event.BALANCE_RECOVERED:
+            exercise = scan.state.exercise
+            counted = msgspec.structs.replace(exercise, balance_losses=exercise.balance_losses + 1)
+            scan.state = msgspec.structs.replace(scan.state, exercise=counted)
+
+
+def _replace_exercise_slow(scan: Scan) -> None:
+    slower = slow_down(scan.state.exercise, scan.settings.core.speed, True, scan.now_ns)
+    scan.state = msgspec.structs.replace(scan.state, exercise=slower)
+
+
+def _latch(scan: Scan) -> None:
+    """Every latching happening of the scan adds its cause; the chart goes to the gravest of their states."""
+    latching = [happening for happening in scan.happenings if RULES[happening.event].latches]
+    state = scan.state
+    causes = state.causes + tuple(h.event for h in latching if h.event not in state.causes)
+    was_latched = state.chart in LATCHED_STATES
+    exercise = state.exercise
+    if exercise.session and not was_latched:
+        exercise = msgspec.structs.replace(exercise, stops=exercise.stops + 1, offered_until_ns=0)
+    power_off = state.power_off or any(RULES[h.event].effect is Effect.POWER_OFF for h in latching)
+    scan.state = msgspec.structs.replace(
+        state,
+        causes=causes,
+        exercise=exercise,
+        power_off=power_off,
+        stopped_by=state.stopped_by if was_latched else latching[0].event,
+        reset_until_ns=0,
+        start_until_ns=0,
+        accept_until_ns=0,
+    )
+    for happening in sorted(latching, key=lambda h: RULES[h.event].effect):
+        change_state(scan, _TRIGGER_OF_EFFECT[RULES[happening.event].effect])
+    if scan.state.exercise.session and not session_goes_on(scan.state) and not scan.state.exercise.over:
+        over = msgspec.structs.replace(scan.state.exercise, over=latching[0].event.value)
+        scan.state = msgspec.structs.replace(scan.state, exercise=over)
+    scan.state = msgspec.structs.replace(scan.state, deceleration_m_s2=_latched_deceleration(scan.state, scan))
+
+
+def _latched_deceleration(state: CoreState, scan: Scan) -> float:
+    ramp = scan.settings.core.ramp
+    if harness_is_loaded(state):
+        return ramp.loaded_deceleration_m_s2
+    return max(state.deceleration_m_s2, ramp.protective_deceleration_m_s2)
+
+
+def harness_is_loaded(state: CoreState) -> bool:
+    """Whether the patient hangs, by the load or by what stopped the belt: then it must stop under them."""
+    if any(cause in FALLS for cause in state.causes):
+        return True
+    load_n = known_load_n(state)
+    return load_n is not None and load_n >= LOADED_FRACTION * body_weight_n(state)
+
+
+def _pause(scan: Scan, cause: Happening) -> None:
+    """A controlled stop. In a rest the belt is at rest already, but going on needs the restart's steps all the same."""
+    if scan.state.chart not in EXERCISING_STATES:
+        return
+    ramp = scan.settings.core.ramp
+    planned = cause.event is Event.STOP_PRESSED
+    exercise = scan.state.exercise
+    change_state(scan, Trigger.PAUSE)
+    scan.state = msgspec.structs.replace(
+        scan.state,
+        stopped_by=cause.event,
+        deceleration_m_s2=ramp.planned_deceleration_m_s2 if planned else ramp.pause_deceleration_m_s2,
+        exercise=msgspec.structs.replace(exercise, stops=exercise.stops + 1, offered_until_ns=0, wanted_m_s=0.0),
+        preparation=restart_steps(scan.state.preparation),
+        accept_until_ns=0,
+        start_until_ns=0,
+    )
+
+
+def finish(scan: Scan, cause: Event) -> None:
+    """Ends the session with the planned deceleration. Its record stays until the patient has left."""
+    if scan.state.chart not in SESSION_STATES:
+        return
+    exercise = scan.state.exercise
+    change_state(scan, Trigger.FINISH)
+    scan.state = msgspec.structs.replace(
+        scan.state,
+        stopped_by=cause,
+        deceleration_m_s2=max(scan.settings.core.ramp.planned_deceleration_m_s2, _going_on(scan)),
+        exercise=msgspec.structs.replace(exercise, over=exercise.over or cause.value, offered_until_ns=0, wanted_m_s=0.0),
+        preparation=msgspec.structs.replace(scan.state.preparation, steps=()),
+        accept_until_ns=0,
+        start_until_ns=0,
+    )
+
+
+def _going_on(scan: Scan) -> float:
+    """A stop that is under way is never made softer."""
+    return 0.0 if scan.drive.standstill else scan.state.deceleration_m_s2
+
+
+def restart_steps(preparation: PreparationState, harness: bool = False) -> PreparationState:
+    """Returns the preparation with the steps before a restart; the whole harness check where that is asked."""
+    return msgspec.structs.replace(preparation, steps=HARNESS_STEPS if harness else RESTART_STEPS, sit_began_ns=0, sit_peak_n=0.0)
+
+
+def judge_reset(scan: Scan, pressed: bool) -> None:
+    """RESET's edge opens the latch when nothing stands in its way; it waits half a second for the drive to clear its faults."""
+    state = scan.state
+    if state.chart not in LATCHED_STATES:
+        return
+    if pressed:
+        state = scan.state = msgspec.structs.replace(state, reset_until_ns=scan.now_ns + _RESET_WAIT_NS)
+    if not state.reset_until_ns:
+        return
+    blockers = reset_blockers(state, body_weight_n(state))
+    if not blockers:
+        _open_latch(scan)
+    elif scan.now_ns >= state.reset_until_ns or any(blocker != "drive fault" for blocker in blockers):
+        scan.state = msgspec.structs.replace(state, reset_until_ns=0)
+        scan.happenings.append(Happening(Event.RESET_REFUSED, scan.now_ns, (("missing", ", ".join(blockers)),)))
+
+
+def _open_latch(scan: Scan) -> None:
+    state = scan.state
+    goes_on = session_goes_on(state)
+    had_session = bool(state.exercise.session)
+    causes = frozenset(state.causes)
+    trigger = Trigger.RESET_TO_STANDBY
+    if goes_on and state.chart is State.PROTECTIVE_STOP:
+        trigger = Trigger.RESET_TO_PAUSED
+    elif had_session:
+        trigger = Trigger.RESET_TO_COMPLETE
+    change_state(scan, trigger)
+    scan.state = msgspec.structs.replace(
+        scan.state,
+        causes=(),
+        power_off=False,
+        reset_until_ns=0,
+        deceleration_m_s2=0.0,
+        alarms=clear_alarms(scan.state.alarms, causes | _AFTER_FALL),
+        preparation=restart_steps(state.preparation, harness=True),
+    )
+    detail = (("causes", ", ".join(sorted(cause.value for cause in causes))),)
+    scan.happenings.append(Happening(Event.LATCH_RESET, scan.now_ns, detail))
+
+
+_AFTER_FALL = frozenset({Event.NURSE_CALL, Event.HANGING_60_S, Event.HANGING_180_S})
+
+
+def clear_pause_alarms(scan: Scan) -> None:
+    """Once the belt runs again by hand, what had paused or slowed it no longer alarms."""
+    scan.state = msgspec.structs.replace(scan.state, alarms=clear_alarms(scan.state.alarms, _PAUSE_ALARMS))

@@ -1,0 +1,57 @@
+"""What the plan says of the patient, with what stands in while nobody is prepared."""
+
+from __future__ import annotations
+
+from controller.core.inputs import Input
+from controller.core.readings import Quality
+from controller.core.settings import CoreSettings
+from controller.core.state import GRAVITY_M_S2, STANDARD_MASS_KG, CoreState
+from messages.plan import Plan, RailStage
+
+
+def body_weight_n(state: CoreState) -> float:
+    """The prepared patient's weight in newtons, from the scale's mass."""
+    plan = state.exercise.plan
+    return (plan.mass_kg if plan is not None else STANDARD_MASS_KG) * GRAVITY_M_S2
+
+
+def ceiling_m_s(plan: Plan | None, settings: CoreSettings) -> float:
+    """The highest speed this session may reach, recomputed here whatever the plan asks."""
+    ceiling = settings.speed.ceiling_m_s
+    if plan is None or plan.first_session:
+        return min(ceiling, settings.speed.first_session_ceiling_m_s)
+    return ceiling
+
+
+def acceleration_m_s2(plan: Plan | None, settings: CoreSettings) -> float:
+    """How fast the belt may gain speed in this session."""
+    if plan is None or plan.first_session:
+        return settings.ramp.first_session_acceleration_m_s2
+    return settings.ramp.acceleration_m_s2
+
+
+def belt_time_limit_s(plan: Plan, settings: CoreSettings) -> float:
+    """How long the belt may run in this session."""
+    limits = settings.session
+    return limits.first_session_belt_time_s if plan.first_session else limits.belt_time_limit_s
+
+
+def rails_as_planned(plan: Plan | None, closed: int) -> bool:
+    """Whether the hands are where the plan's rail stage wants them."""
+    left, right = bool(closed & Input.RAIL_LEFT.bit), bool(closed & Input.RAIL_RIGHT.bit)
+    stage = plan.rails if plan is not None else RailStage.BOTH
+    if stage is RailStage.LEFT:
+        return left
+    if stage is RailStage.RIGHT:
+        return right
+    if stage is RailStage.ONE:
+        return left or right
+    return left and right
+
+
+def known_load_n(state: CoreState) -> float | None:
+    """The harness load, or None while it does not count."""
+    estimate = state.estimate
+    if estimate is None or estimate.load.quality is not Quality.GOOD:
+        return None
+    return estimate.load.value

@@ -1,0 +1,92 @@
+"""What the socket may ask: to stop, to propose a session, to take it back, to report a symptom, to silence a buzzer.
+
+None of it can start a belt or make it faster. Plans have been judged against the configuration before they come here.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from controller.core.alarms import silence
+from controller.core.chart import SESSION_STATES, State, Trigger
+from controller.core.effects import change_state
+from controller.core.events import Event, Happening
+from controller.core.inputs import Input
+from controller.core.session_rules import prepare_session, withdraw
+from controller.core.state import Answer, Request, Scan
+from messages.wire import Cancel, Prepare, Refused, Silence, Stop, Symptom
+
+
+def answer_requests(scan: Scan) -> None:
+    """Takes each request of this scan in turn and appends its answer."""
+    for request in scan.inputs.requests:
+        _take(scan, request)
+
+
+def _take(scan: Scan, request: Request) -> None:
+    match request:
+        case Stop():
+            _say(scan, Event.NETWORK_STOP, origin=request.origin)
+            scan.answers.append(Answer(request.request, True, ""))
+        case Symptom():
+            _say(scan, Event.NETWORK_SYMPTOM, origin=request.origin, kind=request.kind)
+            scan.answers.append(Answer(request.request, True, ""))
+        case Prepare():
+            _prepare(scan, request)
+        case Cancel():
+            _cancel(scan, request)
+        case Silence():
+            _silence(scan, request)
+        case Refused():
+            _say(scan, Event.REQUEST_REFUSED, origin=request.origin, command=request.command, reason=request.reason)
+
+
+def _say(scan: Scan, event: Event, **detail: str) -> None:
+    scan.happenings.append(Happening(event, scan.now_ns, tuple(detail.items())))
+
+
+def _refuse(scan: Scan, request: Prepare | Cancel | Silence, reason: str) -> None:
+    command = type(request).__name__.lower()
+    _say(scan, Event.REQUEST_REFUSED, origin=request.origin, command=command, reason=reason)
+    scan.answers.append(Answer(request.request, False, reason))
+
+
+def _prepare(scan: Scan, request: Prepare) -> None:
+    state = scan.state
+    reason = ""
+    if state.chart is not State.STANDBY:
+        reason = f"the treadmill is in state {state.chart.value}; a session is prepared in standby"
+    elif not state.telemetry_present:
+        reason = "the recording (telemetry) is away; no new session starts without it"
+    elif not state.display_healthy:
+        reason = "the display is lost; no new session starts without it"
+    elif not scan.drive.healthy:
+        reason = "the drive is not healthy"
+    elif state.digital.closed & Input.CLIP.bit and state.sessions_prepared == 0:
+        reason = "open the harness clip first: it must be seen to open before a patient is prepared"
+    if reason:
+        _refuse(scan, request, reason)
+        return
+    session = f"{state.boot_id}-{state.sessions_prepared + 1}"
+    scan.state = prepare_session(state, request.plan, session)
+    change_state(scan, Trigger.PREPARE)
+    _say(scan, Event.SESSION_PREPARED, session=session, patient=request.plan.patient, origin=request.origin)
+    scan.answers.append(Answer(request.request, True, "", session))
+
+
+def _cancel(scan: Scan, request: Cancel) -> None:
+    if scan.state.chart is not State.PREPARED:
+        hint = "; stop it instead" if scan.state.chart in SESSION_STATES else ""
+        _refuse(scan, request, f"nothing is prepared in state {scan.state.chart.value}{hint}")
+        return
+    withdraw(scan, Event.SESSION_CANCELLED)
+    scan.answers.append(Answer(request.request, True, ""))
+
+
+def _silence(scan: Scan, request: Silence) -> None:
+    silenced = silence(scan.state.alarms, scan.now_ns)
+    if silenced is None:
+        _refuse(scan, request, "a high-priority alarm cannot be silenced")
+        return
+    scan.state = msgspec.structs.replace(scan.state, alarms=silenced)
+    scan.answers.append(Answer(request.request, True, ""))

@@ -1,0 +1,240 @@
+"""One scan of the real machine: read everything, decide, tell the drive first, then everybody else.
+
+`Controller.cycle` is synchronous and takes the time; the real loop and the simulator call the same one. Nothing in it waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+import msgspec
+
+from controller.channel import Channel
+from controller.core.chart import LATCHED_STATES
+from controller.core.commands import DriveCommand
+from controller.core.display_text import Lines, display_lines
+from controller.core.events import Happening
+from controller.core.preparation import Step
+from controller.core.readings import DriveReading, Levels, LoadSample
+from controller.core.start import missing_to_start
+from controller.core.state import Answer, CoreState, Outputs, Request, ScanInputs, Settings
+from controller.core.step import start_state, step
+from controller.event_ring import EventRing
+from controller.memory import ID_RESERVE, Memory, Remembered
+from controller.session.caps import judge_plan
+from controller.snapshot import event_record, session_record, snapshot
+from messages.wire import Prepare, Reply, ToController
+
+SNAPSHOT_NS = 100_000_000
+MAXIMUM_SAMPLES_A_SCAN = 64
+
+
+class Inputs(Protocol):
+    """The digital inputs and outputs of the Pi."""
+
+    def read(self, now_ns: int) -> Levels:
+        """Polls every level; takes the edges seen since the last call."""
+
+    def write(self, *, lamp_red: bool, lamp_yellow: bool, buzzer: bool, nurse_call: bool) -> None:
+        """Sets the indicators."""
+
+    def pulse(self) -> None:
+        """Feeds the hardware watchdog."""
+
+
+class LoadCell(Protocol):
+    """The harness load cell."""
+
+    def drain(self) -> tuple[LoadSample, ...]:
+        """Takes the samples since the last call."""
+
+
+class DriveLink(Protocol):
+    """The drive, in the core's terms."""
+
+    def receive(self, now_ns: int) -> DriveReading | None:
+        """The latest STATUS, or None when there was none yet."""
+
+    def send(self, command: DriveCommand) -> None:
+        """Writes at most one frame; never waits."""
+
+
+class Display(Protocol):
+    """The character display, written by its own thread."""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it acknowledged lately."""
+
+    def show(self, lines: Lines) -> None:
+        """Hands over the newest lines."""
+
+
+class ServiceManager(Protocol):
+    """Whoever restarts the process when scans stop."""
+
+    def watchdog(self) -> None:
+        """A scan finished on time."""
+
+
+class Devices(msgspec.Struct, frozen=True):
+    """Everything at the edge."""
+
+    inputs: Inputs
+    load_cell: LoadCell
+    drive: DriveLink
+    display: Display
+    service_manager: ServiceManager
+
+
+class Controller:
+    """The scan with its edges. Holds no decision: those are all in the core's state."""
+
+    def __init__(
+        self,
+        devices: Devices,
+        settings: Settings,
+        channel: Channel,
+        ring: EventRing,
+        memory: Memory,
+        *,
+        boot_id: str,
+        now_ns: int,
+        wall_clock: Callable[[], float],
+    ) -> None:
+        """wall_clock: seconds since 1970, only for what people read. now_ns: monotonic."""
+        self._devices = devices
+        self._settings = settings
+        self._channel = channel
+        self._ring = ring
+        self._memory = memory
+        self._wall_clock = wall_clock
+        found = memory.found
+        self._next_event_id = ring.highest_id + 1 if ring.highest_id else found.reserved_event_id + 1
+        self._reserved_event_id = 0
+        self._sequence = 0
+        self._snapshot_due_ns = now_ns
+        self._worst_lateness_ns = 0
+        self.state: CoreState = start_state(boot_id, not found.clean, now_ns)
+        self.outputs: Outputs | None = None
+        self._remember(force=True)
+
+    def cycle(self, now_ns: int, lateness_ns: int) -> None:
+        """One scan at now_ns, which began lateness_ns after it was due. The STOP frame goes out before anything is told."""
+        devices = self._devices
+        inputs = self._read(now_ns, lateness_ns)
+        before = self.state
+        self.state, outputs = step(before, inputs, self._settings, now_ns)
+        self.outputs = outputs
+        devices.drive.send(outputs.command)
+        devices.inputs.write(
+            lamp_red=outputs.lamp_red,
+            lamp_yellow=outputs.lamp_yellow,
+            buzzer=outputs.buzzer,
+            nurse_call=outputs.nurse_call,
+        )
+        if lateness_ns <= self._settings.core.supervision.late_stop_ms * 1e6:
+            devices.inputs.pulse()
+            devices.service_manager.watchdog()
+        self._tell(before, inputs, outputs, now_ns)
+
+    def _read(self, now_ns: int, lateness_ns: int) -> ScanInputs:
+        devices = self._devices
+        drive = devices.drive.receive(now_ns)
+        self._worst_lateness_ns = max(self._worst_lateness_ns, lateness_ns)
+        timeout_s = self._settings.core.supervision.telemetry_timeout_s
+        return ScanInputs(
+            levels=devices.inputs.read(now_ns),
+            load_samples=devices.load_cell.drain()[-MAXIMUM_SAMPLES_A_SCAN:],
+            drive=drive,
+            requests=self._judged(self._channel.take(now_ns)),
+            telemetry_present=self._channel.telemetry_present(now_ns, timeout_s),
+            display_healthy=devices.display.healthy,
+            lateness_ns=lateness_ns,
+        )
+
+    def _judged(self, messages: tuple[ToController, ...]) -> tuple[Request, ...]:
+        """A plan that breaks a cap never reaches the core; whoever sent it is told every reason."""
+        if not messages:
+            return ()
+        accepted: list[Request] = []
+        for message in messages:
+            if isinstance(message, Prepare):
+                problems = judge_plan(message.plan, self._settings.core)
+                if problems:
+                    reason = "; ".join(str(problem) for problem in problems)[:2000]
+                    self._channel.answer(Reply(message.request, False, reason))
+                    continue
+            accepted.append(message)  # type: ignore[arg-type]
+        return tuple(accepted)
+
+    def _tell(self, before: CoreState, inputs: ScanInputs, outputs: Outputs, now_ns: int) -> None:
+        time = ""
+        if outputs.happenings or outputs.answers:
+            time = self._time()
+            self._record(outputs.happenings, time)
+            self._answer(outputs.answers)
+        if self.state.chart is not before.chart or outputs.happenings:
+            record = session_record(self.state if self.state.exercise.plan is not None else before, time or self._time())
+            if record is not None:
+                self._channel.record_session(record)
+            self._remember(force=self.state.causes != before.causes)
+        if now_ns >= self._snapshot_due_ns:
+            self._publish(inputs, outputs, now_ns)
+        else:
+            self._channel.send_events()
+
+    def _record(self, happenings: tuple[Happening, ...], time: str) -> None:
+        for happening in happenings:
+            self._ring.append(event_record(happening, self._next_event_id, time, self.state))
+            self._next_event_id += 1
+
+    def _answer(self, answers: tuple[Answer, ...]) -> None:
+        for answer in answers:
+            self._channel.answer(Reply(answer.request, answer.accepted, answer.reason, answer.session))
+
+    def _publish(self, inputs: ScanInputs, outputs: Outputs, now_ns: int) -> None:
+        self._snapshot_due_ns = max(self._snapshot_due_ns + SNAPSHOT_NS, now_ns)
+        lines = display_lines(self.state, self._settings.core, self._missing(now_ns), now_ns)
+        self._devices.display.show(lines)
+        self._channel.send_events()
+        self._sequence += 1
+        self._channel.publish(
+            snapshot(
+                self.state,
+                inputs,
+                outputs,
+                lines,
+                time=self._time(),
+                sequence=self._sequence,
+                lost=self._channel.lost_snapshots + self._ring.dropped,
+                lateness_ms=self._worst_lateness_ns / 1e6,
+            )
+        )
+        self._worst_lateness_ns = 0
+
+    def _missing(self, now_ns: int) -> tuple[str, ...]:
+        if self.state.preparation.step is not Step.READY:
+            return ()
+        return missing_to_start(self.state, self._settings.core, now_ns)
+
+    def _time(self) -> str:
+        return datetime.fromtimestamp(self._wall_clock(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def _remember(self, *, force: bool) -> None:
+        if not force and self._next_event_id < self._reserved_event_id - ID_RESERVE // 2:
+            return
+        self._reserved_event_id = self._next_event_id + ID_RESERVE
+        self._memory.keep(self._remembered(clean=False))
+
+    def _remembered(self, *, clean: bool) -> Remembered:
+        causes = tuple(cause.value for cause in self.state.causes)
+        reserved = self._next_event_id - 1 if clean else self._reserved_event_id
+        return Remembered(clean=clean and not causes, causes=causes, reserved_event_id=reserved)
+
+    def close(self) -> None:
+        """The clean stop: the marker is written only when the belt is proven at rest and nothing is latched."""
+        at_rest = self.state.drive.standstill and self.state.chart not in LATCHED_STATES
+        self._memory.close(self._remembered(clean=at_rest))

@@ -1,0 +1,142 @@
+"""From the core's state to what others read: snapshot, event record and session record. Pure; the shell adds time and numbers."""
+
+from __future__ import annotations
+
+from controller.core.chart import EXERCISING_STATES, MOVING_STATES, State
+from controller.core.display_text import Lines
+from controller.core.events import RULES, Happening
+from controller.core.inputs import Input
+from controller.core.patient import body_weight_n, known_load_n
+from controller.core.state import CoreState, Outputs, ScanInputs
+from messages.wire import EventRecord, SessionRecord, Snapshot
+
+
+def chart_name(state: State) -> str:
+    """The state's name for others: the four phases are one state, exercising."""
+    return "exercising" if state in EXERCISING_STATES else state.value
+
+
+def phase_name(state: CoreState) -> str:
+    """The phase that runs, or an empty string."""
+    return state.chart.value if state.chart in EXERCISING_STATES else ""
+
+
+def event_record(happening: Happening, event_id: int, time: str, state: CoreState) -> EventRecord:
+    """The record of one happening, with its row of the event table."""
+    rule = RULES[happening.event]
+    return EventRecord(
+        id=event_id,
+        at_ns=happening.at_ns,
+        time=time,
+        code=happening.event.value,
+        severity=rule.severity.name.lower(),
+        effect=rule.effect.name.lower(),
+        priority=rule.priority.name.lower(),
+        state=chart_name(state.chart),
+        text=rule.text,
+        remedy=rule.remedy,
+        detail=dict(happening.detail),
+        session=state.exercise.session,
+    )
+
+
+def _remaining_s(state: CoreState) -> tuple[float, float]:
+    exercise = state.exercise
+    plan = exercise.plan
+    if plan is None or exercise.phase is None:
+        return 0.0, 0.0
+    phase_s = max(0.0, exercise.phase.duration_s - exercise.phase_elapsed_ns / 1e9)
+    later_s = 0.0
+    for phase in plan.phases[exercise.phase_index + 1 :]:
+        later_s += phase.duration_s
+    return phase_s, phase_s + later_s
+
+
+def snapshot(
+    state: CoreState,
+    inputs: ScanInputs,
+    outputs: Outputs,
+    display: Lines,
+    *,
+    time: str,
+    sequence: int,
+    lost: int,
+    lateness_ms: float,
+) -> Snapshot:
+    """The machine as this scan left it."""
+    load_n = known_load_n(state)
+    closed = state.digital.closed
+    cause = state.stopped_by if state.chart not in (State.STANDBY, State.PREPARED, *MOVING_STATES) else None
+    phase_s, session_s = _remaining_s(state)
+    return Snapshot(
+        at_ns=state.scanned_ns,
+        time=time,
+        sequence=sequence,
+        lost=lost,
+        state=chart_name(state.chart),
+        phase=phase_name(state),
+        since_ns=state.since_ns,
+        cause=cause.value if cause is not None else "",
+        cause_text=RULES[cause].text if cause is not None else "",
+        remedy=RULES[cause].remedy if cause is not None else "",
+        display=display,
+        asked_speed_m_s=round(state.exercise.wanted_m_s, 4),
+        accepted_speed_m_s=round(state.ramp.set_point_m_s, 4),
+        measured_speed_m_s=state.drive.speed_m_s if state.drive.heard else None,
+        granted_speed_m_s=state.drive.granted_m_s,
+        distance_m=round(state.exercise.distance_m, 3),
+        load_n=None if load_n is None else round(load_n, 2),
+        load_body_weight_percent=None if load_n is None else round(load_n / body_weight_n(state) * 100, 2),
+        rails=(bool(closed & Input.RAIL_LEFT.bit), bool(closed & Input.RAIL_RIGHT.bit)),
+        attendant=bool(closed & Input.ATTENDANT.bit),
+        inputs_closed={name.name.lower(): bool(closed & name.bit) for name in Input},
+        lamps={
+            "red": outputs.lamp_red,
+            "yellow": outputs.lamp_yellow,
+            "buzzer": outputs.buzzer,
+            "nurse_call": outputs.nurse_call,
+        },
+        alarms=tuple((event.value, RULES[event].priority.name.lower()) for event, _ in state.alarms.active),
+        lateness_ms=round(lateness_ms, 3),
+        drive_state=state.drive.state.name.lower() if state.drive.heard else "unheard",
+        drive_current_ma=inputs.drive.current_ma if inputs.drive is not None else 0,
+        session=state.exercise.session,
+        patient=state.exercise.plan.patient if state.exercise.plan is not None else "",
+        phase_index=state.exercise.phase_index,
+        phase_remaining_s=round(phase_s, 2),
+        session_remaining_s=round(session_s, 2),
+        balance_losses=state.exercise.balance_losses,
+    )
+
+
+_STATUS_OF_STATE = {
+    State.PREPARED: "prepared",
+    State.PAUSED: "paused",
+    State.COMPLETE: "complete",
+    State.PROTECTIVE_STOP: "paused",
+    State.EMERGENCY_STOP: "ended",
+    State.FAULT: "ended",
+}
+
+
+def session_record(state: CoreState, time: str) -> SessionRecord | None:
+    """The session as it stands; None while there is none."""
+    exercise = state.exercise
+    if exercise.plan is None:
+        return None
+    status = _STATUS_OF_STATE.get(state.chart, "running")
+    if exercise.over and exercise.over != "session-complete":
+        status = "ended"
+    return SessionRecord(
+        session=exercise.session,
+        time=time,
+        status=status,
+        patient=exercise.plan.patient,
+        plan=exercise.plan,
+        belt_time_s=round(exercise.belt_time_ns / 1e9, 2),
+        distance_m=round(exercise.distance_m, 3),
+        work_time_s=round(exercise.work_time_ns / 1e9, 2),
+        balance_losses=exercise.balance_losses,
+        stops=exercise.stops,
+        ended_by=exercise.over,
+    )
