@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 from controller.channel import Channel
-from controller.core.chart import LATCHED_STATES
+from controller.core.chart import LATCHED_STATES, MOVING_STATES
 from controller.core.commands import DriveCommand
 from controller.core.display_text import Lines, display_lines
 from controller.core.events import Happening
@@ -25,9 +25,11 @@ from controller.event_ring import EventRing
 from controller.memory import ID_RESERVE, Memory, Remembered
 from controller.session.caps import judge_plan
 from controller.snapshot import event_record, session_record, snapshot
-from messages.wire import Prepare, Reply, ToController
+from messages.wire import Prepare, Reply, Stop, ToController
 
 SNAPSHOT_NS = 100_000_000
+WIND_DOWN_NS = 12_000_000_000
+"""Longest wait for the belt before the process ends: beyond braking from the highest speed at the gentlest rate."""
 MAXIMUM_SAMPLES_A_SCAN = 64
 
 
@@ -117,6 +119,8 @@ class Controller:
         self._sequence = 0
         self._snapshot_due_ns = now_ns
         self._worst_lateness_ns = 0
+        self._when_at_rest: Callable[[], None] | None = None
+        self._wind_down_until_ns = 0
         self.state: CoreState = start_state(boot_id, not found.clean, now_ns)
         self.outputs: Outputs | None = None
         self._remember(force=True)
@@ -139,17 +143,27 @@ class Controller:
             devices.inputs.pulse()
             devices.service_manager.watchdog()
         self._tell(before, inputs, outputs, now_ns)
+        if self._when_at_rest is not None and (self.state.drive.standstill or now_ns > self._wind_down_until_ns):
+            self._when_at_rest()
+
+    def wind_down(self, when_at_rest: Callable[[], None]) -> None:
+        """The process is to end: stops the belt as anybody may, and calls back when it is at rest; safe in a signal handler."""
+        self._wind_down_until_ns = self.state.scanned_ns + WIND_DOWN_NS
+        self._when_at_rest = when_at_rest
 
     def _read(self, now_ns: int, lateness_ns: int) -> ScanInputs:
         devices = self._devices
         drive = devices.drive.receive(now_ns)
         self._worst_lateness_ns = max(self._worst_lateness_ns, lateness_ns)
+        requests = self._judged(self._channel.take(now_ns))
+        if self._when_at_rest is not None and self.state.chart in MOVING_STATES:
+            requests = (*requests, Stop("wind-down", "service manager"))
         timeout_s = self._settings.core.supervision.telemetry_timeout_s
         return ScanInputs(
             levels=devices.inputs.read(now_ns),
             load_samples=devices.load_cell.drain()[-MAXIMUM_SAMPLES_A_SCAN:],
             drive=drive,
-            requests=self._judged(self._channel.take(now_ns)),
+            requests=requests,
             telemetry_present=self._channel.telemetry_present(now_ns, timeout_s),
             display_healthy=devices.display.healthy,
             lateness_ns=lateness_ns,

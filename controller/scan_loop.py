@@ -7,7 +7,6 @@ drained as it delivers, so that a STATUS carries the time of its arrival.
 from __future__ import annotations
 
 import gc
-import os
 import select
 import time
 from collections.abc import Callable
@@ -88,7 +87,6 @@ class ScanLoop:
                 watched.append(self._edge_descriptor)
             ready, _, _ = select.select(watched, [], [], max(0, until - now) / 1e9)
             if self._edge_descriptor in ready:
-                os.eventfd_read(self._edge_descriptor)
                 pending = True
             if time.monotonic_ns() >= deadline:
                 return False

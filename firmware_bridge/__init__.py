@@ -1,0 +1,1 @@
+"""Speaks to drives: the bytes, the serial line and one driver a module. It knows nothing of the controller."""

@@ -33,14 +33,16 @@ _WINDOW_NS = 1_000_000_000
 class DigitalState(msgspec.Struct, frozen=True, gc=False):
     """What the filters remember.
 
-    closed: the filtered levels. differs_since_ns: since when a raw level differs from the filtered one (0: it does not).
+    closed: the filtered levels. pending: some raw level differs; differs_since_ns: since when (0: it does not).
     changed_at_ns: the last change of each filtered level. seen_changed: inputs that changed since the last patient.
     """
 
     closed: int = 0
+    pending: bool = False
     differs_since_ns: tuple[int, ...] = _NONE
     changed_at_ns: tuple[int, ...] = _NONE
     seen_changed: int = 0
+    counting: bool = False
     edge_counts: tuple[int, ...] = _NONE
     window_started_ns: int = 0
     stuck: int = 0
@@ -75,7 +77,7 @@ def advance_digital(
     state: DigitalState, levels: Levels, chatter_edges_per_s: int, now_ns: int
 ) -> tuple[DigitalState, DigitalFacts, tuple[Happening, ...]]:
     """Returns the filters' new state, the facts of this scan, and BUTTON_STUCK and INPUT_CHATTER at their onset."""
-    if levels.closed == state.closed and not levels.edges and state.differs_since_ns is _NONE:
+    if levels.closed == state.closed and not levels.edges and not state.pending:
         return _quiet(state, now_ns)
     closed, differs, changed = _filter(state, levels, now_ns)
     pressed = closed & ~state.closed
@@ -89,9 +91,11 @@ def advance_digital(
     )
     moved = DigitalState(
         closed=closed,
+        pending=any(differs),
         differs_since_ns=differs,
         changed_at_ns=changed,
         seen_changed=state.seen_changed | pressed | released,
+        counting=any(counts),
         edge_counts=counts,
         window_started_ns=window,
         stuck=state.stuck & closed,
@@ -102,8 +106,8 @@ def advance_digital(
 
 
 def _quiet(state: DigitalState, now_ns: int) -> tuple[DigitalState, DigitalFacts, tuple[Happening, ...]]:
-    if state.edge_counts is not _NONE and now_ns - state.window_started_ns > _WINDOW_NS:
-        state = msgspec.structs.replace(state, edge_counts=_NONE, chattering=0)
+    if state.counting and now_ns - state.window_started_ns > _WINDOW_NS:
+        state = msgspec.structs.replace(state, counting=False, edge_counts=_NONE, chattering=0)
     happenings: tuple[Happening, ...] = ()
     if state.closed & _STICKY_MASK & ~state.stuck:
         state, happenings = _find_stuck(state, now_ns)
@@ -132,7 +136,7 @@ def _filter(state: DigitalState, levels: Levels, now_ns: int) -> tuple[int, tupl
             closed ^= bit
             changed[index] = now_ns
             differs[index] = 0
-    return closed, (tuple(differs) if any(differs) else _NONE), tuple(changed)
+    return closed, tuple(differs), tuple(changed)
 
 
 def _count_edges(state: DigitalState, edges: int, now_ns: int) -> tuple[tuple[int, ...], int]:
@@ -147,8 +151,6 @@ def _count_edges(state: DigitalState, edges: int, now_ns: int) -> tuple[tuple[in
 
 
 def _over_limit(counts: tuple[int, ...], limit: int) -> int:
-    if counts is _NONE:
-        return 0
     mask = 0
     for index, count in enumerate(counts):
         if count > limit:

@@ -85,7 +85,6 @@ class Event(enum.Enum):
     LOAD_OUT_OF_RANGE = "load-out-of-range"
     INPUT_CHATTER = "input-chatter"
     BUTTON_STUCK = "button-stuck"
-    INPUT_UNCHANGED = "input-unchanged"
     START_DISAGREES = "start-disagrees"
     # drive
     DRIVE_SILENT = "drive-silent"
@@ -128,7 +127,6 @@ class Event(enum.Enum):
     RISE_DECLINED = "rise-declined"
     SESSION_RESUMED = "session-resumed"
     SESSION_COMPLETE = "session-complete"
-    SESSION_ENDED = "session-ended"
     PAUSE_TOO_LONG = "pause-too-long"
     # after a fall
     NURSE_CALL = "nurse-call"
@@ -158,6 +156,7 @@ _E = Effect
 
 EVENT_TABLE: tuple[EventRule, ...] = tuple(
     EventRule(*row)
+    # fmt: off  a table is read in lines
     for row in (
         (
             Event.EMERGENCY_PRESSED,
@@ -201,14 +200,7 @@ EVENT_TABLE: tuple[EventRule, ...] = tuple(
             "Ask what is wrong. OK and START to go on.",
         ),
         (Event.SLOWER_PRESSED, _I, _E.RECORD, _QUIET, "SLOWER pressed", ""),
-        (
-            Event.NETWORK_STOP,
-            _N,
-            _E.PAUSE,
-            _LOW,
-            "Stopped from the network",
-            "See who asked and why. OK and START to go on.",
-        ),
+        (Event.NETWORK_STOP, _N, _E.PAUSE, _LOW, "Stopped from the network", "See who asked and why. OK and START to go on."),
         (
             Event.NETWORK_SYMPTOM,
             _W,
@@ -225,14 +217,7 @@ EVENT_TABLE: tuple[EventRule, ...] = tuple(
             "Harness clip open",
             "Clip the harness, then RESET. Harness check before going on.",
         ),
-        (
-            Event.OVERLOAD_SWITCH,
-            _C,
-            _E.PROTECTIVE_STOP,
-            _HIGH,
-            "Harness overload switch",
-            "Take the patient's weight. Then RESET.",
-        ),
+        (Event.OVERLOAD_SWITCH, _C, _E.PROTECTIVE_STOP, _HIGH, "Harness overload switch", "Take the patient's weight. Then RESET."),
         (
             Event.DECK_FRONT,
             _C,
@@ -274,22 +259,8 @@ EVENT_TABLE: tuple[EventRule, ...] = tuple(
             "Let the patient stand and rest. OK and START to go on.",
         ),
         (Event.BALANCE_RECOVERED, _N, _E.RECORD, _QUIET, "Loss of balance, recovered", ""),
-        (
-            Event.RAILS_GRABBED,
-            _W,
-            _E.PAUSE,
-            _MEDIUM,
-            "Patient grabbed both rails",
-            "Ask the patient. OK and START to go on.",
-        ),
-        (
-            Event.TENSION_LOST,
-            _C,
-            _E.PROTECTIVE_STOP,
-            _HIGH,
-            "Harness tension lost",
-            "Check the strap and the clip, then RESET.",
-        ),
+        (Event.RAILS_GRABBED, _W, _E.PAUSE, _MEDIUM, "Patient grabbed both rails", "Ask the patient. OK and START to go on."),
+        (Event.TENSION_LOST, _C, _E.PROTECTIVE_STOP, _HIGH, "Harness tension lost", "Check the strap and the clip, then RESET."),
         (Event.RAIL_RELEASED, _N, _E.RECORD, _LOW, "Hold the rails", "Both hands on the rails."),
         (Event.RAIL_SLOW, _W, _E.SLOW, _LOW, "Rail let go: slowing", "Both hands on the rails."),
         (Event.RAIL_PAUSE, _W, _E.PAUSE, _MEDIUM, "Rail let go", "Both hands on the rails. OK and START to go on."),
@@ -313,22 +284,7 @@ EVENT_TABLE: tuple[EventRule, ...] = tuple(
             "An input chatters",
             "Have the contact named in the journal checked, then RESET.",
         ),
-        (
-            Event.BUTTON_STUCK,
-            _C,
-            _E.FAULT,
-            _MEDIUM,
-            "A button is stuck",
-            "Free the button named in the journal, then RESET.",
-        ),
-        (
-            Event.INPUT_UNCHANGED,
-            _W,
-            _E.REFUSE,
-            _LOW,
-            "An input did not change since the last patient",
-            "Operate the input named on the display (magnet on the clip? tied pedal?).",
-        ),
+        (Event.BUTTON_STUCK, _C, _E.FAULT, _MEDIUM, "A button is stuck", "Free the button named in the journal, then RESET."),
         (
             Event.START_DISAGREES,
             _C,
@@ -337,38 +293,10 @@ EVENT_TABLE: tuple[EventRule, ...] = tuple(
             "START reads differently at panel and drive",
             "Have START's wiring checked, then RESET.",
         ),
-        (
-            Event.DRIVE_SILENT,
-            _C,
-            _E.FAULT,
-            _HIGH,
-            "Drive does not answer",
-            "Check the drive's power and cable, then RESET.",
-        ),
-        (
-            Event.DRIVE_RESTARTED,
-            _C,
-            _E.FAULT,
-            _HIGH,
-            "Drive restarted by itself",
-            "Have the drive's supply checked, then RESET.",
-        ),
-        (
-            Event.DRIVE_FAULT,
-            _C,
-            _E.FAULT,
-            _HIGH,
-            "Drive reports a fault",
-            "Read the fault in the journal, mend it, then RESET.",
-        ),
-        (
-            Event.DRIVE_TICK_STUCK,
-            _C,
-            _E.FAULT,
-            _HIGH,
-            "Drive's clock stands still",
-            "Switch the drive off and on, then RESET.",
-        ),
+        (Event.DRIVE_SILENT, _C, _E.FAULT, _HIGH, "Drive does not answer", "Check the drive's power and cable, then RESET."),
+        (Event.DRIVE_RESTARTED, _C, _E.FAULT, _HIGH, "Drive restarted by itself", "Have the drive's supply checked, then RESET."),
+        (Event.DRIVE_FAULT, _C, _E.FAULT, _HIGH, "Drive reports a fault", "Read the fault in the journal, mend it, then RESET."),
+        (Event.DRIVE_TICK_STUCK, _C, _E.FAULT, _HIGH, "Drive's clock stands still", "Switch the drive off and on, then RESET."),
         (
             Event.LEASE_LOST,
             _C,
@@ -402,39 +330,11 @@ EVENT_TABLE: tuple[EventRule, ...] = tuple(
             "Belt does not slow when told",
             "Do not use. Have the brake and the drive checked.",
         ),
-        (
-            Event.MOTION_AT_REST,
-            _C,
-            _E.POWER_OFF,
-            _HIGH,
-            "Belt moves though it should rest",
-            "Do not use. Have the drive checked.",
-        ),
-        (
-            Event.BELT_STALLED,
-            _C,
-            _E.FAULT,
-            _MEDIUM,
-            "Belt does not follow",
-            "Check that nothing blocks the belt, then RESET.",
-        ),
-        (
-            Event.GATE_DENIED,
-            _C,
-            _E.FAULT,
-            _HIGH,
-            "Last check refused a command",
-            "RESET. Report the journal to the manufacturer.",
-        ),
+        (Event.MOTION_AT_REST, _C, _E.POWER_OFF, _HIGH, "Belt moves though it should rest", "Do not use. Have the drive checked."),
+        (Event.BELT_STALLED, _C, _E.FAULT, _MEDIUM, "Belt does not follow", "Check that nothing blocks the belt, then RESET."),
+        (Event.GATE_DENIED, _C, _E.FAULT, _HIGH, "Last check refused a command", "RESET. Report the journal to the manufacturer."),
         (Event.SCAN_LATE, _N, _E.RECORD, _QUIET, "Scan late", ""),
-        (
-            Event.SCAN_OVERRUN,
-            _C,
-            _E.FAULT,
-            _MEDIUM,
-            "Scan far too late",
-            "RESET. If it comes again, have the computer checked.",
-        ),
+        (Event.SCAN_OVERRUN, _C, _E.FAULT, _MEDIUM, "Scan far too late", "RESET. If it comes again, have the computer checked."),
         (
             Event.TELEMETRY_LOST,
             _N,
@@ -444,14 +344,7 @@ EVENT_TABLE: tuple[EventRule, ...] = tuple(
             "The session goes on. No new one starts until it is back.",
         ),
         (Event.TELEMETRY_BACK, _I, _E.RECORD, _QUIET, "Recording is back", ""),
-        (
-            Event.DISPLAY_LOST,
-            _N,
-            _E.REFUSE,
-            _LOW,
-            "Display lost",
-            "Check the display's cable. No new session starts without it.",
-        ),
+        (Event.DISPLAY_LOST, _N, _E.REFUSE, _LOW, "Display lost", "Check the display's cable. No new session starts without it."),
         (Event.STARTED, _I, _E.RECORD, _QUIET, "Controller started", ""),
         (
             Event.UNCLEAN_START,
@@ -479,26 +372,12 @@ EVENT_TABLE: tuple[EventRule, ...] = tuple(
         (Event.RISE_DECLINED, _I, _E.RECORD, _QUIET, "Rise declined", ""),
         (Event.SESSION_RESUMED, _I, _E.RECORD, _QUIET, "Session resumed", ""),
         (Event.SESSION_COMPLETE, _I, _E.END, _QUIET, "Session complete", ""),
-        (Event.SESSION_ENDED, _N, _E.END, _QUIET, "Session ended early", ""),
-        (
-            Event.PAUSE_TOO_LONG,
-            _N,
-            _E.END,
-            _LOW,
-            "Pause too long: session over",
-            "Prepare a new session if the patient goes on.",
-        ),
+        (Event.PAUSE_TOO_LONG, _N, _E.END, _LOW, "Pause too long: session over", "Prepare a new session if the patient goes on."),
         (Event.NURSE_CALL, _C, _E.RECORD, _HIGH, "Patient hangs in the harness", "Take the weight. Help is called."),
         (Event.HANGING_60_S, _C, _E.RECORD, _HIGH, "Hanging for 60 s", "Take the weight now."),
-        (
-            Event.HANGING_180_S,
-            _C,
-            _E.RECORD,
-            _HIGH,
-            "Hanging for 3 minutes",
-            "TAKE THE WEIGHT NOW. Call for more help.",
-        ),
+        (Event.HANGING_180_S, _C, _E.RECORD, _HIGH, "Hanging for 3 minutes", "TAKE THE WEIGHT NOW. Call for more help."),
     )
+    # fmt: on
 )
 """Every event, once. A test proves that none is missing."""
 

@@ -118,6 +118,6 @@ def accept_rise(
 def slow_down(state: ExerciseState, speed: SpeedSettings, to_first: bool, now_ns: int) -> ExerciseState:
     """Returns the state one increment slower, or at the first speed; never below it (STOP is for that) and never faster."""
     lowest_m_s = min(speed.first_m_s, state.wanted_m_s)
-    step_m_s = increment_m_s(state.wanted_m_s - _HALF_MM_S, speed)
+    step_m_s = increment_m_s(state.wanted_m_s - 2 * _HALF_MM_S, speed)
     wanted_m_s = lowest_m_s if to_first else max(state.wanted_m_s - step_m_s, lowest_m_s)
     return msgspec.structs.replace(state, wanted_m_s=wanted_m_s, offered_until_ns=0, risen_at_ns=now_ns)

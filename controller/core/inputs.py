@@ -96,7 +96,7 @@ INPUT_TABLE: tuple[InputRule, ...] = (
     _row(Input.RAIL_LEFT, _HELD, Role.RAIL, 50, 0, True, "grace, then slow, then pause"),
     _row(Input.RAIL_RIGHT, _HELD, Role.RAIL, 50, 0, True, "grace, then slow, then pause"),
     _row(Input.ATTENDANT, _HELD, Role.ATTENDANT, 50, 0, True, "slow, then pause, as the attendant stage asks"),
-    _row(Input.START, _NO, Role.BUTTON, 30, 2000, True, "grants the first speed when released after 0.05-2 s"),
+    _row(Input.START, _NO, Role.BUTTON, 30, 2000, False, "grants the first speed when released after 0.05-2 s"),
     _row(Input.FASTER, _NO, Role.BUTTON, 30, 2000, False, "accepts an offered increment when released"),
     _row(Input.SLOWER, _NO, Role.BUTTON, 30, 5000, False, "one increment slower, always"),
     _row(Input.STOP, _NC, Role.STOP_BUTTON, 50, 0, False, "pause at the planned deceleration"),

@@ -51,14 +51,15 @@ def _ramp(scan: Scan) -> RampState:
 
 
 def _run(scan: Scan, ramp: RampState) -> DriveCommand:
+    """The drive follows the ramp at half as much again as its rate, so that its own set-point never lags far behind."""
     reading = scan.inputs.drive
     if reading is None:
         return _stop(scan)
     core = scan.settings.core
     target = int(ramp.set_point_m_s * 1000 + 1e-6)
-    rising = target > _target_before(scan)
-    rate = core.ramp.acceleration_m_s2 if rising else core.ramp.planned_deceleration_m_s2
-    limit = scan.settings.gate.acceleration_mm_s2 if rising else scan.settings.gate.deceleration_mm_s2
+    slowing = target < _target_before(scan)
+    rate = core.ramp.planned_deceleration_m_s2 if slowing else core.ramp.acceleration_m_s2
+    limit = scan.settings.gate.deceleration_mm_s2 if slowing else scan.settings.gate.acceleration_mm_s2
     return DriveCommand(Action.RUN, target, min(int(rate * 1500), limit), reading.nonce, reading.tick_ms)
 
 

@@ -109,7 +109,6 @@ class CoreState(msgspec.Struct, frozen=True, gc=False):
     display_healthy: bool = False
     command: DriveCommand = NOTHING
     denied: str = ""
-    late_reported: bool = False
 
 
 class Settings(msgspec.Struct, frozen=True):

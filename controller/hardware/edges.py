@@ -6,6 +6,7 @@ threads, so no lock is needed and the scan can never wait for a thread that was 
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 
@@ -51,10 +52,8 @@ class EdgeRecorder:
     def take(self) -> int:
         """The mask of lines with an edge since the last call. Never blocks."""
         # The descriptor is cleared before the counts are looked at: an edge in between wakes once too often, never too seldom.
-        try:
+        with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._wake.number)
-        except BlockingIOError:
-            pass
         mask = 0
         if self._counts != self._taken:
             for line, count in enumerate(self._counts):

@@ -180,9 +180,7 @@ class PanelPins:
 
     def _count_chatter(self, now_ns: int) -> None:
         totals = self._edges.totals()
-        self._edges_per_second = tuple(
-            total - before for total, before in zip(totals, self._second_totals, strict=True)
-        )
+        self._edges_per_second = tuple(total - before for total, before in zip(totals, self._second_totals, strict=True))
         self._second_totals = totals
         self._second_began_ns = now_ns
 

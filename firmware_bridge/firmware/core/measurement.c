@@ -26,6 +26,7 @@ static void travel(struct measurement *measurement, int16_t counts) {
 
 void measurement_step(struct measurement *measurement, int16_t counts) {
     counts = plausible(counts);
+    measurement->counts = counts;
     int16_t *oldest = &measurement->window[measurement->at];
     measurement->window_sum = (int16_t)(measurement->window_sum + counts - *oldest);
     *oldest = counts;

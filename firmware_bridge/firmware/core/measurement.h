@@ -10,6 +10,7 @@
 struct measurement {
     int16_t window[SPEED_WINDOW_MS]; /* counts of each of the last milliseconds */
     uint8_t at;
+    int16_t counts; /* of the last millisecond, implausible ones cut */
     int16_t window_sum;
     int16_t speed_mm_s;
     uint16_t resting_ms; /* how long |speed| has been below REST_SPEED_MM_S */

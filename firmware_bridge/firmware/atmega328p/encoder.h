@@ -1,0 +1,12 @@
+/* Quadrature encoder on the belt's roller: every edge of channel A is a count of ENCODER_UM_PER_COUNT. */
+#ifndef STERNWAY_ENCODER_H
+#define STERNWAY_ENCODER_H
+
+#include <stdint.h>
+
+void encoder_start(void);
+
+/* Counts since the last call; positive in the backward-gait direction, whichever way round that is built (ENCODER_DIRECTION). */
+int16_t encoder_take_counts(void);
+
+#endif

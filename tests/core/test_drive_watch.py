@@ -1,0 +1,139 @@
+"""The watch over the drive: each finding at its time, once, and standstill only when it is proven."""
+
+import msgspec
+import pytest
+
+from controller.core.drive_watch import Asked, DriveWatchState, watch_drive
+from controller.core.events import Event
+from controller.core.readings import Direction, DriveReading, DriveState
+from controller.core.settings import DriveSettings
+
+MS = 1_000_000
+SETTINGS = DriveSettings()
+READING = DriveReading(
+    received_at_ns=0,
+    nonce=7,
+    tick_ms=0,
+    state=DriveState.RUNNING,
+    measured_mm_s=300,
+    direction=Direction.BACKWARD_GAIT,
+    commanded_mm_s=300,
+    granted_mm_s=300,
+    distance_mm=0,
+    current_ma=500,
+    faults=0,
+    start_closed=False,
+    faster_closed=False,
+    stop_input_closed=True,
+    relay_closed=True,
+    contactors_closed=2,
+    refusal=0,
+)
+RUNNING = Asked(set_point_m_s=0.3, stopping=False, deceleration_m_s2=0.0, must_rest=False, start_closed=False)
+STOPPING = Asked(set_point_m_s=0.0, stopping=True, deceleration_m_s2=0.3, must_rest=False, start_closed=False)
+
+
+class Watch:
+    """Feeds one STATUS every 10 ms."""
+
+    def __init__(self) -> None:
+        self.now_ns = 1_000 * MS
+        self.state = DriveWatchState()
+        self.events: list[tuple[int, Event]] = []
+        self.run_ms(200)
+        assert not self.events
+
+    def run_ms(self, duration_ms: int, asked: Asked = RUNNING, *, frozen_tick: bool = False, **changes: object) -> None:
+        began = self.now_ns
+        while self.now_ns < began + duration_ms * MS:
+            self.now_ns += 10 * MS
+            tick = self.state.tick_ms if frozen_tick else self.now_ns // MS
+            fields = {"received_at_ns": self.now_ns, "tick_ms": tick, **changes}
+            self.step(msgspec.structs.replace(READING, **fields), asked)
+
+    def step(self, reading: DriveReading | None, asked: Asked = RUNNING) -> None:
+        self.state, self.facts, happenings = watch_drive(self.state, reading, asked, SETTINGS, self.now_ns)
+        self.events += [(self.now_ns, happening.event) for happening in happenings]
+
+    def after_ms(self, event: Event, began_ns: int) -> float:
+        times = [at for at, name in self.events if name is event]
+        assert len(times) == 1, f"{event} was said {len(times)} times: {self.events}"
+        return (times[0] - began_ns) / MS
+
+
+@pytest.mark.parametrize(
+    ("changes", "event", "least_ms", "most_ms"),
+    [
+        ({"measured_mm_s": 451}, Event.RUNAWAY, 150, 170),
+        ({"measured_mm_s": 50, "direction": Direction.WRONG}, Event.WRONG_DIRECTION, 40, 60),
+        ({"measured_mm_s": 0}, Event.BELT_STALLED, 1000, 1020),
+        ({"refusal": 3}, Event.RUN_REFUSED, 100, 120),
+        ({"stop_input_closed": False}, Event.DRIVE_STOP_INPUT_OPEN, 0, 10),
+        ({"state": DriveState.FAULT, "faults": 4}, Event.DRIVE_FAULT, 0, 10),
+        ({"state": DriveState.LATCHED, "faults": 1}, Event.LEASE_LOST, 0, 10),
+        ({"state": DriveState.BRAKING, "faults": 1}, Event.LEASE_LOST, 0, 10),
+        ({"nonce": 8}, Event.DRIVE_RESTARTED, 0, 10),
+        ({"start_closed": True}, Event.START_DISAGREES, 300, 320),
+        ({"frozen_tick": True}, Event.DRIVE_TICK_STUCK, 100, 120),
+    ],
+)
+def test_each_finding_at_its_time_and_once(changes: dict, event: Event, least_ms: float, most_ms: float) -> None:
+    watch = Watch()
+    began = watch.now_ns
+    watch.run_ms(2_000, **changes)
+    assert least_ms <= watch.after_ms(event, began) <= most_ms
+    others = {name for _, name in watch.events} - {event}
+    assert not others
+
+
+def test_a_foot_strike_is_no_runaway() -> None:
+    watch = Watch()
+    for _ in range(20):
+        watch.run_ms(100, measured_mm_s=460)
+        watch.run_ms(100, measured_mm_s=300)
+    assert not watch.events
+
+
+def test_a_stale_status_is_silence_and_no_standstill_until_it_would_have_coasted() -> None:
+    watch = Watch()
+    reading = msgspec.structs.replace(READING, received_at_ns=watch.now_ns, tick_ms=1)
+    began = watch.now_ns
+    while watch.now_ns < began + 8_000 * MS:
+        watch.now_ns += 10 * MS
+        watch.step(reading)
+        silent_ms = (watch.now_ns - began) / MS - 80
+        assert watch.facts.standstill == (silent_ms >= SETTINGS.coasting_time_s * 1000 + 10)
+        assert watch.facts.heard == (watch.now_ns - began <= 80 * MS)
+    assert 80 < watch.after_ms(Event.DRIVE_SILENT, began) <= 90
+
+
+def test_a_status_from_the_future_counts_as_silence() -> None:
+    watch = Watch()
+    watch.step(msgspec.structs.replace(READING, received_at_ns=watch.now_ns + 1))
+    assert not watch.facts.heard
+
+
+def test_standstill_needs_a_second_below_two_centimetres_a_second() -> None:
+    watch = Watch()
+    watch.run_ms(990, STOPPING, measured_mm_s=19)
+    assert not watch.facts.standstill
+    watch.run_ms(30, STOPPING, measured_mm_s=19)
+    assert watch.facts.standstill
+    watch.run_ms(10, STOPPING, measured_mm_s=20)
+    assert not watch.facts.standstill
+
+
+def test_braking_that_does_not_brake() -> None:
+    watch = Watch()
+    began = watch.now_ns
+    watch.run_ms(3_000, STOPPING)
+    due_ms = 300 / 0.3 + SETTINGS.braking_margin_s * 1000
+    assert due_ms <= watch.after_ms(Event.BRAKING_FAILED, began) <= due_ms + 30
+
+
+def test_motion_where_the_belt_must_rest() -> None:
+    watch = Watch()
+    began = watch.now_ns
+    resting = msgspec.structs.replace(STOPPING, must_rest=True)
+    watch.run_ms(50, resting, measured_mm_s=20, direction=Direction.BACKWARD_GAIT)
+    assert watch.after_ms(Event.MOTION_AT_REST, began) <= 10

@@ -1,0 +1,305 @@
+"""Sessions on the whole core with the real firmware: what moves the belt, what does not, and that nothing is hidden in between."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from controller.core.chart import State
+from controller.core.commands import Action
+from controller.core.events import Event
+from controller.core.inputs import Input
+from controller.core.preparation import Step
+from controller.core.state import CoreState
+from messages.plan import AttendantStage, Phase, PhaseKind, RailStage
+from messages.wire import Prepare, Stop
+from tests.core.machine import PLAN, WEIGHT_N, Machine
+
+
+def test_a_whole_session_by_hands_alone() -> None:
+    machine = Machine()
+    machine.to_walking()
+    machine.run_until(lambda m: Event.RISE_OFFERED in m.events, 30)
+    machine.press(Input.FASTER)
+    machine.run_until(lambda m: m.belt_m_s > 0.145, 5)
+    machine.run_until(lambda m: m.events.count(Event.RISE_OFFERED) == 2, 30)
+    machine.run_until(lambda m: Event.RISE_DECLINED in m.events, 11)
+    machine.run_until(lambda m: m.chart is State.REST, 60)
+    machine.to_rest()
+    machine.run_until(lambda m: m.state.preparation.step is Step.ARROW, 10)
+    machine.press(Input.OK)
+    machine.start()
+    machine.run_until(lambda m: m.chart is State.COMPLETE, 30)
+    machine.to_rest()
+    exercise = machine.state.exercise
+    assert exercise.over == "session-complete"
+    assert exercise.work_time_ns == pytest.approx(50e9, abs=0.1e9)
+    assert exercise.distance_m == pytest.approx(machine.drive.travel_m, rel=0.05)
+    machine.open(Input.CLIP)
+    machine.run(0.2)
+    assert machine.chart is State.STANDBY
+
+
+def test_the_belt_never_exceeds_what_presses_released() -> None:
+    machine = Machine()
+    machine.to_walking()
+    presses = 0
+    for _ in range(6000):
+        machine.scan()
+        if machine.state.exercise.offered_until_ns and presses < 1 and not machine.closed & Input.FASTER.bit:
+            machine.press(Input.FASTER)
+            presses += 1
+        assert machine.belt_m_s <= 0.10 + 0.05 * presses + 0.02
+        if machine.chart is State.REST:
+            return
+    pytest.fail("the work phase never ended")
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [Input.CLIP, Input.RAIL_LEFT, Input.RAIL_RIGHT, Input.ATTENDANT, Input.DECK_FRONT, Input.STOP, Input.SYMPTOM, Input.LANYARD],
+)
+def test_start_without_one_thing_moves_nothing(missing: Input) -> None:
+    machine = Machine()
+    machine.to_standby()
+    machine.prepare()
+    machine.run(1)
+    machine.open(missing)
+    machine.run(0.2)
+    machine.press(Input.START, 0.3)
+    machine.run(3)
+    assert machine.belt_m_s < 0.005
+    assert machine.drive.travel_m < 0.001
+
+
+@pytest.mark.parametrize("what", ["telemetry", "display", "load", "drive"])
+def test_no_session_starts_without(what: str) -> None:
+    machine = Machine()
+    machine.to_standby()
+    machine.prepare()
+    machine.run(1)
+    if what == "load":
+        machine.load_n = 0.2 * WEIGHT_N
+    elif what == "drive":
+        machine.chain_broken = True
+    else:
+        setattr(machine, what, False)
+    machine.run(0.3)
+    machine.press(Input.START, 0.3)
+    machine.run(3)
+    assert machine.drive.travel_m < 0.001
+
+
+def test_a_running_session_goes_on_without_telemetry_and_display() -> None:
+    machine = Machine()
+    machine.to_walking()
+    machine.telemetry = machine.display = False
+    machine.run(5)
+    assert machine.chart is State.WARM_UP
+    assert machine.belt_m_s > 0.08
+
+
+@pytest.mark.parametrize(("held_s", "moves"), [(0.03, False), (0.2, True), (1.8, True), (2.3, False)])
+def test_start_is_a_press_of_a_hand(held_s: float, moves: bool) -> None:
+    machine = Machine()
+    machine.to_standby()
+    machine.prepare()
+    machine.run(1)
+    machine.press(Input.START, held_s)
+    machine.run(3)
+    assert (machine.belt_m_s > 0.05) is moves
+    if held_s > 2:
+        assert Event.BUTTON_STUCK in machine.events
+
+
+def test_start_pressed_before_ready_moves_nothing_and_kills_the_drives_grant() -> None:
+    machine = Machine()
+    machine.to_standby()
+    machine.run(1)
+    machine.press(Input.START, 0.3)
+    machine.run(0.1)
+    assert machine.state.drive.granted_m_s == 0.0
+    machine.run(5)
+    assert machine.drive.travel_m < 0.001
+
+
+def test_no_message_starts_the_belt_or_makes_it_faster() -> None:
+    machine = Machine()
+    machine.to_standby()
+    machine.prepare()
+    for number in range(200):
+        machine.requests.append(Prepare(str(number), "x", PLAN))
+        machine.requests.append(Stop(str(number), "x"))
+        machine.scan()
+    assert machine.drive.travel_m < 0.001
+
+
+def test_a_pause_restarts_at_the_first_speed_with_ok_and_a_new_start() -> None:
+    machine = Machine()
+    machine.to_walking()
+    machine.run_until(lambda m: Event.RISE_OFFERED in m.events, 30)
+    machine.press(Input.FASTER)
+    machine.run(2)
+    machine.open(Input.SYMPTOM)
+    machine.to_rest()
+    machine.close(Input.SYMPTOM)
+    machine.run(0.5)
+    machine.press(Input.START, 0.3)
+    machine.run(2)
+    assert machine.belt_m_s < 0.005, "START alone must not restart: the patient faces the arrow first"
+    machine.press(Input.OK)
+    machine.run(1)
+    machine.start()
+    machine.run(3)
+    assert machine.belt_m_s <= 0.105
+
+
+def test_a_long_pause_and_an_open_clip_ask_for_the_harness_again() -> None:
+    machine = Machine()
+    machine.to_walking()
+    machine.open(Input.STOP)
+    machine.to_rest()
+    machine.close(Input.STOP)
+    machine.run(1)
+    assert machine.state.preparation.step is Step.ARROW
+    machine.open(Input.CLIP)
+    machine.run(0.1)
+    assert machine.state.preparation.step is Step.CLIP
+    assert machine.chart is State.PAUSED
+    machine.harness_check()
+    machine.run(125)
+    assert machine.state.preparation.step in (Step.CLIP, Step.TAUT)
+
+
+def test_after_a_fall_the_session_is_over_and_the_belt_stops_under_the_patient() -> None:
+    machine = Machine()
+    machine.to_walking()
+    machine.run(3)
+    began_m = machine.drive.travel_m
+    machine.load_n = 0.8 * WEIGHT_N
+    machine.scan()
+    machine.scan()
+    assert machine.outputs.command.action is Action.STOP
+    assert machine.outputs.command.rate_mm_s2 == 1000
+    machine.to_rest()
+    assert machine.drive.travel_m - began_m < 0.05
+    assert machine.outputs.nurse_call
+    machine.press(Input.RESET)
+    assert machine.chart is State.PROTECTIVE_STOP, "the strap is loaded: RESET must not open the latch"
+    machine.load_n = 0.0
+    machine.run(1)
+    machine.press(Input.RESET)
+    assert machine.chart is State.COMPLETE
+
+
+def test_a_hoisted_patient_latches_nothing() -> None:
+    machine = Machine()
+    machine.to_standby()
+    machine.load_n = 1.0 * WEIGHT_N
+    machine.run(10)
+    assert machine.chart is State.STANDBY
+    assert not machine.outputs.nurse_call
+
+
+def test_nothing_of_the_first_patient_is_left_for_the_second() -> None:
+    machine = Machine()
+    machine.to_walking()
+    machine.open(Input.EMERGENCY_A, Input.EMERGENCY_B)
+    machine.to_rest()
+    machine.close(Input.EMERGENCY_A, Input.EMERGENCY_B)
+    machine.run(0.5)
+    machine.press(Input.RESET)
+    assert machine.chart is State.COMPLETE
+    machine.open(Input.CLIP)
+    machine.run(0.3)
+    fresh = CoreState(boot_id="", booted_ns=0, unclean=False)
+    assert machine.state.exercise == fresh.exercise
+    assert machine.state.preparation == fresh.preparation
+    assert machine.state.digital.seen_changed == 0
+    assert machine.state.causes == ()
+    assert machine.state.alarms.active == ()
+
+
+def test_a_clip_that_never_opened_gets_no_second_patient() -> None:
+    """A magnet on the clip's switch: the first patient goes, and the treadmill does not believe it."""
+    machine = Machine()
+    machine.to_walking()
+    machine.open(Input.EMERGENCY_A, Input.EMERGENCY_B)
+    machine.to_rest()
+    machine.close(Input.EMERGENCY_A, Input.EMERGENCY_B)
+    machine.run(0.5)
+    machine.press(Input.RESET)
+    machine.run(60)
+    machine.requests.append(Prepare("2", "x", PLAN))
+    machine.run(0.1)
+    assert not machine.answers[-1].accepted
+    assert machine.chart is State.COMPLETE
+
+
+def test_a_tied_pedal_is_found_before_start() -> None:
+    machine = Machine()
+    machine.to_standby()
+    machine.prepare()
+    seen = machine.state.digital.seen_changed & ~Input.ATTENDANT.bit
+    machine.state = msgspec.structs.replace(
+        machine.state, digital=msgspec.structs.replace(machine.state.digital, seen_changed=seen)
+    )
+    machine.run(1)
+    machine.press(Input.START, 0.3)
+    assert Event.START_REFUSED in machine.events
+    assert "try attendant" in dict(machine.happenings[-1].detail)["missing"]
+
+
+def test_a_first_session_is_capped_whatever_the_plan_says() -> None:
+    machine = Machine()
+    machine.to_walking(msgspec.structs.replace(PLAN, first_session=True))
+    for _ in range(2500):
+        machine.scan()
+        if machine.state.exercise.offered_until_ns and not machine.closed & Input.FASTER.bit:
+            machine.press(Input.FASTER)
+        assert machine.belt_m_s <= 0.27
+
+
+def test_stand_by_needs_one_rail_and_a_press_every_minute() -> None:
+    phases = (Phase(PhaseKind.WARM_UP, 5, 0.1), Phase(PhaseKind.WORK, 200, 0.1), Phase(PhaseKind.COOL_DOWN, 5, 0.1))
+    plan = msgspec.structs.replace(PLAN, attendant=AttendantStage.STAND_BY, rails=RailStage.ONE, phases=phases)
+    machine = Machine()
+    machine.to_walking(plan)
+    machine.open(Input.RAIL_LEFT)
+    machine.run(5)
+    assert Event.RAIL_RELEASED not in machine.events
+    machine.open(Input.ATTENDANT)
+    machine.run(5)
+    assert Event.ATTENDANT_GONE not in machine.events
+    machine.run_until(lambda m: Event.ATTENDANT_GONE in m.events, 62)
+
+
+@pytest.mark.parametrize("unclean", [False, True])
+def test_an_unclean_start_latches_and_reset_opens_it(unclean: bool) -> None:
+    machine = Machine(unclean=unclean)
+    machine.run(3)
+    assert (machine.chart is State.FAULT) is unclean
+    if unclean:
+        machine.press(Input.RESET)
+        assert machine.chart is State.STANDBY
+
+
+def test_the_state_is_one_serialisable_value_and_nothing_hides_between_scans() -> None:
+    """The same session twice: once as it is, once with the state sent through bytes at every scan."""
+    plain, packed = Machine(), Machine()
+    for machine, through_bytes in ((plain, False), (packed, True)):
+        original = machine.scan
+
+        def scan(machine: Machine = machine, original=original, through_bytes: bool = through_bytes) -> None:
+            if through_bytes:
+                data = msgspec.msgpack.encode(machine.state)
+                machine.state = msgspec.msgpack.decode(data, type=CoreState)
+            original()
+
+        machine.scan = scan  # type: ignore[method-assign]
+        machine.to_walking()
+        machine.run(12)
+        machine.open(Input.RAIL_LEFT)
+        machine.run(5)
+    assert packed.happenings == plain.happenings
+    assert packed.state == plain.state
