@@ -57,19 +57,16 @@ class ScanLoop:
             else:
                 early_used = False
                 self._controller.cycle(now, max(0, now - deadline))
-                deadline = self._next_deadline(deadline, time.monotonic_ns())
+                deadline = self._next_deadline(deadline, now)
             last = now
             self.scans += 1
             if self.scans == 1:
                 on_first_scan()
 
     @staticmethod
-    def _next_deadline(deadline: int, now: int) -> int:
-        """The next point of the grid; a scan that overran whole periods does not run them again."""
-        following = deadline + PERIOD_NS
-        if now <= following + PERIOD_NS:
-            return following
-        return following + (now - following) // PERIOD_NS * PERIOD_NS
+    def _next_deadline(deadline: int, began: int) -> int:
+        """The first point of the grid after the scan began: points that it missed were one late scan, and are not run again."""
+        return deadline + (max(0, began - deadline) // PERIOD_NS + 1) * PERIOD_NS
 
     def _wait(self, deadline: int, last: int, early_used: bool) -> bool:
         """Waits for the deadline; returns True when an edge may bring the scan forward now."""
