@@ -12,7 +12,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -70,7 +70,7 @@ def _run(configuration: Configuration, manager: ServiceManager) -> int:
     drive = open_drive(
         configuration.serial.driver, configuration.serial.device, configuration.drive_limits, time.monotonic_ns()
     )
-    sampler = open_load_cell(configuration.load_cell, gpio)
+    sampler = open_load_cell(configuration.load_cell)
     display = CharacterDisplay(configuration.display)
     try:
         _refuse_mixed_pair(drive, board_identity(gpio).is_simulated)
@@ -124,7 +124,7 @@ def _scan(
         adapter.send(_LAST_STOP)
         raise
     finally:
-        manager.stopping()
+        manager.stopping("the belt is at rest; stopping")
         controller.close()
         channel.close()
         ring.close()

@@ -115,12 +115,10 @@ class SerialLink:
             self._descriptor = self._port.fileno()
             self._poll.register(self._descriptor, select.POLLIN)
             self._configure()
-            self._discard_waiting()
+            termios.tcflush(self._descriptor, termios.TCIOFLUSH)
         except (OSError, termios.error) as error:
             self._lose(_OPEN_CAUSES.get(_error_number(error), LossCause.FAILED), error)
             return False
-        if self._port is None:
-            return False  # lost while it was being emptied
         self._loss = None
         self.counts.times_opened += 1
         return True
@@ -206,16 +204,6 @@ class SerialLink:
         except (ValueError, OSError, NotImplementedError):  # pyserial turns the kernel's refusal into a ValueError
             return False
         return True
-
-    def _discard_waiting(self) -> None:
-        """Empty both directions.
-
-        A flush leaves what the tty's lower layer holds, so what can still be read is read away.
-        """
-        termios.tcflush(self._descriptor, termios.TCIOFLUSH)
-        for _ in range(READS_AT_MOST):
-            if not self._read_waiting():
-                return
 
     def _read_waiting(self) -> bytes:
         """One read, b"" if nothing waits or the line was lost over it."""

@@ -32,6 +32,8 @@ _SLOW_POLL_AFTER_NS = 50_000_000
 """A chip without a conversion for so long is down or gone: it is looked at less often."""
 _CONVERSIONS_TO_SETTLE = 2
 """After a start: the first may be the rest of a shift that was cut off, the second may have been taken at another gain."""
+_CONVERSIONS_TO_SETTLE_AGAIN = 1
+"""After an unsound shift: the chip may have counted more pulses than 25, which choose another gain for its next conversion."""
 _LARGEST_BACKLOG = 64
 _CLOSE_TIMEOUT_S = 1.0
 
@@ -45,7 +47,7 @@ class Discard(enum.Enum):
     LONG_PULSE = "a clock pulse may have lasted over 60 us, so the chip may have powered down"
     SLOW_SHIFT = "the shift took so long that its bits may come from two conversions"
     NOT_FRAMED = "DOUT was not high after the last pulse: it is stuck low, or pulses were lost"
-    SETTLING = "one of the first conversions after the start"
+    SETTLING = "one of the first conversions after the start, or the first after an unsound shift: its gain is in doubt"
 
 
 class LoadCellBackend(Protocol):
@@ -221,6 +223,7 @@ class LoadCellSampler:
         outcome = self._backend.shift()
         if isinstance(outcome, Discard):
             self._discarded[outcome] += 1
+            self._to_settle = max(self._to_settle, _CONVERSIONS_TO_SETTLE_AGAIN)
             return
         if self._to_settle:
             self._to_settle -= 1
