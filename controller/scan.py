@@ -77,7 +77,7 @@ class Display(Protocol):
 class ServiceManager(Protocol):
     """Whoever restarts the process when scans stop."""
 
-    def watchdog(self) -> None:
+    def watchdog(self) -> object:
         """A scan finished on time."""
 
 

@@ -39,7 +39,7 @@ class ScanLoop:
         """Ends the loop after the scan under way; safe in a signal handler."""
         self._stopping = True
 
-    def run(self, on_first_scan: Callable[[], None]) -> None:
+    def run(self, on_first_scan: Callable[[], object]) -> None:
         """Scans until `stop`; collects garbage before the first scan and never after it."""
         gc.collect()
         gc.freeze()

@@ -7,7 +7,6 @@ latched. Whatever happens here, the drive's lease and the watchdog relay stop th
 from __future__ import annotations
 
 import argparse
-import os
 import secrets
 import signal
 import sys

@@ -1,4 +1,4 @@
-"""A treadmill in virtual time for tests of the core: the real firmware's C behind the real codec, hands that press, a load in newtons.
+"""A treadmill in virtual time for tests of the core: the real firmware's C behind the real codec, hands that press, a load in N.
 
 Nothing is judged here; tests read `happenings`, the drive's own belt and the display's lines.
 """

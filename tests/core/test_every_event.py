@@ -13,9 +13,7 @@ import pytest
 from controller.core.chart import LATCHED_STATES, MOVING_STATES, State
 from controller.core.events import RULES, Effect, Event
 from controller.core.inputs import Input
-from controller.core.settings import CoreSettings, SessionSettings, SpeedSettings
-from messages.plan import AttendantStage
-from messages.wire import Cancel, Prepare, Refused, Silence, Stop, Symptom
+from messages.wire import Cancel, Prepare, Refused, Stop, Symptom
 from tests.core.machine import PLAN, WEIGHT_N, Machine
 
 Bring = Callable[[Machine], None]
