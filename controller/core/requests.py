@@ -8,13 +8,14 @@ from __future__ import annotations
 import msgspec
 
 from controller.core.alarms import silence
-from controller.core.chart import SESSION_STATES, State, Trigger
+from controller.core.chart import EXERCISING_STATES, SESSION_STATES, State, Trigger
 from controller.core.effects import change_state
 from controller.core.events import Event, Happening
-from controller.core.inputs import Input
 from controller.core.session_rules import prepare_session, withdraw
 from controller.core.state import Answer, Request, Scan
 from messages.wire import Cancel, Prepare, Refused, Silence, Stop, Symptom
+
+_REFUSAL_INTERVAL_NS = 1_000_000_000
 
 
 def answer_requests(scan: Scan) -> None:
@@ -26,10 +27,12 @@ def answer_requests(scan: Scan) -> None:
 def _take(scan: Scan, request: Request) -> None:
     match request:
         case Stop():
-            _say(scan, Event.NETWORK_STOP, origin=request.origin)
+            if _can_stop(scan):
+                _say(scan, Event.NETWORK_STOP, origin=request.origin)
             scan.answers.append(Answer(request.request, True, ""))
         case Symptom():
-            _say(scan, Event.NETWORK_SYMPTOM, origin=request.origin, kind=request.kind)
+            if _can_stop(scan):
+                _say(scan, Event.NETWORK_SYMPTOM, origin=request.origin, kind=request.kind)
             scan.answers.append(Answer(request.request, True, ""))
         case Prepare():
             _prepare(scan, request)
@@ -38,16 +41,28 @@ def _take(scan: Scan, request: Request) -> None:
         case Silence():
             _silence(scan, request)
         case Refused():
-            _say(scan, Event.REQUEST_REFUSED, origin=request.origin, command=request.command, reason=request.reason)
+            _say_refused(scan, origin=request.origin, command=request.command, reason=request.reason)
+
+
+def _can_stop(scan: Scan) -> bool:
+    """Whether a stop has anything to stop: once it is stopping, a flood of further stops is no flood of events."""
+    return scan.state.chart in EXERCISING_STATES
 
 
 def _say(scan: Scan, event: Event, **detail: str) -> None:
     scan.happenings.append(Happening(event, scan.now_ns, tuple(detail.items())))
 
 
+def _say_refused(scan: Scan, **detail: str) -> None:
+    """Records at most one refusal a second: whoever floods the socket must not push real events out of the ring."""
+    if scan.now_ns - scan.state.refusal_said_ns < _REFUSAL_INTERVAL_NS:
+        return
+    scan.state = msgspec.structs.replace(scan.state, refusal_said_ns=scan.now_ns)
+    _say(scan, Event.REQUEST_REFUSED, **detail)
+
+
 def _refuse(scan: Scan, request: Prepare | Cancel | Silence, reason: str) -> None:
-    command = type(request).__name__.lower()
-    _say(scan, Event.REQUEST_REFUSED, origin=request.origin, command=command, reason=reason)
+    _say_refused(scan, origin=request.origin, command=type(request).__name__.lower(), reason=reason)
     scan.answers.append(Answer(request.request, False, reason))
 
 
@@ -62,8 +77,6 @@ def _prepare(scan: Scan, request: Prepare) -> None:
         reason = "the display is lost; no new session starts without it"
     elif not scan.drive.healthy:
         reason = "the drive is not healthy"
-    elif state.digital.closed & Input.CLIP.bit and state.sessions_prepared == 0:
-        reason = "open the harness clip first: it must be seen to open before a patient is prepared"
     if reason:
         _refuse(scan, request, reason)
         return

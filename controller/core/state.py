@@ -105,6 +105,7 @@ class CoreState(msgspec.Struct, frozen=True, gc=False):
     start_until_ns: int = 0
     accept_until_ns: int = 0
     sessions_prepared: int = 0
+    refusal_said_ns: int = 0
     telemetry_present: bool = False
     display_healthy: bool = False
     command: DriveCommand = NOTHING

@@ -47,8 +47,10 @@ def start_state(boot_id: str, unclean: bool, now_ns: int) -> CoreState:
 
 def step(state: CoreState, inputs: ScanInputs, settings: Settings, now_ns: int) -> tuple[CoreState, Outputs]:
     """Decides one scan. Times are monotonic nanoseconds and never go back; the state returned is a new value."""
-    scan = _read(state, inputs, settings, now_ns)
+    scan, load_faults = _read(state, inputs, settings, now_ns)
     moving = is_moving(scan)
+    if moving:
+        scan.happenings.extend(load_faults)  # at rest an unknown load only refuses START: an idle cell latches nothing
     _judge(scan, moving)
     if scan.state.chart is State.SELF_TEST:
         _self_test(scan)
@@ -67,7 +69,7 @@ def is_moving(scan: Scan) -> bool:
     return scan.state.chart in MOVING_STATES or not scan.drive.standstill
 
 
-def _read(state: CoreState, inputs: ScanInputs, settings: Settings, now_ns: int) -> Scan:
+def _read(state: CoreState, inputs: ScanInputs, settings: Settings, now_ns: int) -> tuple[Scan, tuple[Happening, ...]]:
     core = settings.core
     digital, facts, chatter = advance_digital(state.digital, inputs.levels, core.supervision.chatter_edges_per_s, now_ns)
     load, estimate, load_faults = advance_load(
@@ -98,7 +100,7 @@ def _read(state: CoreState, inputs: ScanInputs, settings: Settings, now_ns: int)
     if start_changed & facts.pressed:
         open_ns = now_ns - state.digital.changed_at_ns[Input.START]
         moved = msgspec.structs.replace(moved, start_pressed_ns=now_ns, start_open_before_ns=open_ns)
-    return Scan(
+    scan = Scan(
         state=moved,
         inputs=inputs,
         settings=settings,
@@ -108,9 +110,10 @@ def _read(state: CoreState, inputs: ScanInputs, settings: Settings, now_ns: int)
         estimate=estimate,
         drive=drive,
         watch=watch,
-        happenings=[*chatter, *load_faults, *findings],
+        happenings=[*chatter, *findings],
         answers=[],
     )
+    return scan, load_faults
 
 
 def _judge(scan: Scan, moving: bool) -> None:

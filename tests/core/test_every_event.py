@@ -311,12 +311,15 @@ def _(machine: Machine) -> None:
     machine.run(0.1)
     assert not machine.answers[-1].accepted
     assert "standby" in machine.answers[-1].reason
-    machine.requests.append(Cancel("2", "dashboard"))
-    machine.run(0.1)
+    for number in range(20):
+        machine.requests.append(Cancel(str(number), "dashboard"))
+    machine.scan()
     assert not machine.answers[-1].accepted
+    assert machine.events.count(Event.REQUEST_REFUSED) == 1, "a flood of refusals is one event a second"
+    machine.run(1)
     machine.requests.append(Refused("somebody", "start", "no such command"))
     machine.run(0.1)
-    assert machine.events.count(Event.REQUEST_REFUSED) == 3
+    assert machine.events.count(Event.REQUEST_REFUSED) == 2
 
 
 @brings(Event.START_REFUSED, walking=False)

@@ -303,3 +303,21 @@ def test_the_state_is_one_serialisable_value_and_nothing_hides_between_scans() -
         machine.run(5)
     assert packed.happenings == plain.happenings
     assert packed.state == plain.state
+
+
+def test_a_flood_of_stops_is_one_event() -> None:
+    machine = Machine()
+    machine.to_walking()
+    for number in range(50):
+        machine.requests.append(Stop(str(number), "flood"))
+        machine.scan()
+    assert machine.events.count(Event.NETWORK_STOP) == 1
+    assert len(machine.answers) == 51
+
+
+def test_a_load_cell_that_hiccups_at_rest_latches_nothing_but_refuses_start() -> None:
+    machine = Machine()
+    machine.to_standby()
+    machine.load_silent = True
+    machine.run(2)
+    assert machine.chart is State.STANDBY
