@@ -2,8 +2,8 @@
 
 The simulator writes contacts, load and faults; the stand-ins for RPi.GPIO and spidev, in the controller's process, read them
 and write pin modes and output levels. Every word has one writer and is read and written whole, so there is no lock and
-neither side ever waits. After each change of a contact the simulator sends one datagram to the stand-in, which thereby sees
-even edges that are undone before anyone polls.
+neither side ever waits. After each change of a contact the simulator writes one record into a named pipe of the stand-in's,
+which thereby sees even edges that are undone before anyone polls. (A datagram socket holds ten records on some machines.)
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import enum
 import errno
 import mmap
 import os
-import socket
 import time
 from pathlib import Path
 from typing import Final, NamedTuple, cast
@@ -100,9 +99,17 @@ def map_words(path: Path) -> memoryview:
     return words
 
 
-def edge_socket_path(path: Path) -> str:
-    """Where the stand-in listens for edges. A datagram is two words: mask of changed pins, mask of closed pins."""
-    return f"{path}.edges"
+def edge_pipe_path(path: Path) -> Path:
+    """The named pipe in which the stand-in awaits edges."""
+    return path.with_name(path.name + ".edges")
+
+
+def edge_record(changed: int, closed: int) -> bytes:
+    """One record: mask of changed pins, mask of closed pins."""
+    return changed.to_bytes(8, "little") + closed.to_bytes(8, "little")
+
+
+EDGE_RECORD_BYTES: Final = len(edge_record(0, 0))
 
 
 class PinBoard:
@@ -116,8 +123,7 @@ class PinBoard:
         self._open_wires = 0
         self._grounded_wires = 0
         self._lost_edges = 0
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
-        self._edge_address = edge_socket_path(path)
+        self._edge_pipe: int | None = None
 
     @classmethod
     def create(cls, path: Path, pins: PinSettings, load_cell: LoadCellSettings) -> PinBoard:
@@ -173,7 +179,7 @@ class PinBoard:
 
     @property
     def lost_edges(self) -> int:
-        """Edges that found the controller's queue full, because it was stopped or slow. The levels are there all the same."""
+        """Edges that found the pipe full (4,096 of them), because the controller was stopped. The levels are there all the same."""
         return self._lost_edges
 
     # --- load cell -----------------------------------------------------------------------------------------------------
@@ -226,8 +232,10 @@ class PinBoard:
         self._words[Word.TAKEN] |= 1 << number
 
     def close(self) -> None:
-        """Close the socket; the file stays until its owner removes it."""
-        self._socket.close()
+        """Close the pipe; the files stay until their owner removes them."""
+        if self._edge_pipe is not None:
+            os.close(self._edge_pipe)
+            self._edge_pipe = None
 
     def _update_pins(self) -> None:
         effective = self._contacts & ~self._open_wires | self._grounded_wires
@@ -241,12 +249,31 @@ class PinBoard:
             self._send_edges(changed, closed)
 
     def _send_edges(self, changed: int, closed: int) -> None:
-        message = changed.to_bytes(8, "little") + closed.to_bytes(8, "little")
+        if self._edge_pipe is None and not self._open_edge_pipe():
+            return
         try:
-            self._socket.sendto(message, self._edge_address)
-        except (FileNotFoundError, ConnectionRefusedError):
-            return  # nobody listens yet, or any more: an edge that nobody watches is no loss
+            self._write_edges(changed, closed)
+        except BrokenPipeError:
+            # The listener has gone. Another may have come, with a pipe of its own.
+            self.close()
+            if self._open_edge_pipe():
+                self._write_edges(changed, closed)
+
+    def _write_edges(self, changed: int, closed: int) -> None:
+        if self._edge_pipe is not None:
+            try:
+                os.write(self._edge_pipe, edge_record(changed, closed))
+            except BlockingIOError:
+                self._lost_edges += changed.bit_count()
+
+    def _open_edge_pipe(self) -> bool:
+        """False where nobody listens: an edge that nobody watches is no loss."""
+        try:
+            self._edge_pipe = os.open(edge_pipe_path(self.path), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
         except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.ENOBUFS):
+            if error.errno != errno.ENXIO:
                 raise
-            self._lost_edges += changed.bit_count()
+            return False
+        return True

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from simulator.pins import LINES, PINS_VARIABLE, PinMode, Word, edge_socket_path, map_words
+from simulator.pins import EDGE_RECORD_BYTES, LINES, PINS_VARIABLE, PinMode, Word, edge_pipe_path, edge_record, map_words
 from simulator.standins.hx711_model import Hx711Model
 
 VERSION = "0.7.2"
@@ -37,19 +36,20 @@ RPI_INFO = {
 _CLOSED: Final = int(Word.CLOSED)
 """A plain number: looking an enumeration's member up costs as much as all the rest of `input`."""
 _INITIAL_AS_IT_WAS = -1
-_DATAGRAM_BYTES = 16
+_NO_EDGE: Final = edge_record(0, 0)
 _JOIN_TIMEOUT_S = 1.0
 
 
 class _EdgeListener:
     """Receives edges and calls back, in one thread, as RPi.GPIO does."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, path: Path) -> None:
         self._callbacks: dict[int, tuple[int, Callable[[int], None]]] = {}
-        self._address = Path(address)
-        self._address.unlink(missing_ok=True)  # left by a process that was killed; the claim says that none lives
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-        self._socket.bind(address)
+        self._path = path
+        self._path.unlink(missing_ok=True)  # left by a process that was killed; the claim says that none lives
+        os.mkfifo(path)
+        # Open for writing too: the pipe then never ends, and closing can wake the thread.
+        self._pipe = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="simulated-edges", daemon=True)
         self._thread.start()
 
@@ -65,15 +65,15 @@ class _EdgeListener:
         return not self._callbacks
 
     def close(self) -> None:
-        self._address.unlink(missing_ok=True)
-        self._socket.shutdown(socket.SHUT_RDWR)
+        self._path.unlink(missing_ok=True)
+        os.write(self._pipe, _NO_EDGE)
         self._thread.join(_JOIN_TIMEOUT_S)
-        self._socket.close()
+        os.close(self._pipe)
 
     def _run(self) -> None:
-        while len(message := self._socket.recv(_DATAGRAM_BYTES)) == _DATAGRAM_BYTES:
-            changed = int.from_bytes(message[:8], "little")
-            closed = int.from_bytes(message[8:], "little")
+        while (record := os.read(self._pipe, EDGE_RECORD_BYTES)) != _NO_EDGE:
+            changed = int.from_bytes(record[:8], "little")
+            closed = int.from_bytes(record[8:], "little")
             for channel, (edge, callback) in self._callbacks.items():
                 if changed >> channel & 1 and edge in (BOTH, FALLING if closed >> channel & 1 else RISING):
                     callback(channel)
@@ -164,7 +164,7 @@ class _SimulatedPins:
         if self._modes.get(channel) not in (PinMode.INPUT, PinMode.INPUT_PULLED_UP):
             raise RuntimeError("You must setup() the GPIO channel as an input first")
         if self._listener is None:
-            self._listener = _EdgeListener(edge_socket_path(self._path))
+            self._listener = _EdgeListener(edge_pipe_path(self._path))
         if self._listener.watches(channel):
             raise RuntimeError("Conflicting edge detection already enabled for this GPIO channel")
         self._listener.add(channel, edge, callback)
@@ -177,10 +177,9 @@ class _SimulatedPins:
 
     def cleanup(self, channels: int | Iterable[int] | None = None) -> None:
         """Give pins back, or all: they become unused inputs, and an output stops being driven."""
-        if channels is None:
-            chosen = list(self._modes)
-        else:
-            chosen = [channels] if isinstance(channels, int) else list(channels)
+        if isinstance(channels, int):
+            channels = (channels,)
+        chosen = list(self._modes) if channels is None else list(channels)
         for channel in chosen:
             self.remove_event_detect(channel)
             if channel in self._modes:
