@@ -80,6 +80,7 @@ def _judge_loaded(state: HarnessState, load_n: float, limits: Limits, found: lis
 def _judge_fast(
     state: HarnessState, estimate: LoadEstimate, loaded: bool, limits: Limits, found: list[Happening], now_ns: int
 ) -> bool:
+    """A strap that tightens at the speed of a falling body, seen before the load itself is beyond its limit."""
     load_n, rate_n_s = estimate.load.value, estimate.rate_n_s
     if not load_n < limits.fast_n and not rate_n_s < limits.fast_n_s:
         if not state.fast and not loaded:

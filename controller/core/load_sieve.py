@@ -13,6 +13,10 @@ NEVER_NS = -1
 """In place of a time: it has not happened."""
 _LEAST_STEP_S = 0.005
 """No HX711 converts faster than this (93/s with the fastest internal oscillator): guards slopes against equal times."""
+_MOST_GROWTH_N = 1200.0
+"""Recorded arrests rise by up to 1,310 N from one sample to the next, but never in their first steps."""
+_RATE_GROWTH = 6.0
+"""[tuned] docs/balance-loss.md."""
 
 
 class SieveState(msgspec.Struct, frozen=True, gc=False):
@@ -32,12 +36,13 @@ class SieveState(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def rate_n_s(self) -> float:
-        """Load rate that one bad sample cannot raise: two successive slopes must agree in sign, and the flatter one counts."""
+        """Load rate that one bad sample cannot raise: two successive slopes must agree in sign, and the newer one counts for
+        no more than _RATE_GROWTH times the older (settling makes a real rise begin gently)."""
         newer, older = self.slope_n_s, self.slope_before_n_s
         if newer > 0.0 and older > 0.0:
-            return newer if newer < older else older
+            return min(newer, _RATE_GROWTH * older)
         if newer < 0.0 and older < 0.0:
-            return newer if newer > older else older
+            return max(newer, _RATE_GROWTH * older)
         return 0.0
 
 
@@ -51,7 +56,7 @@ def sift(state: SieveState, at_ns: int, load_n: float, reach_n: float, reach_gro
         return _begin(state, at_ns, load_n, reach_n)
     step_n = load_n - state.accepted_n
     elapsed_s = (at_ns - state.accepted_at_ns) * 1e-9
-    if abs(step_n) <= reach_n + reach_growth * abs(state.slope_n_s) * elapsed_s:
+    if _within_reach(step_n, state.slope_n_s * elapsed_s, reach_n, reach_growth):
         lost = 0 if state.suspect_at_ns == NEVER_NS else 1
         return _accept(state, at_ns, load_n, lost)
     if state.suspect_at_ns == NEVER_NS:
@@ -62,6 +67,13 @@ def sift(state: SieveState, at_ns: int, load_n: float, reach_n: float, reach_gro
 def drop(state: SieveState) -> SieveState:
     """Returns the state after a sample that cannot be a load at all (not a number, out of range, out of order)."""
     return msgspec.structs.replace(state, discarded=state.discarded + 1)
+
+
+def _within_reach(step_n: float, last_step_n: float, reach_n: float, reach_growth: float) -> bool:
+    """The reach is widened only the way the load already goes: settling smears every onset into a small step before a large."""
+    if step_n * last_step_n > 0.0:
+        reach_n += min(reach_growth * abs(last_step_n), _MOST_GROWTH_N)
+    return abs(step_n) <= reach_n
 
 
 def _begin(state: SieveState, at_ns: int, load_n: float, reach_n: float) -> SieveState:
@@ -81,7 +93,7 @@ def _settle(state: SieveState, at_ns: int, load_n: float, reach_n: float, reach_
         return _hold(state, at_ns, load_n, 1)
     moved = _accept(state, state.suspect_at_ns, state.suspect_n, 0)
     elapsed_s = (at_ns - moved.accepted_at_ns) * 1e-9
-    if abs(load_n - moved.accepted_n) <= reach_n + reach_growth * abs(moved.slope_n_s) * elapsed_s:
+    if _within_reach(load_n - moved.accepted_n, moved.slope_n_s * elapsed_s, reach_n, reach_growth):
         return _accept(moved, at_ns, load_n, 0)
     if abs(step_n) < abs(held_step_n):
         return _accept(state, at_ns, load_n, 1)

@@ -1,0 +1,142 @@
+"""`sternway`: checks a configuration, prepares and cancels a session, stops the belt, says how the treadmill is.
+
+Nothing here can start the belt or make it faster. Exit codes: 0 done; 1 the controller refused; 2 a file or the command itself is
+wrong; 3 the controller cannot be asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from controller import __version__
+from controller.command_client import ClientError, ControllerClient
+from controller.command_words import status_lines
+from controller.configuration import ConfigurationError, load_configuration
+from controller.configuration_tables import PathSettings
+from controller.problems import ProblemsError
+from controller.session.caps import judge_plan
+from controller.session.plan_file import PlanFileError, load_plan
+from messages.wire import Cancel, Prepare, Reply, Stop
+
+DONE, REFUSED, WRONG_INPUT, NOT_REACHED = 0, 1, 2, 3
+DEFAULT_CONFIGURATION = Path("/etc/sternway/treadmill.toml")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code; ends with SystemExit(2) for a command that does not exist, as argparse does."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except ProblemsError as error:
+        print(error, file=sys.stderr)
+        return WRONG_INPUT
+    except ClientError as error:
+        print(error, file=sys.stderr)
+        return NOT_REACHED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sternway",
+        description="The treadmill's command line. It can stop the belt and propose a session; only hands at the panel start it.",
+        epilog="Exit codes: 0 done; 1 refused by the controller; 2 a file or the command is wrong; 3 the controller is not reached.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    check = commands.add_parser("check-config", help="say everything that is wrong with a configuration file")
+    check.add_argument("file", type=Path)
+    check.set_defaults(run=_check_config)
+    prepare = commands.add_parser("prepare", help="propose the session in a plan file; hands at the panel confirm it")
+    prepare.add_argument("plan", type=Path)
+    prepare.set_defaults(run=_prepare)
+    cancel = commands.add_parser("cancel", help="withdraw a prepared session")
+    cancel.set_defaults(run=_cancel)
+    stop = commands.add_parser("stop", help="stop the belt")
+    stop.set_defaults(run=_stop)
+    status = commands.add_parser("status", help="say how the treadmill is, why, and what to do")
+    status.set_defaults(run=_status)
+    for command in (prepare, cancel, stop, status):
+        command.add_argument("--config", type=Path, default=DEFAULT_CONFIGURATION, help="the treadmill's configuration file")
+        command.add_argument("--socket", type=Path, help="the controller's socket; without it, the configuration's")
+    version = commands.add_parser("version", help="print the version")
+    version.set_defaults(run=_version)
+    return parser
+
+
+def _check_config(options: argparse.Namespace) -> int:
+    configuration = load_configuration(options.file)
+    identity = configuration.identity
+    print(f"{options.file}: correct, for {identity.treadmill} at {identity.clinic}")
+    return DONE
+
+
+def _prepare(options: argparse.Namespace) -> int:
+    """Judged here first, for an answer with the file's name in it; the controller judges again by what it runs with."""
+    configuration = load_configuration(options.config)
+    plan = load_plan(options.plan)
+    problems = judge_plan(plan, configuration.core)
+    if problems:
+        raise PlanFileError(str(options.plan), problems)
+    with ControllerClient(options.socket or configuration.paths.socket) as client:
+        reply = client.ask(Prepare(_request_id(), _origin(), plan))
+    return _say(reply, f"Session {reply.session} is prepared for {plan.patient}. Go on at the panel.")
+
+
+def _cancel(options: argparse.Namespace) -> int:
+    with ControllerClient(_socket(options)) as client:
+        reply = client.ask(Cancel(_request_id(), _origin()))
+    return _say(reply, "The prepared session is withdrawn.")
+
+
+def _stop(options: argparse.Namespace) -> int:
+    with ControllerClient(_socket(options)) as client:
+        reply = client.ask(Stop(_request_id(), _origin()))
+    return _say(reply, "The controller has taken the stop. See that the belt rests.")
+
+
+def _status(options: argparse.Namespace) -> int:
+    with ControllerClient(_socket(options)) as client:
+        about, snapshot = client.look()
+    print("\n".join(status_lines(about, snapshot)))
+    return DONE
+
+
+def _version(_options: argparse.Namespace) -> int:
+    print(f"sternway {__version__}")
+    return DONE
+
+
+def _socket(options: argparse.Namespace) -> Path:
+    """A configuration that is wrong or away must not keep anybody from stopping the belt: then the usual socket is tried."""
+    if options.socket is not None:
+        return Path(options.socket)
+    try:
+        return load_configuration(options.config).paths.socket
+    except ConfigurationError:
+        usual = PathSettings().socket
+        print(f"{options.config} cannot be used; trying {usual}", file=sys.stderr)
+        return usual
+
+
+def _say(reply: Reply, done: str) -> int:
+    if reply.accepted:
+        print(done)
+        return DONE
+    print(f"Refused: {reply.reason}", file=sys.stderr)
+    return REFUSED
+
+
+def _request_id() -> str:
+    return secrets.token_hex(8)
+
+
+def _origin() -> str:
+    return f"command line, user {os.getuid()}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""Reads the treadmill's configuration: one TOML file, refused as a whole while anything in it is wrong, with all mistakes named.
+
+Unknown keys are mistakes too: a misspelt limit would otherwise be its default without anybody knowing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from controller.configuration_rules import judge_values
+from controller.configuration_tables import (
+    CORE_TABLES,
+    DERIVED,
+    FOREIGN_TABLES,
+    TABLES,
+    FirmwareSettings,
+    IdentitySettings,
+    PathSettings,
+    SerialSettings,
+)
+from controller.core.balance import BalanceSettings
+from controller.core.gate_limits import make_gate_limits
+from controller.core.load_chain import LoadChainSettings
+from controller.core.settings import CoreSettings
+from controller.core.state import Settings
+from controller.hardware.settings import DisplaySettings, LoadCellSettings, PinSettings
+from controller.problems import Problem, ProblemsError
+from controller.toml_tables import read_table, read_toml, unknown_key
+from firmware_bridge.drive import DriveLimits
+
+MAXIMUM_BYTES = 256 * 1024
+
+
+class ConfigurationError(ProblemsError):
+    """The configuration is wrong; `problems` has every mistake of the file, and so has the text."""
+
+
+class Configuration(msgspec.Struct, frozen=True):
+    """Everything the controller is told. Each part is one table of the file; `core` holds the core's eight."""
+
+    identity: IdentitySettings
+    serial: SerialSettings
+    paths: PathSettings
+    firmware: FirmwareSettings
+    core: CoreSettings
+    load_chain: LoadChainSettings
+    balance: BalanceSettings
+    pins: PinSettings
+    load_cell: LoadCellSettings
+    display: DisplaySettings
+
+    @property
+    def core_settings(self) -> Settings:
+        """What `step` is given: the core's sections, its two rule sets, and the gate's limits made from them."""
+        return Settings(self.core, self.load_chain, self.balance, make_gate_limits(self.core))
+
+    @property
+    def drive_limits(self) -> DriveLimits:
+        """What the drive's firmware must announce."""
+        return DriveLimits(lease_ms=self.core.drive.lease_ms, **msgspec.structs.asdict(self.firmware))
+
+
+def load_configuration(path: Path) -> Configuration:
+    """Returns the configuration in the file; raises ConfigurationError with every mistake, an unreadable file among them."""
+    document, problems = read_toml(path, MAXIMUM_BYTES)
+    if problems:
+        raise ConfigurationError(str(path), problems)
+    return parse_configuration(document, str(path))
+
+
+def parse_configuration(document: dict[str, Any], source: str = "configuration") -> Configuration:
+    """Returns the configuration in a parsed document; raises ConfigurationError, whose text begins with `source`."""
+    problems: list[Problem] = []
+    tables: dict[str, dict[str, Any]] = {}
+    for name, struct in TABLES.items():
+        reading = read_table(struct, document.get(name, {}), name, DERIVED.get(name, ()))
+        tables[name] = reading.values
+        problems += reading.problems
+    known = (*TABLES, *sorted(FOREIGN_TABLES))
+    problems += [unknown_key("", key, _shown(value), known) for key, value in document.items() if key not in known]
+    problems += judge_values(_flat(tables, document))
+    if problems:
+        raise ConfigurationError(source, tuple(problems))
+    return _compose(tables)
+
+
+def _shown(value: object) -> object:
+    return "[table]" if isinstance(value, dict) else value
+
+
+def _flat(tables: dict[str, dict[str, Any]], document: dict[str, Any]) -> dict[str, Any]:
+    """All values by `table.key`. The telemetry's socket is among them: both processes must mean the same one."""
+    values = {f"{table}.{key}": value for table, keys in tables.items() for key, value in keys.items()}
+    telemetry = document.get("telemetry")
+    if isinstance(telemetry, dict) and "socket_path" in telemetry:
+        values["telemetry.socket_path"] = telemetry["socket_path"]
+    return values
+
+
+def _compose(tables: dict[str, dict[str, Any]]) -> Configuration:
+    """Puts the parts together; every value has been judged before."""
+    sections: dict[str, Any] = {name: struct(**tables[name]) for name, struct in CORE_TABLES.items()}
+    core = CoreSettings(**sections)
+    values = _flat(tables, {})
+    parts: dict[str, Any] = {"core": core}
+    for name, struct in TABLES.items():
+        if name not in CORE_TABLES:
+            derived = {
+                field: values[source] if "." in source else getattr(core, source) for field, source in DERIVED.get(name, {}).items()
+            }
+            parts[name] = struct(**tables[name], **derived)
+    return Configuration(**parts)

@@ -1,0 +1,1 @@
+"""One module for each document that is generated from the code."""
