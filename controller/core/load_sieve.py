@@ -54,9 +54,7 @@ def sift(state: SieveState, at_ns: int, load_n: float, reach_n: float, reach_gro
     """
     if state.accepted_at_ns == NEVER_NS:
         return _begin(state, at_ns, load_n, reach_n)
-    step_n = load_n - state.accepted_n
-    elapsed_s = (at_ns - state.accepted_at_ns) * 1e-9
-    if _within_reach(step_n, state.slope_n_s * elapsed_s, reach_n, reach_growth):
+    if _within_reach(state, at_ns, load_n, reach_n, reach_growth):
         lost = 0 if state.suspect_at_ns == NEVER_NS else 1
         return _accept(state, at_ns, load_n, lost)
     if state.suspect_at_ns == NEVER_NS:
@@ -69,11 +67,18 @@ def drop(state: SieveState) -> SieveState:
     return msgspec.structs.replace(state, discarded=state.discarded + 1)
 
 
-def _within_reach(step_n: float, last_step_n: float, reach_n: float, reach_growth: float) -> bool:
-    """The reach is widened only the way the load already goes: settling smears every onset into a small step before a large."""
-    if step_n * last_step_n > 0.0:
-        reach_n += min(reach_growth * abs(last_step_n), _MOST_GROWTH_N)
-    return abs(step_n) <= reach_n
+def _within_reach(state: SieveState, at_ns: int, load_n: float, reach_n: float, reach_growth: float) -> bool:
+    """Whether a sample may be believed at once.
+
+    The reach is widened only the way the load already went: settling smears every onset into a small step before a large.
+    Two steps back count as well, since the last may have been a wrong sample too small to be noticed.
+    """
+    step_n = load_n - state.accepted_n
+    along_n_s = max(state.slope_n_s, state.slope_before_n_s, 0.0)
+    if step_n < 0.0:
+        along_n_s = -min(state.slope_n_s, state.slope_before_n_s, 0.0)
+    elapsed_s = (at_ns - state.accepted_at_ns) * 1e-9
+    return abs(step_n) <= reach_n + min(reach_growth * along_n_s * elapsed_s, _MOST_GROWTH_N)
 
 
 def _begin(state: SieveState, at_ns: int, load_n: float, reach_n: float) -> SieveState:
@@ -92,8 +97,7 @@ def _settle(state: SieveState, at_ns: int, load_n: float, reach_n: float, reach_
     if (held_step_n > 0.0) is not (step_n > 0.0):
         return _hold(state, at_ns, load_n, 1)
     moved = _accept(state, state.suspect_at_ns, state.suspect_n, 0)
-    elapsed_s = (at_ns - moved.accepted_at_ns) * 1e-9
-    if _within_reach(load_n - moved.accepted_n, moved.slope_n_s * elapsed_s, reach_n, reach_growth):
+    if _within_reach(moved, at_ns, load_n, reach_n, reach_growth):
         return _accept(moved, at_ns, load_n, 0)
     if abs(step_n) < abs(held_step_n):
         return _accept(state, at_ns, load_n, 1)
