@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 
 _LONGEST_VALUE = 80
@@ -31,5 +33,5 @@ class ProblemsError(ValueError):
 
 def written(value: object) -> str:
     """Returns a value as TOML writes it, shortened: what a person will look for in the file."""
-    text = {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value)
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, bool | str) else repr(value)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."

@@ -21,8 +21,8 @@ class GaitParameters:
 
     walk_ratio_m_s: step length over cadence, constant over speed in a person: 0.36 forward in the recording; backward steps are
     shorter at the same speed [unverified by how much]. leg_m: length of the leg, for the arc over it.
-    arc_share: how much of the stiff leg's arc the body follows. interval_variation: standard deviation of a step's time over its mean.
-    strike_n: how hard a strike brakes the belt at 0.8 m/s; push_off_n: how hard the end of a step drives it.
+    arc_share: how much of the stiff leg's arc the body follows. interval_variation: a step's time varies so much of its mean
+    (standard deviation). strike_n: how hard a strike brakes the belt at 0.8 m/s; push_off_n: how hard the end of a step drives it.
     """
 
     walk_ratio_m_s: float = 0.33

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from random import Random
 
+from controller.core.readings import LoadSample
+
 CONVERSION_NS = 12_500_000
 SETTLING_NS = 4 * CONVERSION_NS
 _MAXIMUM_COUNTS = (1 << 23) - 1
@@ -44,14 +46,6 @@ class CellParameters:
     hook_n: float = 6.0
 
 
-@dataclass(frozen=True)
-class CellSample:
-    """One conversion: monotonic time at which it was ready, and signed 24-bit counts."""
-
-    measured_at_ns: int
-    counts: int
-
-
 class LoadCell:
     """Turns the force on the hook into samples. `advance` takes the force since the last call."""
 
@@ -66,7 +60,7 @@ class LoadCell:
         self._history: deque[tuple[int, float]] = deque([(start_ns, 0.0)])
         self._last_counts = self.parameters.zero_counts
 
-    def advance(self, to_ns: int, force_n: float) -> list[CellSample]:
+    def advance(self, to_ns: int, force_n: float) -> list[LoadSample]:
         """Returns the samples that became ready, oldest first."""
         total_n = force_n + self.parameters.hook_n
         samples = []
@@ -79,6 +73,12 @@ class LoadCell:
         self._integrate(to_ns, total_n)
         return samples
 
+    def counts_now(self) -> int:
+        """What a conversion that ended now would read: for a chip model that has its own clock."""
+        if self.fault is CellFault.NONE:
+            self._last_counts = self._read()
+        return self._last_counts
+
     def _integrate(self, to_ns: int, force_n: float) -> None:
         self._impulse += force_n * (to_ns - self._now_ns)
         self._now_ns = to_ns
@@ -87,15 +87,18 @@ class LoadCell:
         while len(history) > 2 and history[1][0] <= to_ns - SETTLING_NS:
             history.popleft()
 
-    def _convert(self, at_ns: int) -> CellSample | None:
+    def _convert(self, at_ns: int) -> LoadSample | None:
         if self.fault is CellFault.SILENT:
             return None
         if self.fault is CellFault.NONE:
-            parameters = self.parameters
-            ideal = parameters.zero_counts + self._mean_n() / parameters.newtons_per_count
-            noisy = round(ideal + self._random.gauss(0.0, parameters.noise_counts))
-            self._last_counts = self._spoil(max(_MINIMUM_COUNTS, min(_MAXIMUM_COUNTS, noisy)))
-        return CellSample(at_ns, self._last_counts)
+            self._last_counts = self._spoil(self._read())
+        return LoadSample(at_ns, self._last_counts)
+
+    def _read(self) -> int:
+        parameters = self.parameters
+        ideal = parameters.zero_counts + self._mean_n() / parameters.newtons_per_count
+        noisy = round(ideal + self._random.gauss(0.0, parameters.noise_counts))
+        return max(_MINIMUM_COUNTS, min(_MAXIMUM_COUNTS, noisy))
 
     def _mean_n(self) -> float:
         since_ns, impulse = self._history[0]

@@ -1,6 +1,7 @@
 """The harness strap: from the load cell over the deck to the patient's shoulders, slack until it is not.
 
-A tension-only spring with damping. x is fore-aft on the deck, positive the way the patient faces; drop is how far the shoulders
+A tension-only spring with damping that is never more than the spring itself (rope and webbing lose energy by stretching, not by
+speed alone). x is fore-aft on the deck, positive the way the patient faces; drop is how far the shoulders
 are below where they are in tall standing.
 """
 
@@ -64,7 +65,9 @@ class Strap:
         if stretch <= 0.0:
             return NO_PULL
         lengthening = (x_m * forward_m_s + height * down_m_s) / length
-        tension = parameters.stiffness_n_m * stretch + parameters.damping_n_s_m * lengthening
+        spring = parameters.stiffness_n_m * stretch
+        damping = parameters.damping_n_s_m * lengthening
+        tension = spring + max(-spring, min(spring, damping))
         if tension <= 0.0:
             return NO_PULL
         return Pull(tension, -tension * x_m / length, tension * height / length)

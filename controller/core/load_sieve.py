@@ -13,7 +13,7 @@ NEVER_NS = -1
 """In place of a time: it has not happened."""
 _LEAST_STEP_S = 0.005
 """No HX711 converts faster than this (93/s with the fastest internal oscillator): guards slopes against equal times."""
-_MOST_GROWTH_N = 1200.0
+_MOST_GROWTH_N = 1500.0
 """Recorded arrests rise by up to 1,310 N from one sample to the next, but never in their first steps."""
 _RATE_GROWTH = 6.0
 """[tuned] docs/balance-loss.md."""

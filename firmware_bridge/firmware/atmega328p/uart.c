@@ -36,8 +36,8 @@ static uint8_t ring_take(struct ring *ring) {
 }
 
 void uart_start(void) {
-    UBRR0 = 16; /* double speed: 117647 baud, 2.1 % fast, the usual setting at 16 MHz */
-    UCSR0A = _BV(U2X0);
+    UCSR0A = _BV(U2X0); /* before the divisor: simavr works its rate out when that is written */
+    UBRR0 = 16;         /* double speed: 117647 baud, 2.1 % fast, the usual setting at 16 MHz */
     UCSR0C = _BV(UCSZ01) | _BV(UCSZ00);
     UCSR0B = _BV(RXEN0) | _BV(TXEN0) | _BV(RXCIE0);
 }

@@ -1,0 +1,224 @@
+"""START: only a press as a hand makes it, at proven standstill, with everything healthy."""
+
+from __future__ import annotations
+
+import pytest
+
+from firmware_bridge.drive import DriveFault, DriveState
+from hil_tests.bench import Bench, Hands
+from hil_tests.conformance.steps import FIRST_SPEED_MM_S, START_OPEN_MS, grant, has, lies_still, walk
+from hil_tests.simulated import Simulated
+
+
+def test_a_fresh_press_grants_first_speed_and_moves_nothing(bench: Bench, hands: Hands) -> None:
+    grant(bench, hands)
+
+    assert bench.status.granted_mm_s == FIRST_SPEED_MM_S
+    assert lies_still(bench)
+
+
+def test_the_first_valid_run_after_it_starts_the_belt(bench: Bench, hands: Hands) -> None:
+    walk(bench, hands)
+
+    assert bench.state is DriveState.RUNNING
+    assert bench.drive.speed_m_s == pytest.approx(0.1, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("open_ms", "closed_ms", "grants"),
+    [
+        pytest.param(1100, 30, False, id="shorter than 50 ms"),
+        pytest.param(1100, 49, False, id="just shorter than 50 ms"),
+        pytest.param(1100, 52, True, id="just long enough"),
+        pytest.param(1100, 1995, True, id="just short enough"),
+        pytest.param(1100, 2020, False, id="longer than 2 s"),
+        pytest.param(500, 200, False, id="open for half a second only"),
+    ],
+)
+def test_the_length_of_a_press(simulated: Simulated, open_ms: int, closed_ms: int, grants: bool) -> None:
+    bench, _, hands = simulated
+    bench.pass_ms(2000)
+    hands.press("start", 20)  # ends the long open time without being a press
+    bench.pass_ms(open_ms)
+
+    hands.press("start", closed_ms)
+    bench.pass_ms(100)
+
+    assert (bench.state is DriveState.GRANTED) is grants
+    assert lies_still(bench)
+
+
+def test_nothing_is_granted_while_it_is_still_closed(simulated: Simulated) -> None:
+    bench, _, hands = simulated
+    bench.pass_ms(START_OPEN_MS)
+    hands.hold("start", True)
+    bench.follow(FIRST_SPEED_MM_S)
+    bench.pass_ms(1500)
+
+    assert bench.state is DriveState.IDLE
+    assert lies_still(bench)
+
+
+def test_a_bouncing_contact_is_one_press(simulated: Simulated) -> None:
+    bench, _, hands = simulated
+    bench.pass_ms(START_OPEN_MS)
+    for closed in (True, False, True, False, True):
+        hands.hold("start", closed)
+        bench.pass_ms(2)
+    bench.pass_ms(200)
+    for closed in (False, True, False, True, False):
+        hands.hold("start", closed)
+        bench.pass_ms(2)
+    bench.pass_ms(100)
+
+    assert bench.state is DriveState.GRANTED
+
+
+def test_held_at_power_up_it_grants_nothing(simulated: Simulated) -> None:
+    bench, machine, hands = simulated
+    hands.hold("start", True)
+    machine.reset()
+    bench.pass_ms(1500)
+    hands.hold("start", False)
+    bench.pass_ms(200)
+
+    assert bench.state is DriveState.IDLE
+    assert bench.status.granted_mm_s == 0
+
+
+def test_held_longer_than_two_seconds_it_is_a_fault(simulated: Simulated) -> None:
+    bench, _, hands = simulated
+    bench.pass_ms(START_OPEN_MS)
+    hands.hold("start", True)
+    bench.pass_ms(1950)
+    assert bench.state is DriveState.IDLE
+    bench.pass_ms(100)
+
+    assert bench.state is DriveState.FAULT
+    assert bench.status.faults == DriveFault.START_STUCK
+
+
+def test_stuck_while_walking_it_brakes_under_control_into_the_fault(simulated: Simulated) -> None:
+    bench, machine, hands = simulated
+    walk(bench, hands)
+    hands.hold("start", True)
+    bench.pass_until(lambda: bench.state is DriveState.BRAKING, 2100)
+    assert machine.relay_commanded
+    bench.pass_until(lambda: lies_still(bench), 1000)
+    bench.pass_ms(40)
+
+    assert bench.state is DriveState.FAULT
+    assert bench.status.faults == DriveFault.START_STUCK
+
+
+def test_with_the_stop_input_open_nothing_is_granted(bench: Bench, hands: Hands) -> None:
+    hands.set_stop_input(False)
+    bench.pass_ms(START_OPEN_MS)
+    assert bench.state is DriveState.LATCHED
+    hands.press("start", 200)
+    bench.pass_ms(100)
+
+    assert bench.state is DriveState.LATCHED
+    assert has(bench, DriveFault.STOP_INPUT)
+
+
+def test_a_stop_input_that_opens_during_the_press_spoils_it(simulated: Simulated) -> None:
+    bench, _, hands = simulated
+    bench.pass_ms(START_OPEN_MS)
+    hands.hold("start", True)
+    bench.pass_ms(100)
+    hands.set_stop_input(False)
+    bench.pass_ms(5)
+    hands.set_stop_input(True)
+    bench.pass_ms(100)
+    hands.hold("start", False)
+    bench.pass_ms(100)
+
+    assert bench.state is DriveState.LATCHED
+
+
+def test_while_the_belt_still_coasts_nothing_is_granted(simulated: Simulated) -> None:
+    bench, machine, hands = simulated
+    walk(bench, hands)
+    bench.fall_silent()
+    bench.stop(category_0=True)
+    bench.pass_ms(5)
+    for _ in range(3):
+        bench.pass_ms(1100, force_n=54)  # somebody keeps pushing: the belt never rests
+        hands.hold("start", True)
+        bench.pass_ms(200, force_n=54)
+        hands.hold("start", False)
+        bench.pass_ms(40, force_n=54)
+    assert machine.speed_m_s > 0.02
+
+    assert bench.state is DriveState.LATCHED
+
+
+def test_a_press_that_began_before_standstill_was_proven_is_none(simulated: Simulated) -> None:
+    bench, _, hands = simulated
+    walk(bench, hands)
+    bench.fall_silent()
+    bench.stop(1500)
+    bench.pass_until(lambda: lies_still(bench), 500)
+    bench.pass_ms(500)
+    hands.press("start", 1500)
+    bench.pass_ms(100)
+
+    assert bench.state is DriveState.LATCHED
+
+
+def test_in_fault_nothing_is_granted(simulated: Simulated) -> None:
+    bench, machine, hands = simulated
+    machine.reset(watchdog=True)
+    bench.pass_ms(2000)
+    hands.press("start", 200)
+    bench.pass_ms(100)
+
+    assert bench.state is DriveState.FAULT
+    assert bench.status.granted_mm_s == 0
+
+
+def test_an_unused_grant_dies_after_five_seconds(bench: Bench, hands: Hands) -> None:
+    grant(bench, hands)
+    bench.pass_ms(4900)
+    assert bench.state is DriveState.GRANTED
+    bench.pass_ms(200)
+    assert bench.state is DriveState.IDLE
+
+    bench.follow(FIRST_SPEED_MM_S)
+    bench.pass_ms(500)
+    assert bench.status.granted_mm_s == 0
+    assert lies_still(bench)
+
+
+def test_a_second_press_does_not_prolong_a_grant(simulated: Simulated) -> None:
+    bench, _, hands = simulated
+    grant(bench, hands)
+    bench.pass_ms(3000)
+    hands.press("start", 200)
+    bench.pass_ms(2000)
+
+    assert bench.state is DriveState.IDLE
+
+
+def test_half_a_second_at_rest_ends_the_grant(bench: Bench, hands: Hands) -> None:
+    walk(bench, hands)
+    bench.follow(0)
+    bench.pass_until(lambda: bench.state is DriveState.IDLE, 2500)
+    assert lies_still(bench)
+
+    bench.follow(FIRST_SPEED_MM_S)
+    bench.pass_ms(500)
+    assert bench.state is DriveState.IDLE
+    assert lies_still(bench)
+
+
+def test_a_host_that_starts_the_belt_at_speed_zero_cannot_keep_the_grant_for_later(bench: Bench, hands: Hands) -> None:
+    grant(bench, hands)
+    bench.follow(0)
+    bench.pass_ms(800)
+    assert bench.state is DriveState.IDLE
+
+    bench.follow(FIRST_SPEED_MM_S)
+    bench.pass_ms(500)
+    assert lies_still(bench)

@@ -1,0 +1,199 @@
+"""Plays a scenario: waits for its conditions, lets its actions happen, and measures what comes of them in the world itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from controller.core.inputs import Input
+from firmware_bridge.codec import Decoder, Sender
+from firmware_bridge.drive import Run, Stop
+from messages.wire import Snapshot
+from simulator.load_cell import CellFault
+from simulator.patient import Loss
+from simulator.scenarios import Action, Scenario, When
+from simulator.therapist import Lines, Therapist
+from simulator.world import World
+
+LOOK_NS = 100_000_000
+STANDSTILL_M_S = 0.02
+_UNHEARD_NS = 600_000_000
+_CATCH_AFTER_S = 0.8
+_RECOVER_AFTER_S = 0.12
+_FALL_SHARE = 0.30
+"""Of body weight on the strap: a fall (numbers from trials; see the balance rules)."""
+BLANK: Lines = ("", "", "", "")
+
+
+class Machinery(Protocol):
+    """What befalls processes and cables; each runner has its own."""
+
+    def befall(self, action: Action) -> None:
+        """Does one of the actions that are not the patient's or a hand's."""
+
+
+@dataclass
+class Measured:
+    """Times are the world's nanoseconds, 0 while not seen; travel in m."""
+
+    began_ns: int = 0
+    cause_ns: int = 0
+    trip_ns: int = 0
+    stop_ns: int = 0
+    standstill_ns: int = 0
+    travel_at_cause_m: float = 0.0
+    travel_m: float = 0.0
+    speed_at_cause_m_s: float = 0.0
+    peak_load_n: float = 0.0
+    last_run_mm_s: int = 0
+    highest_m_s: float = 0.0
+
+
+class Player:
+    """One scenario under way. It watches every step of the world; call `look` ten times a second."""
+
+    def __init__(self, scenario: Scenario, world: World, therapist: Therapist, machinery: Machinery) -> None:
+        self.scenario = scenario
+        self.measured = Measured(began_ns=world.now_ns)
+        self.over = False
+        self.timed_out = False
+        self.actions: list[tuple[int, Action]] = []
+        """What happened when, for the plot."""
+        self._world = world
+        self._therapist = therapist
+        self._machinery = machinery
+        self._decoder = Decoder(Sender.HOST)
+        self._steps = list(scenario.steps)
+        self._holds_since_ns: int | None = None
+        self._cause: Action | None = None
+        world.watchers.append(self._watch)
+
+    def hear_host(self, data: bytes, at_ns: int) -> None:
+        """Bytes that the controller wrote to the drive."""
+        for packet in self._decoder.feed(data):
+            if isinstance(packet.frame, Run):
+                self.measured.last_run_mm_s = packet.frame.target_mm_s
+            elif isinstance(packet.frame, Stop) and self.measured.cause_ns and not self.measured.stop_ns:
+                self.measured.stop_ns = at_ns
+
+    def _watch(self) -> None:
+        """Notes what the world shows."""
+        world, measured = self._world, self.measured
+        measured.highest_m_s = max(measured.highest_m_s, world.belt_m_s)
+        if not measured.cause_ns:
+            return
+        measured.peak_load_n = max(measured.peak_load_n, world.load_n)
+        if not measured.trip_ns and self._cause is not None and _tripped(self._cause, world):
+            measured.trip_ns = world.now_ns
+        if world.belt_m_s >= STANDSTILL_M_S:
+            measured.standstill_ns = 0
+        elif not measured.standstill_ns:
+            measured.standstill_ns = world.now_ns
+            measured.travel_m = world.drive.travel_m - measured.travel_at_cause_m
+
+    def look(self, snapshot: Snapshot | None, lines: Lines) -> None:
+        """Ten times a second: the therapist looks at the display, and the script at its conditions."""
+        now_ns = self._world.now_ns
+        self._therapist.look(lines)
+        heard = snapshot if snapshot is not None and now_ns - snapshot.at_ns < _UNHEARD_NS else None
+        if now_ns - self.measured.began_ns > self.scenario.longest_s * 1e9:
+            self.over = self.timed_out = True
+            return
+        waited_for = self._steps[0].when if self._steps else self.scenario.ends
+        if not self._holds(waited_for, heard, lines):
+            self._holds_since_ns = None
+            return
+        if self._holds_since_ns is None:
+            self._holds_since_ns = now_ns
+        if now_ns - self._holds_since_ns < waited_for.for_s * 1e9:
+            return
+        self._holds_since_ns = None
+        if not self._steps:
+            self.over = True
+            return
+        step = self._steps.pop(0)
+        for action in step.then:
+            self._do(action, is_cause=step.is_cause and action is step.then[-1])
+
+    def _holds(self, when: When, heard: Snapshot | None, lines: Lines) -> bool:
+        belt_m_s = self._world.belt_m_s
+        if when.running is not None and when.running != (heard is not None):
+            return False
+        if when.states and (heard is None or heard.state not in when.states):
+            return False
+        if when.phase and (heard is None or heard.phase != when.phase):
+            return False
+        if when.display and not any(when.display in line for line in lines):
+            return False
+        if when.belt_above_m_s is not None and not belt_m_s > when.belt_above_m_s:
+            return False
+        return not (when.belt_at_rest and belt_m_s >= STANDSTILL_M_S)
+
+    def _do(self, action: Action, *, is_cause: bool) -> None:
+        world = self._world
+        self.actions.append((world.now_ns, action))
+        if is_cause:
+            self._cause = action
+            self.measured.cause_ns = world.now_ns
+            self.measured.travel_at_cause_m = world.drive.travel_m
+            self.measured.speed_at_cause_m_s = world.belt_m_s
+        if not befall_world(action, world, self._therapist):
+            self._machinery.befall(action)
+
+
+def befall_world(action: Action, world: World, therapist: Therapist) -> bool:
+    """Does an action of patient, hand or sensor; False when it is none of those."""
+    deed = _DEEDS.get(action)
+    if deed is not None:
+        deed(world)
+    elif action is Action.THERAPIST_WAITS:
+        therapist.works = False
+    elif action is Action.THERAPIST_HELPS:
+        therapist.works = therapist.helps = True
+    return deed is not None or action in (Action.THERAPIST_WAITS, Action.THERAPIST_HELPS)
+
+
+def _press_mushroom(world: World) -> None:
+    """Its two channels never open at the same instant."""
+    world.hands.actuate(Input.EMERGENCY_A, True)
+    world.hands.actuate(Input.EMERGENCY_B, True, after_ns=3_000_000)
+
+
+def _stick_sensor(world: World) -> None:
+    world.cell.fault = CellFault.STUCK
+
+
+_DEEDS: dict[Action, Callable[[World], None]] = {
+    Action.STUMBLE: lambda world: world.patient.lose_balance(Loss.SLIP, _CATCH_AFTER_S),
+    Action.NEAR_FALL: lambda world: world.patient.lose_balance(Loss.TRIP, _RECOVER_AFTER_S),
+    Action.FALL: lambda world: world.patient.lose_balance(Loss.SLIP),
+    Action.COLLAPSE: lambda world: world.patient.lose_balance(Loss.COLLAPSE),
+    Action.LET_GO: lambda world: world.patient.let_go(left=True, right=True),
+    Action.HOLD: lambda world: world.patient.hold(),
+    Action.STAND_STILL: lambda world: world.patient.freeze(),
+    Action.WALK_ON: lambda world: world.patient.walk_on(),
+    Action.SYMPTOM: lambda world: world.hands.press(Input.SYMPTOM),
+    Action.MUSHROOM: _press_mushroom,
+    Action.LANYARD: lambda world: world.hands.actuate(Input.LANYARD, True),
+    Action.OPEN_CLIP: lambda world: world.hands.actuate(Input.CLIP, True),
+    Action.STICK_SENSOR: _stick_sensor,
+}
+
+
+_OPENS = {
+    Action.STAND_STILL: Input.DECK_FRONT,
+    Action.SYMPTOM: Input.SYMPTOM,
+    Action.MUSHROOM: Input.EMERGENCY_A,
+    Action.LANYARD: Input.LANYARD,
+    Action.OPEN_CLIP: Input.CLIP,
+}
+_LOADS = (Action.STUMBLE, Action.NEAR_FALL, Action.FALL, Action.COLLAPSE)
+
+
+def _tripped(cause: Action, world: World) -> bool:
+    """Whether what should stop the belt is there, in truth, not as a sensor has it."""
+    if cause in _LOADS:
+        return world.load_n >= _FALL_SHARE * world.patient.parameters.weight_n
+    contact = _OPENS.get(cause)
+    return contact is not None and not world.contacts & contact.bit

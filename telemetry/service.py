@@ -1,0 +1,158 @@
+"""The telemetry process: its parts put together, its life under systemd."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import random
+import signal
+import sys
+import time
+import uuid
+from pathlib import Path
+
+from messages.wire import About, EventRecord, FromController, Heartbeat, Reply, SessionRecord, Snapshot
+from telemetry.intake import CommandIntake, NetworkMessage
+from telemetry.journal import NewerSchemaError
+from telemetry.keeper import JournalKeeper
+from telemetry.link import ControllerLink
+from telemetry.notify import Notifier
+from telemetry.publisher import Publisher
+from telemetry.settings import ServiceSettings, SettingsError, load_telemetry_settings
+from telemetry.topics import Topics
+from telemetry.utc import utc_now
+from telemetry.view import View
+
+TICK_S = 0.25
+STATUS_EVERY_TICKS = 20
+EXIT_CONFIGURATION = 78
+"""EX_CONFIG of sysexits(3); the unit does not restart after it."""
+
+_log = logging.getLogger(__name__)
+
+
+class Service:
+    """All parts of one process."""
+
+    def __init__(self, settings: ServiceSettings, notifier: Notifier) -> None:
+        """Must be made inside the event loop."""
+        self._notifier = notifier
+        topics = Topics.of(settings.identity)
+        self._view = View()
+        self._link = ControllerLink(
+            settings.telemetry.socket_path, self._on_message, self._heartbeat, time.monotonic_ns, random.random
+        )
+        self._keeper = JournalKeeper(settings.telemetry, utc_now, time.monotonic_ns, self._on_committed, self._link.reconnect)
+        self._publisher = Publisher(
+            settings.telemetry.broker,
+            topics,
+            f"sternway-{settings.identity.clinic}-{settings.identity.treadmill}",
+            self._view,
+            self._keeper,
+            self._on_command,
+            utc_now,
+            time.monotonic_ns,
+            random.random,
+        )
+        self._intake = CommandIntake(topics, self._link, self._publisher.respond, uuid.uuid4().hex[:12], utc_now, time.monotonic_ns)
+
+    async def run(self) -> None:
+        """Runs until SIGTERM or SIGINT. Raises what ended a part that should have gone on."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        parts = [
+            asyncio.create_task(part) for part in (self._publisher.run(stop), self._keeper.run(), self._link.run(), self._tick())
+        ]
+        try:
+            await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._notifier.send("STOPPING=1")
+            stop.set()
+            await self._end(parts)
+        for part in parts:
+            if not part.cancelled():
+                part.result()  # raises what ended it
+
+    async def _end(self, parts: list[asyncio.Task[None]]) -> None:
+        """The farewell to the broker first, the journal last: nothing is taken after its last commit."""
+        publishing, *others = parts
+        await asyncio.wait([publishing], timeout=4.0)
+        for part in (publishing, *others):
+            part.cancel()
+        await asyncio.wait(parts)
+        await self._keeper.close()
+
+    async def _tick(self) -> None:
+        await self._keeper.opened.wait()
+        if self._keeper.restored_session is not None:
+            self._view.restore_session(self._keeper.restored_session)
+        self._notifier.send("READY=1")
+        ticks = 0
+        while True:
+            self._view.set_own_alarms(self._keeper.alarms)
+            self._publisher.view_changed()
+            self._intake.expire()
+            self._notifier.send("WATCHDOG=1")
+            if ticks % STATUS_EVERY_TICKS == 0:
+                self._notifier.send(f"STATUS={self._status()}")
+            ticks += 1
+            await asyncio.sleep(TICK_S)
+
+    def _status(self) -> str:
+        controller = "connected" if self._link.connected else "not connected"
+        journal = "writable" if self._keeper.writable else "NOT writable"
+        broker = "online" if self._publisher.online else "offline"
+        return f"controller {controller}, journal {journal}, broker {broker}"
+
+    def _heartbeat(self) -> Heartbeat:
+        return Heartbeat(role="telemetry", journal_writable=self._keeper.writable)
+
+    def _on_committed(self, up_to_id: int) -> None:
+        self._link.acknowledge(up_to_id)
+        self._publisher.events_came()
+
+    def _on_command(self, message: NetworkMessage) -> None:
+        self._intake.take(message)
+
+    def _on_message(self, message: FromController) -> None:
+        match message:
+            case Snapshot():
+                self._view.take_snapshot(message, utc_now(), time.monotonic_ns())
+                self._publisher.snapshot_came()
+            case EventRecord():
+                self._view.take_event(message)
+                self._keeper.take_event(message)
+            case SessionRecord():
+                self._view.take_session(message)
+                self._keeper.take_session(message)
+                self._publisher.view_changed()
+            case About():
+                self._view.take_about(message)
+                self._publisher.view_changed()
+            case Reply():
+                self._intake.take_reply(message)
+
+
+async def _serve(settings: ServiceSettings) -> None:
+    await Service(settings, Notifier()).run()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The program sternway-telemetry; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="sternway-telemetry", description="Journal and MQTT side of a treadmill")
+    parser.add_argument("--config", type=Path, default=Path("/etc/sternway/treadmill.toml"))
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        asyncio.run(_serve(load_telemetry_settings(options.config)))
+    except (SettingsError, NewerSchemaError, FileNotFoundError) as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_CONFIGURATION
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
