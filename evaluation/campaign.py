@@ -19,6 +19,8 @@ from evaluation.gait import Motion, strap_force, vary
 from evaluation.judge import Decision, Subject, Surroundings, first_stop, judge
 
 CHAIN = LoadChainSettings(zero_counts=ZERO_COUNTS, newtons_per_count=NEWTONS_PER_COUNT, maximum_n=10000.0)
+DEFAULTS = BalanceSettings()
+"""What ships."""
 ONSET_NS = int(BEFORE_S * 1e9)
 GLITCH_SHARE = 2e-5
 """Bad samples of simulated gait; recordings show single ones in tens of thousands."""
@@ -34,7 +36,6 @@ class JudgedFall(msgspec.Struct, frozen=True):
     kind: Kind
     stage: Stage
     slack_m: float
-    drop_m: float
     peak_share: float
     limit_share: float
     taut_ms: float
@@ -48,11 +49,11 @@ class JudgedFall(msgspec.Struct, frozen=True):
 
     @property
     def deep(self) -> bool:
-        """A fall whose drop goes 5 cm beyond the slack."""
-        return self.kind in FALLS and self.drop_m > self.slack_m + 0.05
+        """A fall that would drop more than 5 cm beyond the slack if there were no strap: all these kinds do."""
+        return self.kind in FALLS
 
 
-def judge_fall(fall: Fall, samples: Sequence[LoadSample], balance: BalanceSettings = BalanceSettings()) -> JudgedFall:
+def judge_fall(fall: Fall, samples: Sequence[LoadSample], balance: BalanceSettings = DEFAULTS) -> JudgedFall:
     """One made fall, through every contender."""
     subject = Subject(fall.body_weight_n, CHAIN, 0.0, balance)
     alone = judge(samples, subject)
@@ -62,7 +63,6 @@ def judge_fall(fall: Fall, samples: Sequence[LoadSample], balance: BalanceSettin
         kind=fall.kind,
         stage=fall.stage,
         slack_m=fall.slack_m,
-        drop_m=fall.drop_m,
         peak_share=fall.peak_n / fall.body_weight_n,
         limit_share=min(0.30, 250.0 / fall.body_weight_n),
         taut_ms=fall.taut_s * 1e3,

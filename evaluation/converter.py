@@ -61,6 +61,6 @@ def convert(force_n: Floats, random: np.random.Generator, glitch_share: float = 
 
 
 def glitch(counts: float, kind: int) -> float:
-    """One recorded kind of bad sample in place of `counts`: 2^n - 1 above it (0), the 2^n - 1 below (1), halved (2), doubled (3)."""
+    """A bad sample in place of `counts`: the 2^n - 1 above it (0) or below it (1), a bit slipped down (2) or up (3)."""
     bits = max(int(abs(counts)).bit_length(), 1)
     return ((1 << bits) - 1, (1 << (bits - 1)) - 1, int(counts) >> 1, int(counts) << 1)[kind]

@@ -72,17 +72,20 @@ def make_fall(kind: Kind, slack_m: float, random: np.random.Generator, stage: St
     """Draws one fall of a kind at a slack in metres."""
     mass_kg = random.uniform(45.0, 130.0)
     stiffness = random.uniform(5e3, 30e3)
-    damping = 2.0 * random.uniform(0.1, 0.3) * np.sqrt(stiffness * mass_kg)
+    damping = 2.0 * random.uniform(0.1, 0.3) * math.sqrt(stiffness * mass_kg)
     anchor_m = random.uniform(1.0, 1.6)
     belt_m_s = random.uniform(0.2, 1.2)
     stage = stage if stage is not None else list(Stage)[int(random.integers(3))]
     offset_m = random.normal(0.0, 0.05)
     count = round(_DURATION_S / STEP_S)
+    drop: Floats
+    way: Floats
+    force: Floats
     if kind is Kind.STUMBLE:
         drop, way = _stumble_path(slack_m, count, random)
         force = _force_of_path(drop, way, slack_m, stiffness, damping, anchor_m)
     elif kind is Kind.STANDING_STILL:
-        drop, way = np.zeros(count), belt_m_s * STEP_S * np.arange(count)
+        drop, way = np.zeros(count), np.linspace(0.0, belt_m_s * STEP_S * (count - 1), count)
         force = _force_of_path(drop, offset_m + way, slack_m, stiffness, damping, anchor_m)
     elif kind is Kind.SIT_DOWN:
         drop, way, force = _sit_down(mass_kg, slack_m, stiffness, damping, count, random)
@@ -179,7 +182,7 @@ def _stumble_path(slack_m: float, count: int, random: np.random.Generator) -> tu
     depth_m = slack_m + random.uniform(0.001, 0.020)
     lasting_s = random.uniform(0.5, 1.0)
     time_s = np.arange(count) * STEP_S
-    drop = np.where(time_s < lasting_s, 0.5 * depth_m * (1.0 - np.cos(2.0 * np.pi * time_s / lasting_s)), 0.0)
+    drop: Floats = np.where(time_s < lasting_s, 0.5 * depth_m * (1.0 - np.cos(2.0 * np.pi * time_s / lasting_s)), 0.0)
     return drop, np.zeros(count)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -85,10 +86,15 @@ def print_directory(directory: Path, given: Calibration, as_json: bool) -> int:
     for line in judge_directory(directory, given):
         seen += 1
         failed += "error" in line
-        print(json.dumps(line) if as_json else _for_people(line), flush=True)
+        _say(json.dumps(line) if as_json else _for_people(line))
     if not seen:
-        print(json.dumps({"error": f"no CSV file in {directory}"}) if as_json else f"no CSV file in {directory}")
+        _say(json.dumps({"error": f"no CSV file in {directory}"}) if as_json else f"no CSV file in {directory}")
     return 1 if failed or not seen else 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def _for_people(line: dict[str, Any]) -> str:

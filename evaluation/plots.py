@@ -11,6 +11,7 @@ import matplotlib
 matplotlib.use("Agg")
 matplotlib.rcParams["svg.hashsalt"] = "balance"  # the same figures give the same file
 from matplotlib import pyplot as plt  # noqa: E402  (the back end is chosen first)
+from matplotlib.figure import Figure  # noqa: E402
 
 from evaluation.arrests import Arrest  # noqa: E402
 from evaluation.baselines import median_threshold, plain_threshold  # noqa: E402
@@ -73,7 +74,7 @@ def plot_thresholds(points: Sequence[ThresholdPoint], path: Path) -> None:
     _save(figure, path)
 
 
-def _save(figure: plt.Figure, path: Path) -> None:
+def _save(figure: Figure, path: Path) -> None:
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=80, metadata=_DATE_FREE if path.suffix == ".svg" else None)

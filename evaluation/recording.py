@@ -60,6 +60,9 @@ class Calibration(msgspec.Struct, frozen=True):
     maximum_n: float | None = None
 
 
+NOTHING_GIVEN = Calibration()
+
+
 class Recording(msgspec.Struct, frozen=True):
     """One file, ready to be judged. Times are nanoseconds from its first sample; offset_s is that sample's own time."""
 
@@ -77,7 +80,7 @@ class Recording(msgspec.Struct, frozen=True):
         return (self.samples[-1].measured_at_ns - self.samples[0].measured_at_ns) / 1e9
 
 
-def read_recording(path: Path, given: Calibration = Calibration()) -> Recording:
+def read_recording(path: Path, given: Calibration = NOTHING_GIVEN) -> Recording:
     """Reads one file; raises RecordingError with what is wrong and how to mend it."""
     facts, onsets, columns = _parse(path)
     times_s = columns["time_s"]
@@ -163,8 +166,16 @@ def _surroundings(at_ns: np.typing.NDArray[np.int64], columns: dict[str, Floats]
         return (Surroundings(),)
     states: list[Surroundings] = []
     for index, now_ns in enumerate(at_ns):
-        values = {name: int(columns[name][index]) if name == "rails_required" else bool(columns[name][index]) for name in names}
-        state = Surroundings(at_ns=int(now_ns), **values)
+        told = {name: int(columns[name][index]) for name in names}
+        state = Surroundings(
+            at_ns=int(now_ns),
+            rail_left=bool(told.get("rail_left", True)),
+            rail_right=bool(told.get("rail_right", True)),
+            rails_required=told.get("rails_required", 0),
+            hands_free=bool(told.get("hands_free", False)),
+            deck_front_clear=bool(told.get("deck_front_clear", True)),
+            deck_rear_clear=bool(told.get("deck_rear_clear", True)),
+        )
         if not states or msgspec.structs.replace(states[-1], at_ns=state.at_ns) != state:
             states.append(state)
     return tuple(states)

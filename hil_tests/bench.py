@@ -80,6 +80,7 @@ class Bench:
         self.drive = drive
         self.heard: list[Heard] = []
         self.ident: IdentFrame | None = None
+        self.idents_heard = 0
         self._decoder = Decoder(Sender.DRIVE)
         self._sequence = 0
         self._following: tuple[int, int] | None = None
@@ -182,3 +183,4 @@ class Bench:
                 self.heard.append(Heard(self.drive.time_us - length * BYTE_US, packet.frame))
             elif isinstance(packet.frame, IdentFrame):
                 self.ident = packet.frame
+                self.idents_heard += 1

@@ -1,6 +1,6 @@
 """Measures what the design promises in numbers, in one run, and prints each figure with its target: reached or not.
 
-python -m simulator.bench [--json] [--seconds 20] [--samples 300] [--document docs/bench.md]
+`make bench` runs it as `python -m simulator.bench`; `--help` tells its options.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ _NO_BROKER = 1
 _DOCUMENT = """\
 # Measured
 
-Written by `make bench ARGS="--document docs/bench.md"`; never by hand. The pins, the load cell and the belt are simulated (the
-drive's firmware is the real one, behind a pseudo-terminal), so these are figures of this kind of machine and of the program, not of
-a Raspberry Pi with a treadmill. A median or a maximum here says nothing about a machine under other load.
+Written by `python -m simulator.bench --document docs/bench.md`, never by hand. The pins, the load cell and the belt are simulated
+(the drive's firmware is the real one, behind a pseudo-terminal), so these are figures of the program and of the machine named
+below, not of a Raspberry Pi with a treadmill. They vary from run to run, most of all 99th percentiles, maxima and the ratio to C,
+with whatever else the machine does.
 
 {about}
 

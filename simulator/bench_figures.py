@@ -97,10 +97,13 @@ def _named(figure: Figure) -> str:
 
 
 def _measured(figure: Figure) -> str:
-    if figure.value is None or math.isnan(figure.value):
-        return "-"
-    return f"{figure.value:.3g} {figure.unit}".rstrip() if figure.value < 1000 else f"{figure.value:.0f} {figure.unit}"
+    return "-" if figure.value is None or math.isnan(figure.value) else _with_unit(figure.value, figure.unit)
 
 
 def _target(figure: Figure) -> str:
-    return "" if figure.limit is None else f"<= {figure.limit:.3g} {figure.unit}".rstrip()
+    return "" if figure.limit is None else f"<= {_with_unit(figure.limit, figure.unit)}"
+
+
+def _with_unit(value: float, unit: str) -> str:
+    """Three digits that count; whole numbers whole."""
+    return f"{value:.0f} {unit}".rstrip() if value >= 100 else f"{value:.3g} {unit}".rstrip()

@@ -48,10 +48,13 @@ _NO_BROKER = 1
 
 
 class ThreadTimes(msgspec.Struct, frozen=True):
-    """Processor time of one process so far, in s: all of it, and the part of threads that belong to a stand-in."""
+    """Processor time of one process so far, in s: all of it, and the part of threads that are a stand-in's.
+
+    standins_s: None where the kernel does not say which threads those are.
+    """
 
     total_s: float
-    standins_s: float
+    standins_s: float | None
 
 
 class Walk(msgspec.Struct):
@@ -59,7 +62,8 @@ class Walk(msgspec.Struct):
 
     seconds: float
     controller_percent: float
-    standins_percent: float
+    standins_percent: float | None
+    """Of the stand-in's own thread, which is not in the controller's figure; None: unknown, and then it is."""
     controller_mb: float
     telemetry_percent: float
     telemetry_mb: float
@@ -84,7 +88,9 @@ def measure_walk(seconds: float, report: Callable[[str], None]) -> tuple[Section
         if state is not None and state.state == "exercising":
             return _load_section(walk), _lateness_section(walk, void)
         cause = "nothing heard" if state is None else f"{state.state} {state.cause}"
-        report(f"void: the session stopped ({cause}; the machine's worst stall was {stall_ms:.0f} ms, run {void + 1} of {ATTEMPTS})")
+        report(
+            f"void, run {void + 1} of {ATTEMPTS}: the session stopped ({cause}; the machine's worst stall was {stall_ms:.0f} ms)"
+        )
     raise RigError("no session went on to the end of its measurement")
 
 
@@ -102,7 +108,7 @@ def measure_start(directory: Path) -> Section:
         board.close()
     return Section(
         "Start",
-        f"From the start of the controller's process (interpreter and imports included) to READY=1 after its first scan, {STARTS} times.",
+        f"{STARTS} times from the start of the process, interpreter and imports included, to READY=1 after its first scan.",
         (
             Figure("start to READY, median", percentile(took, 50), "ms", READY_MS),
             Figure("start to READY, max", max(took), "ms", READY_MS),
@@ -193,11 +199,13 @@ def _watch(rig: Rig, seconds: float) -> Walk:
         after = _times(controller), _times(telemetry)
     observer.close()
     used = [later.total_s - earlier.total_s for earlier, later in zip(before, after, strict=True)]
-    standins = after[0].standins_s - before[0].standins_s
+    standins = None
+    if after[0].standins_s is not None and before[0].standins_s is not None:
+        standins = after[0].standins_s - before[0].standins_s
     return Walk(
         seconds=lasted,
-        controller_percent=(used[0] - standins) / lasted * 100,
-        standins_percent=standins / lasted * 100,
+        controller_percent=(used[0] - (standins or 0.0)) / lasted * 100,
+        standins_percent=None if standins is None else standins / lasted * 100,
         controller_mb=_resident_mb(controller),
         telemetry_percent=used[1] / lasted * 100,
         telemetry_mb=_resident_mb(telemetry),
@@ -247,20 +255,21 @@ def _parse_wake_ups(text: str) -> Iterator[int]:
         fields = line.split(":")
         if len(fields) == 3:
             with suppress(ValueError):
-                yield int(fields[2]) if fields[0].strip().isdigit() and fields[1].strip().isdigit() else int("")
+                _thread, _cycle, latency = map(int, fields)
+                yield latency
 
 
 def _times(process: int) -> ThreadTimes:
-    """Of all its living threads."""
-    ticks_a_second = os.sysconf("SC_CLK_TCK")
-    total = standins = 0
-    for task in Path(f"/proc/{process}/task").iterdir():
-        fields = (task / "stat").read_text().rpartition(")")[2].split()
-        ticks = int(fields[11]) + int(fields[12])  # utime and stime, proc(5)
-        total += ticks
-        if _waits_for_simulated_edges(process, task):
-            standins += ticks
-    return ThreadTimes(total / ticks_a_second, standins / ticks_a_second)
+    """Of the whole process, threads that have ended included."""
+    folder = Path(f"/proc/{process}")
+    standins = [_used_s(task) for task in (folder / "task").iterdir() if _waits_for_simulated_edges(process, task)]
+    return ThreadTimes(_used_s(folder), sum(standins) if standins else None)
+
+
+def _used_s(folder: Path) -> float:
+    """Processor time by a `stat` file: user and system, in ticks (proc(5))."""
+    fields = (folder / "stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _waits_for_simulated_edges(process: int, task: Path) -> bool:
@@ -282,8 +291,8 @@ def _load_section(walk: Walk) -> Section:
     return Section(
         "Processor and memory",
         f"{walk.seconds:.0f} s of a walking session at 100 scans a second, real processes with a real broker. The stand-in's own "
-        "thread (the edges) is reported apart; its calls in the controller's threads (reading pins, clocking the load cell) are in the "
-        "controller's figure. MB is resident memory in MiB, shared libraries included.",
+        "thread (the edges) is reported apart; its calls in the controller's threads (reading pins, clocking the load cell) are in "
+        "the controller's figure. MB is resident memory in MiB, shared libraries included.",
         (
             Figure("controller, of one core", walk.controller_percent, "%", CONTROLLER_PERCENT),
             Figure("controller, memory", walk.controller_mb, "MB", CONTROLLER_MB),

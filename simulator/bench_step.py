@@ -53,8 +53,8 @@ def measure_step(configuration_file: Path) -> Section:
             cold.append(_cost_us(call))
     return Section(
         "One step of the core",
-        f"{len(calls)} scans of a walking session, recorded in virtual time; given to `step` again {_TIGHT_ROUNDS} times in a tight "
-        f"loop, and {_COLD_SCANS} times with 10 ms of sleep before each. Targets are of the median.",
+        f"{len(calls)} scans of a walking session, recorded in virtual time; given to `step` again {_TIGHT_ROUNDS} times in a "
+        f"tight loop, and {_COLD_SCANS} times with 10 ms of sleep before each. Targets are of the median.",
         (
             *spread("step, tight loop", tight, "us", (TIGHT_P50_US, None)),
             *spread("step, cold at 100 Hz", cold, "us", (COLD_P50_US, None)),

@@ -86,9 +86,9 @@ def _judge_fast(
         if not state.fast and not loaded:
             detail = (
                 ("load_n", round(load_n, 1)),
-                ("rate_n_s", round(rate_n_s)),
+                ("rate_n_s", round(rate_n_s, 1)),
                 ("limit_n", round(limits.fast_n, 1)),
-                ("limit_n_s", round(limits.fast_n_s)),
+                ("limit_n_s", round(limits.fast_n_s, 1)),
             )
             found.append(Happening(Event.LOADING_FAST, now_ns, detail))
         return True

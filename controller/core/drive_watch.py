@@ -11,7 +11,7 @@ from controller.core.events import Event, Happening
 from controller.core.readings import Direction, DriveReading, DriveState
 from controller.core.settings import DriveSettings
 
-_LEASE_FAULT = 1
+_LEASE_FAULT, _STOP_INPUT_FAULT = 1, 2
 _MS = 1_000_000
 _TICK_STUCK_MS = 100
 _REFUSAL_MS = 100
@@ -162,7 +162,7 @@ def _findings(
 ) -> list[tuple[Event, Detail]]:
     found: list[tuple[Event, Detail]] = []
     _judge_link(found, moved, before, reading, now_ns)
-    _judge_drive_says(found, moved, reading, now_ns)
+    _judge_drive_says(found, moved, reading, not asked.stopping, now_ns)
     _judge_motion(found, moved, reading, asked, settings, now_ns)
     return found
 
@@ -182,13 +182,17 @@ def _judge_link(
         found.append((Event.START_DISAGREES, (("drive_start_closed", int(reading.start_closed)),)))
 
 
-def _judge_drive_says(found: list[tuple[Event, Detail]], moved: DriveWatchState, reading: DriveReading, now_ns: int) -> None:
+def _judge_drive_says(
+    found: list[tuple[Event, Detail]], moved: DriveWatchState, reading: DriveReading, driven: bool, now_ns: int
+) -> None:
+    """What stopped the drive stays in its faults until the next START, so that it is news only while the belt should run."""
+    stopped = driven and reading.state in (DriveState.BRAKING, DriveState.LATCHED)
     if reading.state is DriveState.FAULT:
         found.append((Event.DRIVE_FAULT, (("drive_faults", reading.faults),)))
-    elif reading.faults & _LEASE_FAULT and reading.state in (DriveState.BRAKING, DriveState.LATCHED):
+    elif stopped and reading.faults & _LEASE_FAULT:
         found.append((Event.LEASE_LOST, (("drive_faults", reading.faults),)))
-    if not reading.stop_input_closed:
-        found.append((Event.DRIVE_STOP_INPUT_OPEN, ()))
+    if not reading.stop_input_closed or (stopped and reading.faults & _STOP_INPUT_FAULT):
+        found.append((Event.DRIVE_STOP_INPUT_OPEN, (("drive_faults", reading.faults),)))
     if _lasts(moved.refused_since_ns, _REFUSAL_MS, now_ns):
         found.append((Event.RUN_REFUSED, (("refusal", reading.refusal),)))
 

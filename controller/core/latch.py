@@ -63,7 +63,7 @@ def _machine_blockers(state: CoreState, body_weight_n: float) -> list[str]:
         blockers.append("drive fault")
     elif Event.DRIVE_STOP_INPUT_OPEN in state.watch.reported:
         blockers.append("stop chain open")
-    elif state.watch.reported and set(state.watch.reported) - {Event.LEASE_LOST}:
+    elif state.watch.reported:
         blockers.append("drive not healthy")
     if not state.drive.standstill:
         blockers.append("wait for standstill")

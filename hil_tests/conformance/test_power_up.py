@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from firmware_bridge.codec import Hello
-from firmware_bridge.drive import Clear, DriveFault, DriveLimits, DriveState, DriveTarget
+from firmware_bridge.drive import Clear, DriveFault, DriveInput, DriveLimits, DriveState, DriveTarget
 from hil_tests.bench import Bench
 from hil_tests.conformance.steps import grant, has, lies_still, walk
 from hil_tests.simulated import Simulated
@@ -29,7 +29,27 @@ def test_says_what_it_is(bench: Bench, drive_kind: str) -> None:
     assert ident.limits == DriveLimits()
     assert ident.nonce == bench.status.nonce
     bench.pass_ms(100)
+    assert bench.idents_heard == 1
     assert lies_still(bench)
+
+
+def test_shows_every_contact(simulated: Simulated) -> None:
+    bench, machine, _ = simulated
+    at_rest = DriveInput.STOP_INPUT_CLOSED | DriveInput.CONTACTOR_1_CLOSED | DriveInput.CONTACTOR_2_CLOSED
+    assert bench.status.inputs == at_rest
+    for name, bit in {
+        "start": DriveInput.START_CLOSED,
+        "faster": DriveInput.FASTER_CLOSED,
+        "stop_input": DriveInput.STOP_INPUT_CLOSED,
+        "contactor_1": DriveInput.CONTACTOR_1_CLOSED,
+        "contactor_2": DriveInput.CONTACTOR_2_CLOSED,
+    }.items():
+        closed_at_rest = bool(at_rest & bit)
+        machine.set_inputs(**{name: not closed_at_rest})
+        bench.pass_ms(50)
+        assert bench.status.inputs == at_rest ^ bit
+        machine.set_inputs(**{name: closed_at_rest})
+        bench.pass_ms(50)
 
 
 def test_sends_status_at_50_hz_with_ticks_in_milliseconds(bench: Bench) -> None:

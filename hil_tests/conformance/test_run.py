@@ -142,6 +142,19 @@ def test_distance_is_what_the_belt_has_travelled(simulated: Simulated) -> None:
     assert bench.status.distance_mm == pytest.approx(1000 * machine.travel_m, abs=5)
 
 
+def test_distance_takes_wrong_way_travel_off_again(simulated: Simulated) -> None:
+    bench, machine, _ = simulated
+    bench.pass_ms(400, force_n=120)
+    bench.pass_ms(1500)
+    forward_mm = 1000 * machine.travel_m
+    assert bench.status.distance_mm == pytest.approx(forward_mm, abs=2)
+    bench.pass_ms(250, force_n=-120)
+    bench.pass_ms(1500)
+
+    assert 5 < 1000 * machine.travel_m < forward_mm - 5
+    assert bench.status.distance_mm == pytest.approx(1000 * machine.travel_m, abs=2)
+
+
 def test_a_foot_strike_dips_the_speed_as_in_the_recordings(simulated: Simulated) -> None:
     """150 N against the belt for 120 ms: 0.03 m/s, 0.05 at most, in recordings of walking at 0.8 m/s."""
     bench, machine, hands = simulated

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from firmware_bridge.drive import DriveFault, DriveState
+from firmware_bridge.drive import DriveFault, DriveInput, DriveState
 from hil_tests.bench import Bench, Hands
 from hil_tests.conformance.steps import FIRST_SPEED_MM_S, START_OPEN_MS, grant, has, lies_still, walk
 from hil_tests.simulated import Simulated
@@ -72,6 +72,19 @@ def test_a_bouncing_contact_is_one_press(simulated: Simulated) -> None:
     bench.pass_ms(100)
 
     assert bench.state is DriveState.GRANTED
+
+
+def test_a_noisy_contact_adds_up_to_no_press(simulated: Simulated) -> None:
+    """Spikes of 3 ms, far more than ten of them: each must be forgotten before the next."""
+    bench, _, hands = simulated
+    bench.pass_ms(START_OPEN_MS)
+    bench.forget()
+    for _ in range(40):
+        hands.press("start", 3)
+        bench.pass_ms(7)
+
+    assert not any(status.inputs & DriveInput.START_CLOSED for _, status in bench.heard)
+    assert bench.state is DriveState.IDLE
 
 
 def test_held_at_power_up_it_grants_nothing(simulated: Simulated) -> None:

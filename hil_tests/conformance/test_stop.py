@@ -97,6 +97,7 @@ def test_category_0_opens_the_relay_at_once_and_coasts(simulated: Simulated) -> 
     assert machine.speed_m_s > 0.25
     bench.pass_ms(40)
     assert bench.state is DriveState.LATCHED
+    assert bench.status.commanded_mm_s == 0
     bench.pass_until(lambda: lies_still(bench), 3000)
 
 

@@ -133,9 +133,11 @@ def test_a_relay_that_never_closes_is_a_fault_and_no_duty_was_put_out(simulated:
     grant(bench, hands)
     bench.follow(100)
     bench.pass_until(lambda: machine.relay_commanded, 60)
+    bench.forget()
     took_ms = bench.pass_until(lambda: machine.duty != 0 or not machine.relay_commanded, 200)
 
     assert took_ms == pytest.approx(100, abs=5)
+    assert max(status.commanded_mm_s for _, status in bench.heard) == 0
     check_cut(bench, DriveFault.RELAY)
 
 
@@ -315,6 +317,21 @@ class TestClear:
         bench.send(Clear())
         bench.pass_ms(40)
         assert bench.state is DriveState.IDLE
+
+    def test_once_cleared_the_encoder_is_trusted_again(self, simulated: Simulated) -> None:
+        bench, machine, hands = simulated
+        walk(bench, hands)
+        machine.set_faults(encoder_slip=1.0)
+        bench.pass_until(lambda: bench.state is DriveState.FAULT, 1000)
+        machine.set_faults(encoder_slip=0.0)
+        bench.fall_silent()
+        bench.pass_ms(10_100)
+        bench.send(Clear())
+        walk(bench, hands)
+        bench.fall_silent()
+        bench.stop(1000)
+        bench.pass_until(lambda: not machine.relay_commanded, 1000)
+        grant(bench, hands)
 
     def test_it_does_not_end_the_latch_of_a_stop_input(self, simulated: Simulated) -> None:
         bench, _, hands = simulated

@@ -69,6 +69,7 @@ class Watch:
         ({"measured_mm_s": 0}, Event.BELT_STALLED, 1000, 1020),
         ({"refusal": 3}, Event.RUN_REFUSED, 100, 120),
         ({"stop_input_closed": False}, Event.DRIVE_STOP_INPUT_OPEN, 0, 10),
+        ({"state": DriveState.LATCHED, "faults": 2}, Event.DRIVE_STOP_INPUT_OPEN, 0, 10),
         ({"state": DriveState.FAULT, "faults": 4}, Event.DRIVE_FAULT, 0, 10),
         ({"state": DriveState.LATCHED, "faults": 1}, Event.LEASE_LOST, 0, 10),
         ({"state": DriveState.BRAKING, "faults": 1}, Event.LEASE_LOST, 0, 10),
@@ -137,3 +138,11 @@ def test_motion_where_the_belt_must_rest() -> None:
     resting = msgspec.structs.replace(STOPPING, must_rest=True)
     watch.run_ms(50, resting, measured_mm_s=20, direction=Direction.BACKWARD_GAIT)
     assert watch.after_ms(Event.MOTION_AT_REST, began) <= 10
+
+
+@pytest.mark.parametrize("faults", [1, 2, 3])
+def test_why_the_drive_stopped_is_no_news_once_the_belt_should_rest(faults: int) -> None:
+    watch = Watch()
+    watch.run_ms(3_000, STOPPING, state=DriveState.LATCHED, faults=faults, measured_mm_s=0)
+    assert not watch.events
+    assert watch.facts.healthy

@@ -235,6 +235,8 @@ class Ear:
     def __init__(self, client: aiomqtt.Client) -> None:
         self.client = client
         self.heard: list[aiomqtt.Message] = []
+        self.deaf = asyncio.Event()
+        """Set when the broker is gone."""
         self._questions = 0
 
     def bodies(self, topic: str) -> list[Any]:
@@ -252,8 +254,18 @@ class Ear:
         return [body["id"] for body in self.bodies("event")]
 
     async def listen(self) -> None:
-        async for message in self.client.messages:
-            self.heard.append(message)
+        try:
+            async for message in self.client.messages:
+                self.heard.append(message)
+        except aiomqtt.MqttError:
+            self.deaf.set()
+
+    async def rest(self) -> list[int]:
+        """The ids of all events heard, once the broker is known to be gone."""
+        await asyncio.wait_for(self.deaf.wait(), PATIENCE_S)
+        while len(self.client.messages):
+            self.heard.append(await anext(aiter(self.client.messages)))
+        return self.event_ids()
 
     async def ask(self, name: str, payload: bytes, retain: bool = False, response: str | None = None) -> dict[str, Any]:
         """Sends a command; returns the answer that carries its correlation data."""
@@ -284,12 +296,17 @@ class Ear:
 @contextlib.asynccontextmanager
 async def ear(port: int, **options: Any) -> AsyncIterator[Ear]:
     """An Ear that listens."""
-    async with aiomqtt.Client("127.0.0.1", port, protocol=aiomqtt.ProtocolVersion.V5, **options) as client:
-        made = Ear(client)
-        await client.subscribe(f"{BASE}/#", qos=1)
-        task = asyncio.create_task(made.listen())
-        try:
-            yield made
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+    made: Ear | None = None
+    try:
+        async with aiomqtt.Client("127.0.0.1", port, protocol=aiomqtt.ProtocolVersion.V5, **options) as client:
+            made = Ear(client)
+            await client.subscribe(f"{BASE}/#", qos=1)
+            task = asyncio.create_task(made.listen())
+            try:
+                yield made
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+    except aiomqtt.MqttError:
+        if made is None or not made.deaf.is_set():
+            raise  # a goodbye to a broker that was killed may fail; nothing else may

@@ -1,0 +1,105 @@
+"""The client's end of the socket: bounded waits, and a clear word for each way in which nobody answers."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from controller.command_client import ClientError, ControllerClient
+from messages.wire import Reply, Snapshot, Stop, encode
+from tests.command_line.conftest import ABOUT, SNAPSHOT, Machine
+
+STOP = Stop("mine", "test")
+
+
+@pytest.fixture
+def listener(tmp_path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+        listening.bind(str(tmp_path / "raw.sock"))
+        listening.listen(1)
+        yield listening
+
+
+def test_the_answer_to_this_request_is_found_among_other_messages(machine: Machine) -> None:
+    with ControllerClient(machine.socket) as client:
+        assert client.ask(STOP) == Reply("mine", True, "", "boot-1")
+
+
+def test_the_answer_to_another_request_is_passed_over(listener: socket.socket, tmp_path: Path) -> None:
+    with ControllerClient(tmp_path / "raw.sock", answer_within_s=5) as client:
+        peer, _ = listener.accept()
+        with peer:
+            for message in (ABOUT, SNAPSHOT, Reply("other", True, ""), Reply("mine", False, "why")):
+                peer.send(encode(message))
+            assert client.ask(STOP).reason == "why"
+
+
+def test_about_and_snapshot_are_read(machine: Machine) -> None:
+    with ControllerClient(machine.socket) as client:
+        about, snapshot = client.look()
+    assert about == ABOUT
+    assert isinstance(snapshot, Snapshot)
+
+
+def test_silence_ends_in_time_although_snapshots_keep_coming(machine: Machine) -> None:
+    machine.answer = lambda _request: None
+    began = time.monotonic()
+    with (
+        ControllerClient(machine.socket, answer_within_s=0.2) as client,
+        pytest.raises(ClientError, match=r"within 0\.2 s; to stop the belt, press STOP"),
+    ):
+        client.ask(STOP)
+    assert 0.15 < time.monotonic() - began < 2.0
+
+
+def test_complete_silence_ends_in_time(listener: socket.socket, tmp_path: Path) -> None:
+    assert listener
+    with (
+        ControllerClient(tmp_path / "raw.sock", answer_within_s=0.1) as client,
+        pytest.raises(ClientError, match="does not answer"),
+    ):
+        client.look()
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    with pytest.raises(ClientError, match=r"is not running .*systemctl start sternway-controller"):
+        ControllerClient(tmp_path / "away.sock")
+
+
+def test_a_socket_that_a_dead_controller_left(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as dead:
+        dead.bind(str(tmp_path / "dead.sock"))
+    with pytest.raises(ClientError, match="is not running"):
+        ControllerClient(tmp_path / "dead.sock")
+
+
+def test_something_that_is_no_controller(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
+        other.bind(str(tmp_path / "stream.sock"))
+        other.listen(1)
+        with pytest.raises(ClientError, match=r"cannot be used .*--socket"):
+            ControllerClient(tmp_path / "stream.sock")
+    with pytest.raises(ClientError, match="AF_UNIX path too long"):
+        ControllerClient(tmp_path / ("x" * 200))
+
+
+@pytest.mark.parametrize(("datagram", "words"), [(b"\xc1", "speaks another version"), (b"", "has closed the connection")])
+def test_what_is_no_message_is_said(listener: socket.socket, tmp_path: Path, datagram: bytes, words: str) -> None:
+    with ControllerClient(tmp_path / "raw.sock", answer_within_s=5) as client:
+        peer, _ = listener.accept()
+        if datagram:
+            peer.send(datagram)
+        peer.close()
+        with pytest.raises(ClientError, match=words):
+            client.look()
+
+
+def test_a_controller_that_is_gone_before_the_request(listener: socket.socket, tmp_path: Path) -> None:
+    with ControllerClient(tmp_path / "raw.sock", answer_within_s=5) as client:
+        listener.accept()[0].close()
+        with pytest.raises(ClientError, match=r"has closed .*press STOP at the panel"):
+            client.ask(STOP)

@@ -1,0 +1,151 @@
+"""The command line: what it says, what it sends, and its exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from controller import __version__
+from controller.command_line import DONE, NOT_REACHED, REFUSED, WRONG_INPUT, main
+from controller.configuration_tables import PathSettings
+from controller.session.plan_file import load_plan
+from messages.wire import Cancel, Prepare, Reply, Stop
+from tests.command_line.conftest import SNAPSHOT, Machine
+
+CONFIG = Path(__file__).parents[2] / "config"
+PLAN = CONFIG / "plans" / "demo.toml"
+
+
+@pytest.fixture
+def configuration(machine: Machine, tmp_path: Path) -> Path:
+    path = tmp_path / "treadmill.toml"
+    text = (CONFIG / "treadmill.toml").read_text(encoding="utf-8")
+    path.write_text(text.replace("/run/sternway/controller.sock", str(machine.socket)), encoding="utf-8")
+    return path
+
+
+def test_a_correct_configuration_is_said_to_be_correct(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check-config", str(CONFIG / "treadmill.toml")]) == DONE
+    assert "correct, for treadmill-1 at example-clinic" in capsys.readouterr().out
+
+
+def test_every_mistake_of_a_configuration_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text("[speed]\nfirst_km_h = 1\nceiling_m_s = nan\n[pins]\nclip = 5\n")
+    assert main(["check-config", str(path)]) == WRONG_INPUT
+    said = capsys.readouterr().err
+    for words in ("bad.toml: 7 problems", "speed.first_km_h", "speed.ceiling_m_s = nan", "identity.clinic", "emergency_a and clip"):
+        assert words in said
+    assert main(["check-config", str(tmp_path / "away.toml")]) == WRONG_INPUT
+    assert "no such file" in capsys.readouterr().err
+
+
+def test_a_plan_is_proposed_as_it_stands_in_the_file(
+    machine: Machine, configuration: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["prepare", str(PLAN), "--config", str(configuration)]) == DONE
+    (request,) = machine.requests
+    assert isinstance(request, Prepare)
+    assert request.plan == load_plan(PLAN)
+    assert request.origin.startswith("command line, user ")
+    assert capsys.readouterr().out == "Session boot-1 is prepared for demo-1. Go on at the panel.\n"
+
+
+def test_a_refusal_is_said_with_its_reason(machine: Machine, configuration: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    machine.answer = lambda request: Reply(request.request, False, "the display is lost")
+    assert main(["prepare", str(PLAN), "--config", str(configuration)]) == REFUSED
+    assert main(["cancel", "--config", str(configuration)]) == REFUSED
+    assert capsys.readouterr().err == "Refused: the display is lost\n" * 2
+
+
+@pytest.mark.parametrize(("old", "new", "words"), [("0.20", "0.30", "phases[1].speed_m_s"), ("45", "-4", "phases[1].duration_s")])
+def test_a_plan_that_breaks_a_cap_is_never_sent(
+    machine: Machine,
+    configuration: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    old: str,
+    new: str,
+    words: str,
+) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_text(PLAN.read_text(encoding="utf-8").replace(f"= {old}\n", f"= {new}\n"), encoding="utf-8")
+    assert main(["prepare", str(plan), "--config", str(configuration)]) == WRONG_INPUT
+    assert words in capsys.readouterr().err
+    assert machine.requests == []
+
+
+def test_a_session_is_proposed_only_with_a_correct_configuration(machine: Machine, tmp_path: Path) -> None:
+    assert main(["prepare", str(PLAN), "--config", str(tmp_path / "away.toml"), "--socket", str(machine.socket)]) == WRONG_INPUT
+    assert machine.requests == []
+
+
+@pytest.mark.parametrize(("command", "kind"), [("cancel", Cancel), ("stop", Stop)])
+def test_cancel_and_stop_each_send_one_request(
+    machine: Machine, configuration: Path, command: str, kind: type[Cancel | Stop]
+) -> None:
+    assert main([command, "--config", str(configuration)]) == DONE
+    assert [type(request) for request in machine.requests] == [kind]
+
+
+def test_a_wrong_configuration_keeps_nobody_from_stopping_the_belt(machine: Machine, tmp_path: Path) -> None:
+    assert main(["stop", "--config", str(tmp_path / "away.toml"), "--socket", str(machine.socket)]) == DONE
+    assert [type(request) for request in machine.requests] == [Stop]
+
+
+def test_without_a_configuration_the_usual_socket_is_tried(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = PathSettings(socket=tmp_path / "usual.sock")  # not the true one: a treadmill may be running here
+    monkeypatch.setattr("controller.command_line.PathSettings", lambda: usual)
+    assert main(["stop", "--config", str(tmp_path / "away.toml")]) == NOT_REACHED
+    said = capsys.readouterr().err
+    assert f"trying {tmp_path / 'usual.sock'}" in said
+    assert "press STOP at the panel" in said
+
+
+def test_the_status_says_state_reason_and_remedy(machine: Machine, configuration: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--config", str(configuration)]) == DONE
+    assert capsys.readouterr().out.splitlines() == [
+        "one at clinic, Sternway 0.1.0",
+        "State: protective stop, for 2 min 5 s",
+        "Reason: Fall: harness loaded",
+        "What to do: Take the patient's weight.",
+        "Belt: 0.12 m/s measured, 0.00 m/s asked, 0.30 m/s granted by hand",
+        "Harness: 412 N, 56 % of body weight",
+        "Session: boot-1 for p-17; 1 min 1 s left of this phase, 2 min 5 s in all; 42 m walked, 1 losses of balance",
+        "Alarm (high): harness-loaded",
+        "Display:",
+        "  |PROTECTIVE STOP     |",
+        "  |Fall: harness       |",
+        "  |loaded              |",
+        "  |press RESET         |",
+    ]
+
+
+def test_what_is_unknown_is_said_to_be_unknown(machine: Machine, configuration: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    machine.snapshot = msgspec.structs.replace(
+        SNAPSHOT, state="exercising", phase="cool_down", cause="", measured_speed_m_s=None, load_n=None, session="", alarms=()
+    )
+    assert main(["status", "--config", str(configuration)]) == DONE
+    said = capsys.readouterr().out
+    assert "State: exercising, cool down, for" in said
+    assert "Belt: speed unknown" in said
+    assert "Harness: load unknown" in said
+    assert "Reason" not in said
+    assert "Session" not in said
+
+
+def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["version"]) == DONE
+    assert capsys.readouterr().out == f"sternway {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["start"], ["faster"], ["prepare"], ["check-config"]])
+def test_there_is_no_command_to_start_the_belt(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == WRONG_INPUT
+    assert "usage: sternway" in capsys.readouterr().err

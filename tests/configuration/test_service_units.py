@@ -1,0 +1,65 @@
+"""The controller's unit as systemd itself reads it: no unknown line, and little left that it could do to the machine."""
+
+from __future__ import annotations
+
+import configparser
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SYSTEMD = Path(__file__).parents[2] / "systemd"
+UNIT = SYSTEMD / "sternway-controller.service"
+HIGHEST_EXPOSURE = 0.7
+
+pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+
+
+def test_what_is_left_exposed_is_little() -> None:
+    done = run("systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={HIGHEST_EXPOSURE * 10:.0f}", str(UNIT))
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_a_unit_that_may_do_more_is_found(tmp_path: Path) -> None:
+    """The test above can fail: the same check on a unit that keeps its capabilities and has the network."""
+    unit = tmp_path / UNIT.name
+    text = UNIT.read_text(encoding="utf-8").replace("CapabilityBoundingSet=\n", "").replace("PrivateNetwork=yes\n", "")
+    unit.write_text(text, encoding="utf-8")
+    assert run("systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=7", str(unit)).returncode != 0
+
+
+def test_systemd_knows_every_line(tmp_path: Path) -> None:
+    """The programs are not installed here, so their paths are replaced by one that is."""
+    unit = tmp_path / UNIT.name
+    unit.write_text(
+        UNIT.read_text(encoding="utf-8").replace("/opt/sternway/bin/sternway-controller", "/bin/true"), encoding="utf-8"
+    )
+    shutil.copy(SYSTEMD / "sternway.target", tmp_path)
+    done = run("systemd-analyze", "verify", "--man=no", str(unit))
+    complaints = [line for line in done.stderr.splitlines() if UNIT.name in line and "sternway-telemetry" not in line]
+    assert complaints == []
+
+
+def test_systemd_finds_a_line_that_it_does_not_know(tmp_path: Path) -> None:
+    """The test above can fail: the same check on a unit with a slip in it."""
+    unit = tmp_path / UNIT.name
+    text = UNIT.read_text(encoding="utf-8").replace("/opt/sternway/bin/sternway-controller", "/bin/true")
+    unit.write_text(text.replace("PrivateNetwork=", "PrivateNetwrk="), encoding="utf-8")
+    assert "PrivateNetwrk" in run("systemd-analyze", "verify", "--man=no", str(unit)).stderr
+
+
+def test_the_controller_has_no_network_and_telemetrys_socket_keeps_its_peers_names() -> None:
+    unit = configparser.RawConfigParser(strict=False)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(UNIT, encoding="utf-8")
+    service = unit["Service"]
+    assert service["RestrictAddressFamilies"] == "AF_UNIX"
+    assert service["PrivateNetwork"] == "yes"
+    assert service["DevicePolicy"] == "closed"
+    assert service["Type"] == "notify"
+    assert "PrivateUsers" not in service

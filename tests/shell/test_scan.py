@@ -1,0 +1,423 @@
+"""One scan of the real machine, with fake devices at the protocols; channel, ring, memory, core and firmware are the real ones."""
+
+import contextlib
+import itertools
+import socket
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from controller.channel import Channel
+from controller.core.chart import State
+from controller.core.commands import Action, DriveCommand
+from controller.core.display_text import Lines
+from controller.core.inputs import Input
+from controller.core.readings import DriveReading, Levels, LoadSample
+from controller.event_ring import EventRing
+from controller.hardware.errors import HardwareError
+from controller.memory import Memory, Remembered
+from controller.scan import SNAPSHOT_NS, WIND_DOWN_NS, Controller, Devices
+from messages.plan import Phase, PhaseKind
+from messages.wire import (
+    MAXIMUM_MESSAGE_BYTES,
+    About,
+    Acknowledge,
+    EventRecord,
+    FromController,
+    Heartbeat,
+    Prepare,
+    Reply,
+    SessionRecord,
+    Snapshot,
+    Stop,
+    decode_from_controller,
+    encode,
+)
+from tests.core.machine import MS, PERIOD_NS, PLAN, Machine
+
+ABOUT = About(version="0", boot_id="b", clinic="c", treadmill="t", drive={}, limits={})
+HEARTBEAT_SCANS = 50
+MEMORY_WITHIN_S = 5.0
+WALL_CLOCK_S = 1_767_225_600.0
+
+
+class FakeDevices:
+    """All five devices, in front of the machine in virtual time. `calls` has what the last scan did, in order."""
+
+    def __init__(self, machine: "Treadmill") -> None:
+        self.machine = machine
+        self.calls: list[str] = []
+        self.command: DriveCommand | None = None
+        self.lines: Lines | None = None
+        self.failing = ""
+        self.indicators: dict[str, bool] = {}
+        self.received_at_ns = 0
+
+    def _call(self, name: str) -> None:
+        self.calls.append(name)
+        if name == self.failing:
+            raise HardwareError(f"{name} fails", "mend it.")
+
+    def read(self, now_ns: int) -> Levels:
+        self._call("read")
+        return Levels(now_ns, self.machine.closed, self.machine.edges)
+
+    def write(self, *, lamp_red: bool, lamp_yellow: bool, buzzer: bool, nurse_call: bool) -> None:
+        self._call("write")
+        self.indicators = {"red": lamp_red, "yellow": lamp_yellow, "buzzer": buzzer, "nurse_call": nurse_call}
+
+    def pulse(self) -> None:
+        self._call("pulse")
+
+    def drain(self) -> tuple[LoadSample, ...]:
+        self._call("drain")
+        return self.machine.samples()
+
+    def receive(self, now_ns: int) -> DriveReading | None:
+        self._call("receive")
+        self.received_at_ns = now_ns
+        return self.machine.reading()
+
+    def send(self, command: DriveCommand) -> None:
+        self._call("send")
+        self.command = command
+
+    @property
+    def healthy(self) -> bool:
+        return self.machine.display
+
+    def show(self, lines: Lines) -> None:
+        self._call("show")
+        self.lines = lines
+
+    def watchdog(self) -> None:
+        self._call("watchdog")
+
+
+class NotedChannel(Channel):
+    """The real channel; notes what it is told among the devices' calls."""
+
+    calls: list[str]
+
+    def publish(self, snapshot: Snapshot) -> None:
+        self.calls.append("publish")
+        super().publish(snapshot)
+
+    def record_session(self, record: SessionRecord) -> None:
+        self.calls.append("record_session")
+        super().record_session(record)
+
+    def answer(self, reply: Reply) -> None:
+        self.calls.append("answer")
+        super().answer(reply)
+
+    def send_events(self) -> None:
+        self.calls.append("send_events")
+        super().send_events()
+
+
+class NotedRing(EventRing):
+    """The real ring, likewise."""
+
+    calls: list[str]
+
+    def append(self, record: EventRecord) -> None:
+        self.calls.append("append")
+        super().append(record)
+
+
+class Treadmill(Machine):
+    """The machine of the core's tests, scanned by `Controller.cycle`, with telemetry as a client on the real socket."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        self.directory = directory
+        self.acknowledges = True
+        self.heard: deque[bytes] = deque(maxlen=4096)
+        self._boot()
+
+    def _boot(self) -> None:
+        self.devices = FakeDevices(self)
+        self.ring = NotedRing(self.directory / "events.ring")
+        self.memory = Memory(self.directory / "controller.json")
+        self.channel = NotedChannel(self.directory / "socket", self.ring, lambda: ABOUT)
+        self.ring.calls = self.channel.calls = self.devices.calls
+        self.controller = Controller(
+            Devices(self.devices, self.devices, self.devices, self.devices, self.devices),
+            self.settings,
+            self.channel,
+            self.ring,
+            self.memory,
+            boot_id="b00t",
+            now_ns=self.now_ns,
+            wall_clock=lambda: WALL_CLOCK_S,
+        )
+        self.client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.client.connect(str(self.directory / "socket"))
+        self.client.setblocking(False)
+
+    def scan(self) -> None:
+        self.now_ns += PERIOD_NS
+        self._scans += 1
+        self._advance_drive()
+        self.devices.calls.clear()
+        if self.telemetry and self._scans % HEARTBEAT_SCANS == 1:
+            self.client.send(encode(Heartbeat("telemetry", True)))
+        for request in self.requests:
+            self.client.send(encode(request))
+        self.requests.clear()
+        self.controller.cycle(self.now_ns, self.lateness_ns)
+        self.edges, self.lateness_ns = 0, 0
+        self.state, self.outputs = self.controller.state, self.controller.outputs
+        self.happenings += self.outputs.happenings
+        self.answers += self.outputs.answers
+        self._obey()
+        self._listen()
+
+    def _listen(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                datagram = self.client.recv(MAXIMUM_MESSAGE_BYTES)
+                self.heard.append(datagram)
+                message = decode_from_controller(datagram)
+                if self.acknowledges and isinstance(message, EventRecord):
+                    self.client.send(encode(Acknowledge(message.id)))
+
+    def samples(self) -> tuple[LoadSample, ...]:
+        return self._samples()
+
+    def reading(self) -> DriveReading | None:
+        return self._reading
+
+    def told(self, kind: type[FromController]) -> list:
+        """What telemetry got of this kind, oldest first."""
+        return [message for message in map(decode_from_controller, self.heard) if isinstance(message, kind)]
+
+    def reboot(self, *, cleanly: bool) -> None:
+        """The controller's process ends and another begins, on what the last one left."""
+        if cleanly:
+            self.controller.close()
+        else:
+            self._wait_for_memory()
+        self.shut()
+        self._boot()
+
+    def _wait_for_memory(self) -> None:
+        """The disk takes real time, of which virtual time knows nothing: a kill comes after this life's first word is on it."""
+        deadline = time.monotonic() + MEMORY_WITHIN_S
+        while not self._is_remembered():
+            assert time.monotonic() < deadline, f"nothing was remembered: {self.memory.failure}"
+            time.sleep(0.002)
+
+    def _is_remembered(self) -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            content = (self.directory / "controller.json").read_bytes()
+            return not msgspec.json.decode(content, type=Remembered).clean
+        return False
+
+    def shut(self) -> None:
+        self.client.close()
+        self.channel.close()
+        self.ring.close()
+
+
+@pytest.fixture
+def treadmill(tmp_path: Path) -> Iterator[Treadmill]:
+    """In standby, with the first start's latch (no clean-stop marker yet) behind it."""
+    made = Treadmill(tmp_path)
+    made.run(2.0)
+    if made.chart is not State.STANDBY:
+        made.press(Input.RESET)
+        made.run(0.2)
+    assert made.chart is State.STANDBY, made.where()
+    yield made
+    made.shut()
+
+
+def to_walking(treadmill: Treadmill) -> None:
+    treadmill.prepare()
+    treadmill.start()
+
+
+def test_a_stop_is_on_its_way_to_the_drive_before_anybody_is_told(treadmill: Treadmill) -> None:
+    to_walking(treadmill)
+    treadmill.open(Input.EMERGENCY_A, Input.EMERGENCY_B)
+    treadmill.scan()
+    calls = treadmill.devices.calls
+    assert treadmill.devices.command.action is Action.STOP
+    told = {"write", "pulse", "append", "answer", "record_session", "publish", "show", "send_events"} & set(calls)
+    assert {"write", "append", "record_session"} <= told
+    assert calls.index("send") < min(calls.index(name) for name in told)
+    assert calls.count("send") == 1
+
+
+def test_everything_is_read_before_the_drive_is_told(treadmill: Treadmill) -> None:
+    treadmill.scan()
+    calls = treadmill.devices.calls
+    assert max(calls.index(name) for name in ("receive", "read", "drain")) < calls.index("send")
+    assert treadmill.devices.received_at_ns == treadmill.now_ns
+
+
+def test_the_indicators_are_what_the_core_decided(treadmill: Treadmill) -> None:
+    treadmill.scan()
+    assert treadmill.devices.indicators["red"] is False
+    treadmill.open(Input.EMERGENCY_A, Input.EMERGENCY_B)
+    treadmill.run(0.2)
+    assert treadmill.devices.indicators["red"] is True
+    assert treadmill.told(Snapshot)[-1].lamps == treadmill.devices.indicators
+
+
+@pytest.mark.parametrize(("late_ms", "fed"), [(0, True), (50, True), (50.001, False), (400, False)])
+def test_only_a_scan_on_time_feeds_the_pulse_and_the_watchdog(treadmill: Treadmill, late_ms: float, fed: bool) -> None:
+    assert treadmill.settings.core.supervision.late_stop_ms == 50
+    treadmill.lateness_ns = int(late_ms * MS)
+    treadmill.scan()
+    assert ("pulse" in treadmill.devices.calls) is fed
+    assert ("watchdog" in treadmill.devices.calls) is fed
+    assert "send" in treadmill.devices.calls
+    treadmill.scan()
+    assert {"pulse", "watchdog"} <= set(treadmill.devices.calls)
+
+
+@pytest.mark.parametrize("failing", ["read", "write", "pulse"])
+def test_a_device_that_fails_ends_the_scan_and_is_not_hidden(treadmill: Treadmill, failing: str) -> None:
+    treadmill.devices.failing = failing
+    with pytest.raises(HardwareError, match=f"{failing} fails"):
+        treadmill.scan()
+    assert "watchdog" not in treadmill.devices.calls
+
+
+def test_a_plan_over_the_caps_is_answered_and_never_reaches_the_core(treadmill: Treadmill) -> None:
+    ceiling = treadmill.settings.core.speed.ceiling_m_s
+    fast = msgspec.structs.replace(PLAN, phases=(*PLAN.phases[:1], Phase(PhaseKind.WORK, 20, ceiling + 0.05), *PLAN.phases[-1:]))
+    treadmill.requests.append(Prepare("too-fast", "test", fast))
+    treadmill.scan()
+    assert treadmill.outputs.answers == ()
+    replies = treadmill.told(Reply)
+    assert [(reply.request, reply.accepted) for reply in replies] == [("too-fast", False)]
+    assert "speed_m_s" in replies[0].reason
+    assert treadmill.chart is State.STANDBY
+
+
+def test_a_plan_within_the_caps_is_accepted_by_the_core(treadmill: Treadmill) -> None:
+    treadmill.open(Input.CLIP)
+    treadmill.run(0.2)
+    treadmill.requests.append(Prepare("good", "test", PLAN))
+    treadmill.scan()
+    assert [(reply.request, reply.accepted) for reply in treadmill.told(Reply)] == [("good", True)]
+    assert treadmill.chart is State.PREPARED
+    assert [record.status for record in treadmill.told(SessionRecord)] == ["prepared"]
+
+
+def test_a_stop_from_the_socket_is_sent_in_the_scan_that_reads_it(treadmill: Treadmill) -> None:
+    to_walking(treadmill)
+    treadmill.scan()
+    assert treadmill.devices.command.action is Action.RUN
+    treadmill.requests.append(Stop("s", "test"))
+    treadmill.scan()
+    assert treadmill.devices.command.action is Action.STOP
+
+
+def test_event_ids_grow_by_one_over_a_kill_with_the_same_ring(treadmill: Treadmill) -> None:
+    treadmill.run(0.1)  # what the start told is acknowledged by now
+    before = [event.id for event in treadmill.told(EventRecord)]
+    treadmill.acknowledges = False
+    treadmill.open(Input.LANYARD)
+    treadmill.run(0.1)
+    unacknowledged = [event.id for event in treadmill.told(EventRecord)][len(before) :]
+    assert before
+    assert unacknowledged
+
+    treadmill.heard.clear()
+    treadmill.close(Input.LANYARD)
+    treadmill.acknowledges = True
+    treadmill.reboot(cleanly=False)
+    treadmill.run(3.0)
+    after = [event.id for event in treadmill.told(EventRecord)]
+    assert after[: len(unacknowledged)] == unacknowledged, "what was not acknowledged is told again"
+    assert len(after) > len(unacknowledged)
+    ids = [*before, *after]
+    assert all(later - earlier == 1 for earlier, later in itertools.pairwise(ids)), ids
+
+
+def test_after_a_kill_with_an_empty_ring_no_id_comes_twice(treadmill: Treadmill) -> None:
+    treadmill.display = False
+    treadmill.run(0.2)  # an event after which nothing is written to the disk: its id is one of those promised ahead
+    assert treadmill.told(EventRecord)[-1].code == "display-lost"
+    before = [event.id for event in treadmill.told(EventRecord)]
+    assert treadmill.ring.highest_id == 0, "all of them are acknowledged"
+    treadmill.heard.clear()
+    treadmill.reboot(cleanly=False)
+    treadmill.run(3.0)
+    after = [event.id for event in treadmill.told(EventRecord)]
+    assert after
+    assert min(after) > max(before)
+
+
+def test_a_clean_stop_is_found_again_and_a_kill_is_not(treadmill: Treadmill) -> None:
+    treadmill.run(1.5)
+    treadmill.reboot(cleanly=True)
+    treadmill.run(3.0)
+    assert treadmill.chart is State.STANDBY
+    treadmill.reboot(cleanly=False)
+    treadmill.run(3.0)
+    assert treadmill.chart is State.FAULT, treadmill.where()
+    assert treadmill.told(Snapshot)[-1].cause == "unclean-start"
+
+
+def test_winding_down_brings_the_belt_to_rest_and_then_says_so(treadmill: Treadmill) -> None:
+    to_walking(treadmill)
+    treadmill.run(1.0)
+    assert treadmill.belt_m_s > 0.05
+    speeds: list[float] = []
+    treadmill.controller.wind_down(lambda: speeds.append(treadmill.belt_m_s))
+    treadmill.scan()
+    assert treadmill.devices.command.action is Action.STOP
+    treadmill.run_until(lambda _: bool(speeds), 10)
+    assert speeds[0] < 0.005
+    assert treadmill.state.drive.standstill
+
+
+def test_winding_down_at_rest_ends_with_the_next_scan(treadmill: Treadmill) -> None:
+    treadmill.run(1.5)
+    ended: list[bool] = []
+    treadmill.controller.wind_down(lambda: ended.append(True))
+    treadmill.scan()
+    assert ended
+
+
+def test_winding_down_does_not_wait_for_ever_for_a_belt_that_does_not_stop(treadmill: Treadmill) -> None:
+    treadmill.status_changes = {"measured_mm_s": 300}
+    treadmill.run(0.2)
+    began_ns = treadmill.now_ns
+    ended_ns: list[int] = []
+    treadmill.controller.wind_down(lambda: ended_ns.append(treadmill.now_ns))
+    treadmill.run(WIND_DOWN_NS / 1e9 + 0.1)
+    assert ended_ns
+    assert 0 < ended_ns[0] - began_ns - WIND_DOWN_NS <= 2 * PERIOD_NS
+
+
+def test_a_snapshot_comes_every_100_ms(treadmill: Treadmill) -> None:
+    treadmill.run(0.1)
+    treadmill.heard.clear()
+    treadmill.run(2.0)
+    snapshots = treadmill.told(Snapshot)
+    assert len(snapshots) == 20
+    pairs = list(itertools.pairwise(snapshots))
+    assert all(later.at_ns - earlier.at_ns == SNAPSHOT_NS for earlier, later in pairs)
+    assert all(later.sequence - earlier.sequence == 1 for earlier, later in pairs)
+    assert treadmill.devices.lines == snapshots[-1].display
+
+
+def test_a_snapshot_carries_the_worst_lateness_of_its_scans_only(treadmill: Treadmill) -> None:
+    while "publish" not in treadmill.devices.calls:
+        treadmill.scan()
+    treadmill.heard.clear()
+    treadmill.run(0.03)
+    treadmill.lateness_ns = 7 * MS
+    treadmill.run(0.17)
+    assert [snapshot.lateness_ms for snapshot in treadmill.told(Snapshot)] == [7.0, 0.0]
