@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sternway",
         description="The treadmill's command line. It can stop the belt and propose a session; only hands at the panel start it.",
-        epilog="Exit codes: 0 done; 1 refused by the controller; 2 a file or the command is wrong; 3 the controller is not reached.",
+        epilog="Exit codes: 0 done; 1 refused by the controller; 2 wrong file or command; 3 the controller is not reached.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     check = commands.add_parser("check-config", help="say everything that is wrong with a configuration file")

@@ -66,9 +66,7 @@ def _fail(manager: ServiceManager, code: int, text: str) -> int:
 def _run(configuration: Configuration, manager: ServiceManager) -> int:
     gpio = load_gpio()
     panel = PanelPins(configuration.pins, gpio)
-    drive = open_drive(
-        configuration.serial.driver, configuration.serial.device, configuration.drive_limits, time.monotonic_ns()
-    )
+    drive = open_drive(configuration.serial.driver, configuration.serial.device, configuration.drive_limits, time.monotonic_ns())
     sampler = open_load_cell(configuration.load_cell)
     display = CharacterDisplay(configuration.display)
     try:

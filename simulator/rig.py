@@ -1,4 +1,4 @@
-"""Real processes in real time: broker, controller and telemetry as they ship over the simulated treadmill, and scenarios on them."""
+"""Real processes in real time: broker, controller and telemetry as they ship over the simulated treadmill, and scenarios on it."""
 
 from __future__ import annotations
 

@@ -22,7 +22,9 @@ class SpeedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     increment_high_m_s: Annotated[float, _meta(0.01, 0.10, "one FASTER from 0.5 m/s [O]")] = 0.10
     increment_interval_s: Annotated[float, _meta(10, 300, "time between two rises [O]")] = 30.0
     offer_s: Annotated[float, _meta(3, 30, "how long a rise is offered; silence declines [O]")] = 10.0
-    ceiling_m_s: Annotated[float, _meta(0.1, 1.6, "nothing runs faster; walking ceiling 1.2 less the 0.8 m of travel after a fall [O]")] = 1.0
+    ceiling_m_s: Annotated[
+        float, _meta(0.1, 1.6, "nothing runs faster; walking ceiling 1.2 less the 0.8 m of travel after a fall [O]")
+    ] = 1.0
     first_session_ceiling_m_s: Annotated[float, _meta(0.1, 0.6, "first session, speed unmeasured [O]")] = 0.25
 
 

@@ -14,7 +14,7 @@ from controller.core.chart import LATCHED_STATES, State
 from controller.core.inputs import ALL_INPUTS_MASK, Input
 from controller.core.preparation import Step
 from messages.wire import Cancel, Prepare, Silence, Stop, Symptom
-from tests.core.machine import NOT_PRESSED, PLAN, S, WEIGHT_N, Machine
+from tests.core.machine import NOT_PRESSED, PLAN, WEIGHT_N, Machine, S
 
 SEEDS = [int(os.environ["STERNWAY_SEED"])] if "STERNWAY_SEED" in os.environ else random.SystemRandom().sample(range(10**9), 12)
 STOPPERS = (

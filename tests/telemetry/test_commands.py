@@ -79,7 +79,12 @@ def refused_rows(now: datetime) -> list[tuple[str, str, bytes, str]]:
         row("no time", cancel, body(now, expires="soon"), "$.expires"),
         row("no plan", prepare, body(now), "`plan`"),
         row("NaN speed", prepare, json.dumps(body(now, plan=plan(mass_kg=float("nan")))).encode(), "malformed"),
-        row("infinite mass", prepare, json.dumps(body(now, plan=plan(mass_kg=1))).replace('"mass_kg": 1', '"mass_kg": 1e999').encode(), "mass_kg"),
+        row(
+            "infinite mass",
+            prepare,
+            json.dumps(body(now, plan=plan(mass_kg=1))).replace('"mass_kg": 1', '"mass_kg": 1e999').encode(),
+            "mass_kg",
+        ),
         row("light patient", prepare, body(now, plan=plan(mass_kg=19.9)), "mass_kg"),
         row("heavy patient", prepare, body(now, plan=plan(mass_kg=201)), "mass_kg"),
         row("negative speed", prepare, body(now, plan=plan(phases=[{**phases[0], "speed_m_s": -0.1}])), "speed_m_s"),
@@ -379,9 +384,7 @@ async def test_stops_live(dashboard: Ear, peer: Peer) -> None:
     await until(lambda: isinstance(peer.requests[-1], Stop), "a stop stops whatever answer it asks for")
 
 
-async def test_a_stop_kept_by_the_broker_is_not_delivered_at_connect(
-    mosquitto: Mosquitto, tmp_path: Path, peer: Peer
-) -> None:
+async def test_a_stop_kept_by_the_broker_is_not_delivered_at_connect(mosquitto: Mosquitto, tmp_path: Path, peer: Peer) -> None:
     async with ear(mosquitto.port) as dashboard:
         await dashboard.send("stop", b"", retain=True)
         telemetry = Telemetry(tmp_path, mosquitto.port)

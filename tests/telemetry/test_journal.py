@@ -266,14 +266,12 @@ def test_what_was_acknowledged_survives_a_kill_at_any_point(path: Path) -> None:
     for kill in range(8):
         writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], cwd=ROOT, stdout=subprocess.PIPE)
         assert writer.stdout is not None
-        for _ in range(20 + 7 * kill):
-            writer.stdout.readline()
+        said = b"".join(writer.stdout.readline() for _ in range(20 + 7 * kill))
         writer.send_signal(signal.SIGKILL)
-        lines = writer.stdout.read().split(b"\n")  # up to the last whole line: what it had said before it died
+        said += writer.stdout.read()
         writer.wait()
         writer.stdout.close()
-        said = [int(line) for line in lines[:-1]]
-        acknowledged = said[-1] if said else acknowledged
+        acknowledged = int(said[: said.rindex(b"\n")].split(b"\n")[-1])  # the last whole line before it died
         journal = opened(path)
         assert journal.position("received") >= acknowledged
         assert [e.id for e in journal.unconfirmed(0, 100000)] == list(range(1, journal.position("received") + 1))
