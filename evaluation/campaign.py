@@ -258,7 +258,7 @@ def tune(seed: int, each: int, done: Progress) -> list[tuple[float, float, float
     falls = [make_fall(kind, 0.10, random) for kind in (*FALLS, Kind.STUMBLE) for _ in range(each)]
     cases = [(fall, convert(fall.force_n, random)) for fall in falls]
     rows = []
-    for share in (0.07, 0.10, 0.15):
+    for share in (0.06, 0.10, 0.15):
         for rate in (6.0, 8.0, 10.0, 12.0, 15.0):
             balance = msgspec.structs.replace(
                 BalanceSettings(), fast_share=share, fast_share_per_s=rate, fast_ceiling_n_s=rate * 833.0

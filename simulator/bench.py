@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from simulator.bench_figures import Section, as_json, missed, table
+from simulator.bench_figures import NOT_MEASURED, Section, as_json, missed, table
 from simulator.bench_load import measure_start, measure_walk
 from simulator.bench_reaction import BenchError, measure_reaction
 from simulator.bench_step import measure_step
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.document is not None:
         text = _DOCUMENT.format(about=_described(about), table=table(sections), verdict=_verdict(sections))
         options.document.write_text(text)
-    return 0
+    return int(any(figure.verdict == NOT_MEASURED for section in sections for figure in section.figures))
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

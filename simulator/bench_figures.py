@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+NOT_MEASURED, NOT_REACHED, REACHED = "NOT MEASURED", "NOT REACHED", "reached"
+
 
 class Figure(msgspec.Struct, frozen=True):
     """One measured number. limit: the highest value that reaches the target; None where there is no target.
@@ -22,12 +24,12 @@ class Figure(msgspec.Struct, frozen=True):
 
     @property
     def verdict(self) -> str:
-        """`reached`, `NOT REACHED`, `NOT MEASURED`, or nothing where there is no target."""
+        """One of the three words above, or nothing for a figure without a target."""
         if self.value is None or math.isnan(self.value):
-            return "NOT MEASURED"
+            return NOT_MEASURED
         if self.limit is None:
             return ""
-        return "reached" if self.value <= self.limit else "NOT REACHED"
+        return REACHED if self.value <= self.limit else NOT_REACHED
 
 
 class Section(msgspec.Struct, frozen=True):
@@ -64,7 +66,7 @@ def table(sections: Sequence[Section]) -> str:
 
 def missed(sections: Sequence[Section]) -> list[str]:
     """Names of the figures with a target that was not reached or not measured."""
-    return [figure.name for section in sections for figure in section.figures if figure.verdict.startswith("NOT")]
+    return [figure.name for section in sections for figure in section.figures if figure.verdict in (NOT_MEASURED, NOT_REACHED)]
 
 
 def as_json(sections: Sequence[Section], about: dict[str, str]) -> str:

@@ -6,6 +6,7 @@ processes are measured, by what the kernel says of their threads; the simulator 
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import socket
@@ -21,6 +22,7 @@ import msgspec
 
 from controller.hardware.settings import LoadCellSettings, PinSettings
 from messages.plan import Phase, PhaseKind
+from messages.wire import Snapshot
 from simulator.bench_figures import Figure, Section, percentile, spread
 from simulator.demo_configuration import write_configuration, write_plan
 from simulator.load_cell import CellParameters
@@ -73,25 +75,40 @@ class Walk(msgspec.Struct):
     """Each of its wake-ups; None when it is not installed."""
 
 
-def measure_walk(seconds: float, report: Callable[[str], None]) -> tuple[Section, Section]:
-    """Load, and lateness, of a session under way for so long. Raises RigError when no patient walks.
+NOT_SEEN = Walk(math.nan, math.nan, None, math.nan, math.nan, math.nan, [], [])
 
-    A run in which the belt stopped before its end (on a shared machine a scan may be held up until it is an overrun) is void,
-    said so, and repeated at most twice; the sections say how many were.
+
+def measure_walk(seconds: float, report: Callable[[str], None]) -> tuple[Section, Section]:
+    """Load, and lateness, of a session under way for so long.
+
+    A run in which no patient walks to its end is void (on a shared machine the simulated drive, or a scan, may be held up for so
+    long that the belt must stop); it is said so and repeated at most twice. After that the figures are there, as not measured.
     """
     for void in range(ATTEMPTS):
-        with _walking(seconds) as rig:
-            rig.forget_stalls()
-            walk = _watch(rig, seconds)
-            state = rig.treadmill.snapshot
-            stall_ms = rig.worst_stall_ms
-        if state is not None and state.state == "exercising":
+        try:
+            walk = _walk_once(seconds)
+        except RigError as error:
+            report(f"void, run {void + 1} of {ATTEMPTS}: {error}")
+        else:
             return _load_section(walk), _lateness_section(walk, void)
-        cause = "nothing heard" if state is None else f"{state.state} {state.cause}"
-        report(
-            f"void, run {void + 1} of {ATTEMPTS}: the session stopped ({cause}; the machine's worst stall was {stall_ms:.0f} ms)"
-        )
-    raise RigError("no session went on to the end of its measurement")
+    return _load_section(NOT_SEEN), _lateness_section(NOT_SEEN, ATTEMPTS)
+
+
+def _walk_once(seconds: float) -> Walk:
+    with _walking(seconds) as rig:
+        walk = _watch(rig, seconds)
+        _refuse_latched(rig)
+        return walk
+
+
+def _refuse_latched(rig: Rig) -> None:
+    """Raises RigError, with what to know about it, when the session was stopped."""
+    seen = rig.treadmill.snapshot
+    if rig.treadmill.failure is not None:
+        raise RigError("the simulated treadmill failed") from rig.treadmill.failure
+    if seen is None or (seen.session and seen.state in ("fault", "protective_stop", "emergency_stop")):
+        what = "the controller was not heard" if seen is None else f"the session stopped ({seen.state}, {seen.cause})"
+        raise RigError(f"{what}; the worst stall was {rig.worst_stall_ms:.0f} ms")
 
 
 def measure_start(directory: Path) -> Section:
@@ -155,12 +172,17 @@ def _walking(seconds: float) -> Iterator[Rig]:
 
 
 def _wait_for_telemetry(rig: Rig) -> None:
-    """Before anybody steps onto the belt: without telemetry no session is prepared."""
+    """Until the controller knows of it. Only then does anybody come to the panel: without telemetry no session is prepared."""
     deadline = time.monotonic() + _STARTS_WITHIN_S
-    while rig.listener is None or rig.listener.availability != "online":
+    while not _knows_telemetry(rig.treadmill.snapshot):
         if time.monotonic() > deadline:
             raise RigError(f"telemetry did not come up:\n{rig.telemetry.last_words()}")
         time.sleep(_POLL_S)
+
+
+def _knows_telemetry(seen: Snapshot | None) -> bool:
+    """The self-test does not ask for it yet."""
+    return seen is not None and seen.state != "self_test" and all(code != "telemetry-lost" for code, _ in seen.alarms)
 
 
 def _prepare(rig: Rig, scenario: Scenario) -> None:
@@ -182,9 +204,12 @@ def _with_phases(scenario: Scenario, phases: tuple[Phase, ...]) -> Scenario:
 def _wait(rig: Rig, state: str) -> None:
     deadline = time.monotonic() + _WALKS_WITHIN_S
     while rig.treadmill.snapshot is None or rig.treadmill.snapshot.state != state:
-        if time.monotonic() > deadline or rig.treadmill.failure is not None:
-            raise RigError(f"no {state}: {rig.treadmill.snapshot}\n{rig.controller.last_words()}\n{rig.telemetry.last_words()}")
+        _refuse_latched(rig)
+        if time.monotonic() > deadline:
+            words = rig.controller.last_words() + rig.telemetry.last_words()
+            raise RigError(f"no {state} within {_WALKS_WITHIN_S:.0f} s\n{words}".rstrip())
         time.sleep(_POLL_S)
+    rig.forget_stalls()
 
 
 def _watch(rig: Rig, seconds: float) -> Walk:
@@ -290,7 +315,7 @@ def _resident_mb(process: int) -> float:
 def _load_section(walk: Walk) -> Section:
     return Section(
         "Processor and memory",
-        f"{walk.seconds:.0f} s of a walking session at 100 scans a second, real processes with a real broker. The stand-in's own "
+        f"{_lasted(walk)} of a walking session at 100 scans a second, real processes with a real broker. The stand-in's own "
         "thread (the edges) is reported apart; its calls in the controller's threads (reading pins, clocking the load cell) are in "
         "the controller's figure. MB is resident memory in MiB, shared libraries included.",
         (
@@ -301,6 +326,10 @@ def _load_section(walk: Walk) -> Section:
             Figure("telemetry, memory", walk.telemetry_mb, "MB", TELEMETRY_MB),
         ),
     )
+
+
+def _lasted(walk: Walk) -> str:
+    return "None" if math.isnan(walk.seconds) else f"{walk.seconds:.0f} s"
 
 
 def _lateness_section(walk: Walk, void: int) -> Section:

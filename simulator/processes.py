@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from simulator.pins import PINS_VARIABLE, STANDINS_DIRECTORY
+from simulator.scheduling import real_time_command
 
 ROOT = Path(__file__).resolve().parents[1]
 _GOES_WITHIN_S = 6.0
@@ -17,9 +18,12 @@ _GOES_WITHIN_S = 6.0
 class ServiceProcess:
     """One service: it can be started, frozen, thawed, killed, and asked to end."""
 
-    def __init__(self, module: str, configuration: Path, log: Path, variables: dict[str, str]) -> None:
-        """module: run as `python -m`. log: where its output goes. variables: added to the environment."""
-        self._command = [sys.executable, "-m", module, "--config", str(configuration)]
+    def __init__(
+        self, module: str, configuration: Path, log: Path, variables: dict[str, str], prefix: tuple[str, ...] = ()
+    ) -> None:
+        """module: run as `python -m`. log: where its output goes. variables: added to the environment. prefix: of the command."""
+        self._module = module
+        self._command = [*prefix, sys.executable, "-m", module, "--config", str(configuration)]
         self._log = log
         self._environment = {**os.environ, **variables}
         self._process: subprocess.Popen[bytes] | None = None
@@ -37,7 +41,7 @@ class ServiceProcess:
     def start(self) -> None:
         """A new life. Raises RuntimeError while the last one goes on."""
         if self.alive:
-            raise RuntimeError(f"{self._command[2]} runs already")
+            raise RuntimeError(f"{self._module} runs already")
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
                 self._command, cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
@@ -80,7 +84,8 @@ class ServiceProcess:
 def controller_process(configuration: Path, directory: Path, pins: Path) -> ServiceProcess:
     """The controller over the stand-ins for RPi.GPIO and spidev."""
     variables = {"PYTHONPATH": f"{STANDINS_DIRECTORY}{os.pathsep}{ROOT}", PINS_VARIABLE: str(pins)}
-    return ServiceProcess("controller.service", configuration, directory / "controller.log", variables)
+    log = directory / "controller.log"
+    return ServiceProcess("controller.service", configuration, log, variables, real_time_command())
 
 
 def telemetry_process(configuration: Path, directory: Path) -> ServiceProcess:

@@ -77,6 +77,8 @@ class Therapist:
 
     def _clip(self, _lines: Lines) -> bool:
         world = self._world
+        if not world.patient.is_settled:
+            return False
         world.strap.attach(world.strap.slack_for_tension_m(_TAUT_SHARE * world.patient.parameters.weight_n))
         world.hands.actuate(Input.CLIP, False)
         return True

@@ -22,6 +22,7 @@ from simulator.load_cell import CellFault
 from simulator.observer import SocketObserver
 from simulator.pins import DoutHeld, PinBoard
 from simulator.play import LOOK_NS
+from simulator.scheduling import WORLD_PRIORITY, schedule_this_thread
 from simulator.serial_pty import SerialPty
 from simulator.therapist import Lines
 from simulator.world import World, WorldParameters
@@ -83,6 +84,7 @@ class RealTimeTreadmill:
     # --- the loop ----------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        schedule_this_thread(WORLD_PRIORITY)
         try:
             last_ns = time.monotonic_ns()
             while not self._stopping:

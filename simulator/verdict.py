@@ -11,6 +11,9 @@ from simulator.play import Player
 
 LEASE_MS = 150.0
 """A machine that stood still for longer than the drive's lease stops the belt by itself: such a run proves nothing."""
+LATE_STOP_MS = 50.0
+"""The shortest time limit that a stall alone breaks (`supervision.late_stop_ms`): a run that failed on such a machine may have
+failed by it, and is void too. One that passed all the same has passed."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def judge(player: Player, final: Snapshot | None, events: list[HeardEvent], *, n
     reasons = tuple(_reasons(player, final, events))
     outcome = "failed" if reasons else "passed"
     stops = player.scenario.expected.standstill_within_s is not None
-    if stall_ms > LEASE_MS:
+    if stall_ms > LEASE_MS or (reasons and stall_ms > LATE_STOP_MS):
         outcome = "void"
     return Summary(
         scenario=player.scenario.name,

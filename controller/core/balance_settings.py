@@ -25,8 +25,8 @@ class BalanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     loaded_share: Annotated[float, _meta(0.10, 0.30, "harness load that is a fall; Yang & Pai 2011 [unverified]")] = 0.30
     loaded_ceiling_n: Annotated[float, _meta(100, 250, "a fall whatever the weight says [O]")] = 250.0
-    fast_share: Annotated[float, _meta(0.05, 0.30, "load from which its rate counts [tuned]")] = 0.10
-    fast_ceiling_n: Annotated[float, _meta(40, 150, "the same whatever the weight says [O]")] = 85.0
+    fast_share: Annotated[float, _meta(0.05, 0.30, "load from which its rate counts [tuned]")] = 0.06
+    fast_ceiling_n: Annotated[float, _meta(40, 150, "the same whatever the weight says [O]")] = 50.0
     fast_share_per_s: Annotated[float, _meta(1.0, 20.0, "rise, body weights a second, that is a fall [tuned]")] = 12.0
     fast_ceiling_n_s: Annotated[float, _meta(800, 16000, "the same whatever the weight says [O]")] = 10000.0
     support_share: Annotated[float, _meta(0.02, 0.15, "1-s mean that is leaning; Yang & Pai 2011 [unverified]")] = 0.045

@@ -42,7 +42,9 @@ class LoadChainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     stuck_samples: Annotated[int, _meta(8, 100, "and at least so many samples")] = 12
     stuck_span_counts: Annotated[float, _meta(0, 20, "highest minus lowest; recorded noise is 69-135 counts rms")] = 6.0
     reach_n: Annotated[float, _meta(20, 130, "a larger step waits for the next sample; below 0.30 x 45 kg")] = 130.0
-    reach_growth: Annotated[float, _meta(1, 100, "the reach widens by so many times the last step, the way it went [tuned]")] = 60.0
+    reach_growth: Annotated[
+        float, _meta(1, 200, "the reach widens by so many times the last step above noise, the way it went [tuned]")
+    ] = 100.0
 
 
 class SteadyState(msgspec.Struct, frozen=True, gc=False):

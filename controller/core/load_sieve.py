@@ -14,9 +14,12 @@ NEVER_NS = -1
 _LEAST_STEP_S = 0.005
 """No HX711 converts faster than this (93/s with the fastest internal oscillator): guards slopes against equal times."""
 _MOST_GROWTH_N = 1500.0
-"""Recorded arrests rise by up to 1,310 N from one sample to the next, but never in their first steps."""
-_RATE_GROWTH = 6.0
-"""[tuned] docs/balance-loss.md."""
+"""Recorded arrests rise by up to 1,390 N from one sample to the next, but never in their first steps."""
+_NOISE_STEP_N = 2.0
+"""A smaller step foretells nothing: four times the recorded step noise of 0.5 N rms."""
+_NOISE_SLOPE_N_S = _NOISE_STEP_N / 0.0125
+_RATE_GROWTH = 50.0
+"""[tuned] docs/balance-loss.md. By so many times may the newest slope, of two, exceed what the older one has above noise."""
 
 
 class SieveState(msgspec.Struct, frozen=True, gc=False):
@@ -36,13 +39,13 @@ class SieveState(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def rate_n_s(self) -> float:
-        """Load rate that one bad sample cannot raise: two successive slopes must agree in sign, and the newer one counts for
-        no more than _RATE_GROWTH times the older (settling makes a real rise begin gently)."""
+        """Load rate that one bad sample on a resting load cannot raise: two successive slopes must agree in sign, and the newer
+        counts only as far as the older foretold it (settling makes a real rise begin gently)."""
         newer, older = self.slope_n_s, self.slope_before_n_s
         if newer > 0.0 and older > 0.0:
-            return min(newer, _RATE_GROWTH * older)
+            return min(newer, max(older, _RATE_GROWTH * (older - _NOISE_SLOPE_N_S)))
         if newer < 0.0 and older < 0.0:
-            return max(newer, _RATE_GROWTH * older)
+            return max(newer, min(older, _RATE_GROWTH * (older + _NOISE_SLOPE_N_S)))
         return 0.0
 
 
@@ -78,7 +81,8 @@ def _within_reach(state: SieveState, at_ns: int, load_n: float, reach_n: float, 
     if step_n < 0.0:
         along_n_s = -min(state.slope_n_s, state.slope_before_n_s, 0.0)
     elapsed_s = (at_ns - state.accepted_at_ns) * 1e-9
-    return abs(step_n) <= reach_n + min(reach_growth * along_n_s * elapsed_s, _MOST_GROWTH_N)
+    foretold_n = max(along_n_s * elapsed_s - _NOISE_STEP_N, 0.0)
+    return abs(step_n) <= reach_n + min(reach_growth * foretold_n, _MOST_GROWTH_N)
 
 
 def _begin(state: SieveState, at_ns: int, load_n: float, reach_n: float) -> SieveState:

@@ -109,7 +109,7 @@ def test_a_loaded_harness_is_said_once_and_again_after_it_was_let_down() -> None
 
 @pytest.mark.parametrize(
     ("load_n", "rate_n_s", "speaks"),
-    [(70.0, 8400.0, True), (69.9, 9000.0, False), (200.0, 8399.0, False), (200.0, 8400.0, True), (70.0, NAN, True)],
+    [(42.0, 8400.0, True), (41.9, 9000.0, False), (200.0, 8399.0, False), (200.0, 8400.0, True), (42.0, NAN, True)],
 )
 def test_loading_fast_needs_load_and_rate(load_n: float, rate_n_s: float, speaks: bool) -> None:
     said = Bench().scan(facts(estimate=estimate(load_n, rate_n_s)))

@@ -140,11 +140,21 @@ def test_the_rate_needs_two_rising_steps() -> None:
     bench = settled()
     bench.feed(100.0)
     assert bench.estimate is not None
-    assert bench.estimate.rate_n_s < 6.0 * 2.0 / 0.0125
+    assert abs(bench.estimate.rate_n_s) < 2.0 / 0.0125
     bench.feed(200.0, 300.0)
     assert bench.estimate.rate_n_s == pytest.approx(8000.0, rel=0.05)
     bench.feed(200.0)
     assert bench.estimate.rate_n_s == 0.0
+    bench.feed(100.0)
+    assert bench.estimate.rate_n_s == pytest.approx(-8000.0, rel=0.05)
+
+
+def test_the_newest_slope_counts_only_as_far_as_the_one_before_foretold_it() -> None:
+    bench = settled()
+    bench.feed(4.0)
+    assert bench.estimate is not None
+    bench.feed(120.0)
+    assert 0.0 < bench.estimate.rate_n_s <= 50.0 * (4.0 + 1.5 - 2.0) / 0.0125
 
 
 def test_a_gap_is_a_fault_after_its_limit_and_over_with_the_next_sample() -> None:
@@ -256,7 +266,9 @@ def test_samples_of_one_scan_commute(parts: list[tuple[int, float]], shuffler: r
 
 
 @given(st.floats(0.0, 60.0), st.integers(-(1 << 23), (1 << 23) - 1), st.integers(0, 9))
-def test_any_single_wrong_sample_moves_the_load_by_no_more_than_the_reach(rest_n: float, wrong: int, place: int) -> None:
+def test_any_single_wrong_sample_on_a_resting_load_moves_it_by_no_more_than_the_reach(
+    rest_n: float, wrong: int, place: int
+) -> None:
     bench = Bench()
     bench.feed(*[rest_n] * 20)
     for number in range(10):
@@ -265,7 +277,7 @@ def test_any_single_wrong_sample_moves_the_load_by_no_more_than_the_reach(rest_n
             bench.give(LoadSample(int(bench.now_ms * MS), wrong))
         else:
             bench.feed(rest_n)
-        assert abs(bench.value - rest_n) <= SETTINGS.reach_n + 60.0 * 3.0 + 2.0
+        assert abs(bench.value - rest_n) <= SETTINGS.reach_n + 2.0
         assert bench.quality is Quality.GOOD
     bench.feed(rest_n, rest_n)
     assert bench.value == pytest.approx(rest_n, abs=2.0)

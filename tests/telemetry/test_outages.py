@@ -42,7 +42,7 @@ async def test_broker_killed_mid_stream(tmp_path: Path, mosquitto: Mosquitto, pe
     async with ear(mosquitto.port) as dashboard:
         await until(lambda: b"online" in dashboard.words("availability"), "online")
         peer.emit(300)
-        await until(lambda: len(dashboard.heard) > 60, "the stream is under way")
+        await until(lambda: len(dashboard.event_ids()) > 60, "the stream is under way")
         await mosquitto.stop(signal.SIGKILL)
         await gate.shut()  # until the next ear listens: what the broker takes while nobody does is not ours to repeat
         heard += await dashboard.rest()

@@ -1,0 +1,34 @@
+"""Real-time scheduling, as the controller's systemd unit asks for it, where this user may have it.
+
+Without it the demo shares the processors with everything else on the machine, and a busy machine makes scans late.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import shutil
+import subprocess
+
+CONTROLLER_PRIORITY = 50
+"""CPUSchedulingPriority of systemd/sternway-controller.service."""
+WORLD_PRIORITY = 60
+"""Physics is not late: the belt, the drive and the patient come before the controller."""
+
+
+@functools.cache
+def real_time_command() -> tuple[str, ...]:
+    """What to put before a command to give it the unit's scheduling; empty where that is not allowed."""
+    program = shutil.which("chrt")
+    if program is None:
+        return ()
+    command = (program, "--fifo", str(CONTROLLER_PRIORITY))
+    allowed = subprocess.run([*command, "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
+    return command if allowed else ()
+
+
+def schedule_this_thread(priority: int) -> None:
+    """Gives the calling thread first-in-first-out scheduling, where that is allowed."""
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
