@@ -70,7 +70,8 @@ class BrokerClient(aiomqtt.Client):
         answer: asyncio.Future[ReasonCode] = asyncio.get_running_loop().create_future()
         self._awaited[sent.mid] = answer
         try:
-            reason = await asyncio.wait_for(answer, OPERATION_TIMEOUT_S)
+            async with asyncio.timeout(OPERATION_TIMEOUT_S):
+                reason = await answer
         except TimeoutError:
             raise aiomqtt.MqttError(f"no confirmation for {topic} within {OPERATION_TIMEOUT_S} s") from None
         finally:

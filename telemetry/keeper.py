@@ -180,7 +180,8 @@ class JournalKeeper:
                 await self._in_thread(self._maintain, maintenances % PRUNE_EVERY == 0)
                 maintenances, due_s = maintenances + 1, loop.time() + MAINTENANCE_S
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), max(0.0, due_s - loop.time()))
+                async with asyncio.timeout_at(due_s):
+                    await self._wake.wait()
 
     async def _commit(self) -> None:
         events, sessions = list(self._events.values()), list(self._sessions.values())

@@ -10,7 +10,9 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 import aiomqtt
 import msgspec
@@ -21,6 +23,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from messages.wire import EventRecord
 from telemetry.backoff import BROKER_BACKOFF
 from telemetry.broker_client import BrokerClient, PublishRefused, make_client
+from telemetry.cancelling import cancel_all
 from telemetry.intake import NetworkMessage, Response
 from telemetry.keeper import JournalKeeper
 from telemetry.payloads import EventPayload, finite_values
@@ -238,22 +241,22 @@ def event_payload(event: EventRecord) -> EventPayload:
     )
 
 
-async def _until_first_ends(*coroutines: Coroutine[object, object, object]) -> None:
+async def _until_first_ends(*coroutines: Coroutine[Any, Any, Any]) -> None:
     """Runs all until one ends; ends the others; raises what the first raised."""
-    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-    for task, result in zip(tasks, results, strict=True):
-        if task in done and isinstance(result, Exception):
-            raise result
+        await cancel_all(tasks)
+        failures = [task.exception() for task in tasks if not task.cancelled()]
+    for task in done:
+        task.result()
+    for failure in failures:
+        if failure is not None:
+            raise failure
 
 
 async def _wait_for_event(event: asyncio.Event, timeout_s: float) -> None:
-    try:
-        await asyncio.wait_for(event.wait(), timeout_s)
-    except TimeoutError:
-        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            await event.wait()

@@ -13,6 +13,7 @@ import uuid
 from pathlib import Path
 
 from messages.wire import About, EventRecord, FromController, Heartbeat, Reply, SessionRecord, Snapshot
+from telemetry.cancelling import cancel_all
 from telemetry.intake import CommandIntake, NetworkMessage
 from telemetry.journal import NewerSchemaError
 from telemetry.keeper import JournalKeeper
@@ -25,6 +26,8 @@ from telemetry.utc import utc_now
 from telemetry.view import View
 
 TICK_S = 0.25
+FAREWELL_S = 4.0
+"""The broker may take so long to hear that we go offline; after that its will says so."""
 STATUS_EVERY_TICKS = 20
 EXIT_CONFIGURATION = 78
 """EX_CONFIG of sysexits(3); the unit does not restart after it."""
@@ -66,8 +69,9 @@ class Service:
         parts = [
             asyncio.create_task(part) for part in (self._publisher.run(stop), self._keeper.run(), self._link.run(), self._tick())
         ]
+        stopping = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([*parts, stopping], return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._notifier.send("STOPPING=1")
             stop.set()
@@ -78,11 +82,9 @@ class Service:
 
     async def _end(self, parts: list[asyncio.Task[None]]) -> None:
         """The farewell to the broker first, the journal last: nothing is taken after its last commit."""
-        publishing, *others = parts
-        await asyncio.wait([publishing], timeout=4.0)
-        for part in (publishing, *others):
-            part.cancel()
-        await asyncio.wait(parts)
+        publishing = parts[0]
+        await asyncio.wait([publishing], timeout=FAREWELL_S)
+        await cancel_all(parts)
         await self._keeper.close()
 
     async def _tick(self) -> None:
