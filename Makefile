@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SYSTEM_TEST := mosquitto gcc-avr avr-libc binutils-avr simavr libsimavr-dev libelf-dev
+SYSTEM_TEST := systemd mosquitto gcc-avr avr-libc binutils-avr simavr libsimavr-dev libelf-dev
 SYSTEM_DEMO := mosquitto
 WORKERS ?= 2
 
@@ -51,10 +51,10 @@ hil: $(READY) ## the drive's conformance suite, native and AVR; DRIVE=/dev/ttyUS
 
 bench: $(READY) ## reaction beside C, the cost of a step, processor and memory, lateness beside cyclictest
 	@scripts/system_packages.sh mosquitto rt-tests
-	$(BIN)/python -m simulator.bench
+	$(BIN)/python -m simulator.bench $(ARGS)
 
 evaluate: $(READY) ## the balance-loss detector on recordings and made falls
-	$(BIN)/python -m evaluation
+	$(BIN)/python -m evaluation $(ARGS)
 
 clean: ## remove what was built here
 	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from simulator.drive import SimulatedDrive
@@ -13,6 +14,7 @@ SIMAVR_HEADER = Path("/usr/include/simavr/sim_avr.h")
 AVR_TOOLS = {"avr-gcc": "gcc-avr avr-libc"}
 
 
+@functools.cache
 def avr_firmware() -> Path:
     """The firmware's ELF file for the ATmega328P, built if its sources have changed.
 
@@ -26,6 +28,7 @@ def avr_firmware() -> Path:
     return build_once(MakeTarget(FIRMWARE, "avr", "AVR_ELF", "drive_atmega328p.elf"), sources, AVR_TOOLS)
 
 
+@functools.cache
 def simavr_library() -> Path:
     """The harness as a library; raises DriveBuildError when simavr's headers are missing or the build fails."""
     return build_once(MakeTarget(HIL_TESTS, "harness", "HARNESS", "libsternway_simavr.so"), _harness_sources())

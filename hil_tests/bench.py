@@ -71,6 +71,7 @@ class Heard(NamedTuple):
 
     first_byte_us: float
     status: StatusFrame
+    sequence: int
 
 
 class Bench:
@@ -166,21 +167,21 @@ class Bench:
     def states_heard(self) -> list[DriveState]:
         """The states in the order they were heard, repeats left out."""
         states: list[DriveState] = []
-        for _, status in self.heard:
+        for _, status, _ in self.heard:
             if not states or states[-1] is not status.state:
                 states.append(status.state)
         return states
 
     def drive_clock_us(self) -> float:
         """When the drive's tick was 0, on the bench's clock: the earliest that any STATUS allows (to about 1 ms)."""
-        return min(first_byte_us - 1000 * status.tick for first_byte_us, status in self.heard)
+        return min(first_byte_us - 1000 * status.tick for first_byte_us, status, _ in self.heard)
 
     def _listen(self) -> None:
         data = self.drive.read()
         for packet in self._decoder.feed(data):
             if isinstance(packet.frame, StatusFrame):
                 length = len(encode(packet.frame, packet.sequence))
-                self.heard.append(Heard(self.drive.time_us - length * BYTE_US, packet.frame))
+                self.heard.append(Heard(self.drive.time_us - length * BYTE_US, packet.frame, packet.sequence))
             elif isinstance(packet.frame, IdentFrame):
                 self.ident = packet.frame
                 self.idents_heard += 1

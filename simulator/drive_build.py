@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shutil
@@ -30,6 +31,7 @@ class DriveBuildError(RuntimeError):
     """The drive's C sources could not be built here; the message names what is missing or what the compiler said."""
 
 
+@functools.cache  # once a process: a campaign makes thousands of drives
 def native_library() -> Path:
     """Path of the native drive library, built first if its sources have changed.
 

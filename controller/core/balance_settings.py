@@ -30,7 +30,7 @@ class BalanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fast_share_per_s: Annotated[float, _meta(1.0, 20.0, "rise, body weights a second, that is a fall [tuned]")] = 12.0
     fast_ceiling_n_s: Annotated[float, _meta(800, 16000, "the same whatever the weight says [O]")] = 10000.0
     support_share: Annotated[float, _meta(0.02, 0.15, "1-s mean that is leaning; Yang & Pai 2011 [unverified]")] = 0.045
-    support_ceiling_n: Annotated[float, _meta(20, 100, "the same whatever the weight says [O]")] = 60.0
+    support_ceiling_n: Annotated[float, _meta(20, 100, "the same whatever the weight says [O]")] = 50.0
     support_time_s: Annotated[float, _meta(0.3, 5.0, "the mean stays there for so long; a recovered stumble does not [O]")] = 1.0
     no_grace_share: Annotated[float, _meta(0.02, 0.20, "with so much load a rail let go has no grace [O]")] = 0.10
     no_grace_ceiling_n: Annotated[float, _meta(20, 100, "the same whatever the weight says [O]")] = 85.0

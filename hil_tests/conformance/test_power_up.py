@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from firmware_bridge.codec import Hello
-from firmware_bridge.drive import Clear, DriveFault, DriveInput, DriveLimits, DriveState, DriveTarget
+from firmware_bridge.drive import BeltDirection, Clear, DriveFault, DriveInput, DriveLimits, DriveState, DriveTarget
 from hil_tests.bench import Bench
 from hil_tests.conformance.steps import grant, has, lies_still, walk
 from hil_tests.simulated import Simulated
@@ -18,6 +18,7 @@ WATCHDOG_MS = 120
 def test_powers_up_idle_with_everything_off(bench: Bench) -> None:
     assert bench.state is DriveState.IDLE
     assert bench.status.faults == 0
+    assert bench.status.direction is BeltDirection.REST
     assert (bench.status.commanded_mm_s, bench.status.granted_mm_s, bench.status.distance_mm) == (0, 0, 0)
     assert lies_still(bench)
 
@@ -56,9 +57,11 @@ def test_sends_status_at_50_hz_with_ticks_in_milliseconds(bench: Bench) -> None:
     bench.forget()
     bench.pass_ms(1000)
 
-    ticks = [status.tick for _, status in bench.heard]
+    ticks = [status.tick for _, status, _ in bench.heard]
     assert [later - earlier for earlier, later in itertools.pairwise(ticks)] == [20] * (len(ticks) - 1)
     assert len(ticks) in range(49, 53)
+    sequences = [heard.sequence for heard in bench.heard]
+    assert [(later - earlier) % 256 for earlier, later in itertools.pairwise(sequences)] == [1] * (len(ticks) - 1)
     assert bench.rejected == 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from firmware_bridge.drive import DriveFault, DriveInput, DriveState
+from firmware_bridge.drive import BeltDirection, DriveFault, DriveInput, DriveState
 from hil_tests.bench import Bench, Hands
 from hil_tests.conformance.steps import FIRST_SPEED_MM_S, START_OPEN_MS, grant, has, lies_still, walk
 from hil_tests.simulated import Simulated
@@ -21,6 +21,7 @@ def test_the_first_valid_run_after_it_starts_the_belt(bench: Bench, hands: Hands
     walk(bench, hands)
 
     assert bench.state is DriveState.RUNNING
+    assert bench.status.direction is BeltDirection.BACKWARD_GAIT
     assert bench.drive.speed_m_s == pytest.approx(0.1, abs=0.02)
 
 
@@ -83,7 +84,7 @@ def test_a_noisy_contact_adds_up_to_no_press(simulated: Simulated) -> None:
         hands.press("start", 3)
         bench.pass_ms(7)
 
-    assert not any(status.inputs & DriveInput.START_CLOSED for _, status in bench.heard)
+    assert not any(status.inputs & DriveInput.START_CLOSED for _, status, _ in bench.heard)
     assert bench.state is DriveState.IDLE
 
 

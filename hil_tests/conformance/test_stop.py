@@ -15,7 +15,7 @@ WALKING_MM_S = 300
 
 def braking_rate_mm_s2(bench: Bench) -> float:
     """The set-point's slope over the braking that was heard, by the drive's own clock."""
-    falling = [status for _, status in bench.heard if is_ramping_down(status)]
+    falling = [status for _, status, _ in bench.heard if is_ramping_down(status)]
     first, last = falling[0], falling[-1]
     return 1000 * (first.commanded_mm_s - last.commanded_mm_s) / (last.tick - first.tick)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from firmware_bridge.drive import Clear, DriveFault, DriveInput, DriveState
+from firmware_bridge.drive import BeltDirection, Clear, DriveFault, DriveInput, DriveState
 from hil_tests.bench import Bench
 from hil_tests.conformance.steps import BRAKE_MARGIN_MS, grant, has, lies_still, walk
 from hil_tests.simulated import Simulated
@@ -43,7 +43,7 @@ def test_a_slow_overspeed_is_cut_after_100_ms(simulated: Simulated) -> None:
     walk(bench, hands, 150)
     bench.forget()
     bench.pass_until(lambda: not machine.relay_commanded, 1000, force_n=700)
-    over = [status for _, status in bench.heard if status.measured_mm_s > status.commanded_mm_s + 100]
+    over = [status for _, status, _ in bench.heard if status.measured_mm_s > status.commanded_mm_s + 100]
 
     assert over[-1].tick - over[0].tick in range(60, 121)
     check_cut(bench, DriveFault.OVERSPEED)
@@ -62,16 +62,27 @@ def test_a_reversed_motor_is_wrong_direction(simulated: Simulated) -> None:
 
 
 def test_creeping_the_wrong_way_is_noticed_by_distance(simulated: Simulated) -> None:
-    """Too slow for the speed rule: 20 mm are the limit."""
+    """Never faster than the speed rule's 20 mm/s, for longer than its time: 20 mm of travel are the limit.
+
+    The contactors are open, so that the motor does not resist; the set-point is too low for a stall.
+    """
     bench, machine, hands = simulated
-    machine.set_faults(motor_reversed=True)
     grant(bench, hands)
     bench.follow(10)
-    began_m = machine.travel_m
     bench.pass_until(lambda: bench.state is DriveState.RUNNING, 60)
-    bench.pass_until(lambda: not machine.relay_commanded, 4000)
+    machine.set_inputs(contactor_1=False, contactor_2=False)
+    bench.pass_ms(100)
+    bench.forget()
+    began_m = machine.travel_m
+    for _ in range(2500):
+        bench.pass_ms(1, force_n=-56 if machine.speed_m_s > -0.011 else 0)
+        if not machine.relay_commanded:
+            break
 
-    assert abs(machine.travel_m - began_m) < 0.03
+    measured = [status for _, status, _ in bench.heard]
+    assert {status.direction for status in measured} <= {BeltDirection.REST, BeltDirection.WRONG}
+    assert max(status.measured_mm_s for status in measured) <= 20
+    assert began_m - machine.travel_m == pytest.approx(0.02, abs=0.002)
     check_cut(bench, DriveFault.WRONG_DIRECTION)
 
 
@@ -137,7 +148,7 @@ def test_a_relay_that_never_closes_is_a_fault_and_no_duty_was_put_out(simulated:
     took_ms = bench.pass_until(lambda: machine.duty != 0 or not machine.relay_commanded, 200)
 
     assert took_ms == pytest.approx(100, abs=5)
-    assert max(status.commanded_mm_s for _, status in bench.heard) == 0
+    assert max(status.commanded_mm_s for _, status, _ in bench.heard) == 0
     check_cut(bench, DriveFault.RELAY)
 
 
@@ -156,6 +167,22 @@ def test_a_brake_that_does_not_brake_opens_the_relay_in_time(simulated: Simulate
     slowest_ms, fastest_ms = (1000 * speed_mm_s / 300 + BRAKE_MARGIN_MS for speed_mm_s in (75, 95))
     assert slowest_ms <= took_ms <= fastest_ms + FRAME_MS
     assert bench.state is DriveState.FAULT
+    assert bench.status.faults == DriveFault.BRAKE
+
+
+def test_a_harder_stop_brings_the_deadline_forward(simulated: Simulated) -> None:
+    bench, machine, hands = simulated
+    walk(bench, hands, 80)
+    machine.set_faults(brake_failed=True)
+    bench.pass_ms(20)
+    bench.fall_silent()
+    bench.stop(150)
+    bench.pass_ms(100)
+    bench.stop(1500)
+    took_ms = bench.pass_until(lambda: not machine.relay_commanded, 2000)
+    bench.pass_ms(40)
+
+    assert took_ms <= 1000 * 95 / 1500 + BRAKE_MARGIN_MS + FRAME_MS
     assert bench.status.faults == DriveFault.BRAKE
 
 

@@ -28,6 +28,7 @@ from messages.wire import (
     encode,
 )
 from telemetry.backoff import BROKER_BACKOFF, SOCKET_BACKOFF
+from telemetry.cancelling import cancel_all
 from telemetry.keeper import MAXIMUM_PENDING_EVENTS, STALLED_NS, JournalKeeper
 from telemetry.link import ControllerLink
 from telemetry.notify import Notifier
@@ -406,6 +407,40 @@ async def test_it_connects_again_when_it_is_told_to(listener: Listener) -> None:
     second = await listener.accept()
     first.close()
     assert second.fileno() >= 0
+
+
+# --- endings ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_task_that_forgets_its_cancellation_ends_all_the_same() -> None:
+    forgot = []
+
+    async def forgetful() -> None:
+        while len(forgot) < 2:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                forgot.append(True)
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(forgetful())
+    await asyncio.sleep(0)
+    await cancel_all([task])
+    assert task.cancelled()
+    assert len(forgot) == 2
+
+
+async def test_it_ends_promptly_whenever_it_is_told_to(tmp_path: Path, mosquitto: Mosquitto, peer: Peer) -> None:
+    telemetry = Telemetry(tmp_path, mosquitto.port)
+    for _ in range(6):
+        telemetry.log.write_text("")
+        await telemetry.start()
+        peer.emit(3)
+        await until(lambda: "connected to the broker" in telemetry.log.read_text(), "connected")
+        began_s = asyncio.get_running_loop().time()
+        assert await telemetry.end(signal.SIGTERM) == 0
+        assert asyncio.get_running_loop().time() - began_s < 3.0, "well before it would give up on the broker"
+    await until(lambda: peer.channel._clients == [], "the controller sees it go")
 
 
 # --- systemd ---------------------------------------------------------------------------------------------------------

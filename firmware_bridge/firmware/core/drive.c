@@ -107,8 +107,6 @@ static void drive_belt(struct drive *drive, struct drive_outputs *outputs) {
     if (drive->relay_commanded && drive->inputs.relay_closed) {
         motion_ramp(&drive->motion);
         outputs->duty = motion_control(&drive->motion, drive->measurement.speed_mm_s);
-    } else if (drive->state == STATE_BRAKING) {
-        motion_ramp(&drive->motion);
     }
 }
 

@@ -23,7 +23,6 @@ void grant_increment(struct grant *grant) {
 void grant_note_target(struct grant *grant, uint16_t target_mm_s) {
     if (target_mm_s < grant->last_target_mm_s) {
         grant->ceiling_mm_s = target_mm_s;
-        grant->used_mm_s = target_mm_s;
     }
     if (target_mm_s > grant->used_mm_s) {
         grant->used_mm_s = target_mm_s;

@@ -47,7 +47,6 @@ void states_run(struct drive *drive) {
     if (drive->state == STATE_RUNNING) {
         return;
     }
-    motion_halt(&drive->motion);
     drive->still_ms = 0;
     drive->relay_commanded = true;
     enter(drive, STATE_RUNNING);
