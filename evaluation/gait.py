@@ -18,6 +18,8 @@ from evaluation.falls import G_M_S2
 
 BACKWARD_RUN_SCALE = 15.7 / 13.2
 _RUN_HZ = 500.0
+_EDGE = int(0.5 * _RUN_HZ)
+"""Cut off both ends of every trial: there the running mean that removes drift sees padding instead of strides."""
 _WALK_HZ = 100.0
 
 
@@ -70,13 +72,23 @@ def read_runs(data: Path) -> list[Motion]:
     folder = data / "treadmill_run"
     forces = np.array(_rows(folder / "vertical_GRF_BW.csv"), dtype=float)
     info = _rows(folder / "Sub_Info_one_sub.csv")
-    mass_column = info[0].index("Mass")
+    mass_column, grade_column = info[0].index("Mass"), info[0].index("Slope")
     runs = []
     for index, force in enumerate(forces):
         rise = _integrate(_integrate((force / force.mean() - 1.0) * G_M_S2)) * BACKWARD_RUN_SCALE
+        rise = rise[_EDGE:-_EDGE]
         flat = np.zeros(len(rise))
         mass = float(info[index + 1][mass_column])
-        runs.append(Motion(f"run {index + 1}", mass, 1 / _RUN_HZ, np.percentile(rise, 99) - rise, flat, flat))
+        runs.append(
+            Motion(
+                f"run {index + 1}, grade {info[index + 1][grade_column]} %",
+                mass,
+                1 / _RUN_HZ,
+                np.percentile(rise, 99) - rise,
+                flat,
+                flat,
+            )
+        )
     return runs
 
 

@@ -19,7 +19,8 @@
 #define CLOCK_HZ 16000000u
 #define CYCLES_PER_US 16u
 #define CYCLES_PER_MS 16000u
-#define CYCLES_PER_BYTE 1389u /* 10 bits at 115200 baud: the host's own rate */
+/* simavr takes 11 bit times for a byte, at the firmware's 117647 baud: sent any faster, a flood would lose bytes inside simavr. */
+#define CYCLES_PER_BYTE 1496u
 #define RUN_LIMIT_CYCLES 400u /* the longest simavr may run or sleep on its own */
 #define SUPPLY_MV 5000u
 

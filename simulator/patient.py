@@ -209,6 +209,11 @@ class Patient:
         return abs(self.x_m + DECK_BEAM_M) < _BODY_HALF_DEPTH_M
 
     @property
+    def can_be_harnessed(self) -> bool:
+        """Whether there is a body under the hook; a clip closed on an empty strap pulls at nobody."""
+        return self.posture not in (Posture.AWAY, Posture.MOUNTING, Posture.LEAVING)
+
+    @property
     def is_settled(self) -> bool:
         """Whether the patient stands or walks quietly on the deck."""
         return self.posture in (Posture.ON_FEET, Posture.FROZEN)

@@ -97,7 +97,10 @@ class World:
 
     def _move_body(self, step_s: float) -> None:
         patient = self.patient
-        self.pull = self.strap.pull(patient.x_m, patient.drop_m, patient.forward_m_s, patient.down_m_s)
+        if patient.can_be_harnessed:
+            self.pull = self.strap.pull(patient.x_m, patient.drop_m, patient.forward_m_s, patient.down_m_s)
+        else:
+            self.pull = NO_PULL
         patient.advance(step_s, self.drive.speed_m_s, self.pull)
 
     def _close_contacts(self) -> None:

@@ -29,8 +29,8 @@ TICK_S = 0.25
 FAREWELL_S = 4.0
 """The broker may take so long to hear that we go offline; after that its will says so."""
 STATUS_EVERY_TICKS = 20
-EXIT_CONFIGURATION = 78
-"""EX_CONFIG of sysexits(3); the unit does not restart after it."""
+EXIT_CONFIGURATION = 2
+"""As the controller's: the unit does not start it again after this."""
 
 _log = logging.getLogger(__name__)
 

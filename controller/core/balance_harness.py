@@ -18,7 +18,8 @@ class HarnessState(msgspec.Struct, frozen=True, gc=False):
 
     loaded, fast, leaning, slack: that rule has spoken and is not re-armed. leaning_since_ns, slack_since_ns, quiet_since_ns:
     since when its condition holds. peak_n: highest load since the strap tightened, 0 while no loss of balance is under way;
-    tightened_at_ns: when it began. stopped: this loss of balance has stopped the belt, so its end is no recovery.
+    tightened_at_ns: when it began. stopped: this loss of balance has stopped the belt, so its end is no recovery. touch_at_ns: the
+    one sample so far that has shown the strap tight; a second must agree, or a wrong sample would count as a loss of balance.
     """
 
     loaded: bool = False
@@ -31,6 +32,7 @@ class HarnessState(msgspec.Struct, frozen=True, gc=False):
     tightened_at_ns: int = NEVER_NS
     peak_n: float = 0.0
     stopped: bool = False
+    touch_at_ns: int = NEVER_NS
 
 
 HARNESS_START = HarnessState()
@@ -63,8 +65,9 @@ def judge_harness(
         state.tightened_at_ns,
         state.peak_n,
         state.stopped or stopping,
+        state.touch_at_ns,
     )
-    moved = _follow_loss(moved, load_n, limits, settings, found, now_ns)
+    moved = _follow_loss(moved, estimate, limits, settings, found, now_ns)
     return (state if moved == state else moved), tuple(found)
 
 
@@ -135,7 +138,7 @@ def _judge_tension(
 
 def _follow_loss(
     state: HarnessState,
-    load_n: float,
+    estimate: LoadEstimate,
     limits: Limits,
     settings: BalanceSettings,
     found: list[Happening],
@@ -143,10 +146,15 @@ def _follow_loss(
 ) -> HarnessState:
     """Follows one loss of balance from the strap's tightening until it has been slack for a while, and counts a recovery."""
     under_way = state.tightened_at_ns != NEVER_NS
+    load_n, sampled_at_ns = estimate.load.value, estimate.load.measured_at_ns
     if not load_n < limits.touched_n:
+        if not under_way and state.touch_at_ns in (NEVER_NS, sampled_at_ns):
+            return msgspec.structs.replace(state, touch_at_ns=sampled_at_ns)
         began_ns = state.tightened_at_ns if under_way else now_ns
         peak_n = load_n if load_n > state.peak_n else state.peak_n
         return msgspec.structs.replace(state, tightened_at_ns=began_ns, peak_n=peak_n, quiet_since_ns=NEVER_NS)
+    if state.touch_at_ns != NEVER_NS:
+        state = msgspec.structs.replace(state, touch_at_ns=NEVER_NS)
     if not under_way:
         return msgspec.structs.replace(state, stopped=False) if state.stopped else state
     if state.quiet_since_ns == NEVER_NS:

@@ -97,11 +97,12 @@ def test_without_start_nothing_moves_whatever_comes(bench: Bench, seed: int) -> 
         assert not bench.drive.relay_commanded
         assert abs(bench.drive.speed_m_s) < 0.001
 
+    rejected = bench.rejected  # a serial port may be opened in the middle of a frame
     attack(bench, random.Random(seed), FRAMES, check)
 
     assert bench.states_heard() == [DriveState.IDLE]
     assert bench.status.refusals > 0
-    assert bench.rejected == 0
+    assert bench.rejected == rejected
 
 
 def test_frames_of_an_earlier_session_start_nothing(bench: Bench, hands: Hands) -> None:

@@ -6,15 +6,29 @@ import json
 import math
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
+from controller.core.balance import BalanceSettings
+from controller.core.balance_settings import limits_for
 from controller.core.events import Event
+from controller.core.readings import LoadSample
 from evaluation import main
-from evaluation.campaign import CHAIN, judge_fall, poisson_bound, quantile_ms
+from evaluation.campaign import (
+    CHAIN,
+    JudgedFall,
+    judge_fall,
+    judge_simulated,
+    poisson_bound,
+    quantile_ms,
+    sweep_threshold,
+    tune,
+)
 from evaluation.converter import NEWTONS_PER_COUNT, STEP_S, ZERO_COUNTS, convert, settle, through_the_wire
 from evaluation.document import BEGIN, END, write_document
-from evaluation.falls import BEFORE_S, FALLS, Kind, Stage, make_fall
+from evaluation.falls import BEFORE_S, FALLS, Fall, Kind, Stage, make_fall
+from evaluation.gait import Motion, vary
 from evaluation.judge import Subject, Surroundings, first_stop, judge
 from evaluation.recording import Calibration, RecordingError, read_recording
 from evaluation.report import Table
@@ -175,9 +189,10 @@ def test_surroundings_take_effect_at_their_time() -> None:
     assert 0 <= decision.at_ns - 2_000_000_000 <= 10_000_000
 
 
-@pytest.mark.parametrize(("count", "bound"), [(0, 2.996), (1, 4.744), (5, 10.513)])
+@pytest.mark.parametrize(("count", "bound"), [(0, 2.996), (1, 4.744), (5, 10.513), (139, 160.01), (1078, 1133.59)])
 def test_the_bound_is_the_poisson_one(count: int, bound: float) -> None:
-    assert poisson_bound(count) == pytest.approx(bound, abs=0.002)
+    assert poisson_bound(count) == pytest.approx(bound, abs=0.01)
+    assert poisson_bound(count) > count
 
 
 def test_what_was_never_detected_counts_as_late() -> None:
@@ -198,3 +213,45 @@ def test_the_document_keeps_what_stands_around_its_tables(tmp_path: Path) -> Non
     path.write_text("no marks")
     with pytest.raises(ValueError, match="marks"):
         write_document(path, [])
+
+
+def made_walk() -> Motion:
+    at_s = np.arange(0.0, 30.0, 0.01)
+    drop = 0.02 + 0.015 * np.sin(2.0 * np.pi * 1.8 * at_s)
+    return Motion("walk", 75.0, 0.01, drop, np.zeros(len(at_s)), np.zeros(len(at_s)))
+
+
+def test_hours_at_two_slacks_are_different_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are added up, so the same strides must not be counted twice."""
+    drawn: list[float] = []
+
+    def remember(motion: Motion, seconds: float, variation: float, random: np.random.Generator) -> Motion:
+        varied = vary(motion, min(seconds, 20.0), variation, random)
+        drawn.append(float(varied.along_m[1000]))
+        return varied
+
+    monkeypatch.setattr("evaluation.campaign.vary", remember)
+    for slack_m in (0.05, 0.10, 0.15):
+        judge_simulated("walking", [made_walk()], slack_m, 1 / 6, 0.05, 41, lambda: None)
+    assert len(set(drawn)) == 3
+
+
+def test_the_threshold_sweep_judges_every_trial() -> None:
+    seen: list[str] = []
+    runs = [msgspec.structs.replace(made_walk(), name=f"run {number}") for number in range(7)]
+    sweep_threshold(runs, 0.05, 0.02, 1, lambda: seen.append("step"))
+    assert len(seen) == len(runs) + 5
+
+
+def test_every_axis_of_the_tuning_grid_reaches_the_detector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ceiling in newtons below the share once made one axis of the grid do nothing."""
+    limits: set[tuple[float, float]] = set()
+
+    def remember(fall: Fall, samples: list[LoadSample], balance: BalanceSettings) -> JudgedFall:
+        found = limits_for(balance, 800.0, False)
+        limits.add((found.fast_n, found.fast_n_s))
+        return judge_fall(fall, samples, balance)
+
+    monkeypatch.setattr("evaluation.campaign.judge_fall", remember)
+    rows = tune(1, 2, lambda: None)
+    assert len(limits) == len(rows)

@@ -129,12 +129,12 @@ async def test_a_wrong_configuration_ends_the_service_with_all_reasons(tmp_path:
     telemetry = Telemetry(tmp_path, 1883, telemetry='retention_days = 0\ncolour = "red"')
     await telemetry.start()
     assert telemetry.process is not None
-    assert await telemetry.process.wait() == 78
+    assert await telemetry.process.wait() == 2
     assert "retention_days" in telemetry.log.read_text()
     assert "colour" in telemetry.log.read_text()
     telemetry.config.write_text("[identity")
     await telemetry.start()
-    assert await telemetry.process.wait() == 78
+    assert await telemetry.process.wait() == 2
 
 
 # --- waits and rates -------------------------------------------------------------------------------------------------
