@@ -119,6 +119,7 @@ class Controller:
         self._sequence = 0
         self._snapshot_due_ns = now_ns
         self._worst_lateness_ns = 0
+        self._early_samples: tuple[LoadSample, ...] = ()
         self._when_at_rest: Callable[[], None] | None = None
         self._wind_down_until_ns = 0
         self.state: CoreState = start_state(boot_id, not found.clean, now_ns)
@@ -161,13 +162,20 @@ class Controller:
         timeout_s = self._settings.core.supervision.telemetry_timeout_s
         return ScanInputs(
             levels=devices.inputs.read(now_ns),
-            load_samples=devices.load_cell.drain()[-MAXIMUM_SAMPLES_A_SCAN:],
+            load_samples=self._samples_until(now_ns),
             drive=drive,
             requests=requests,
             telemetry_present=self._channel.telemetry_present(now_ns, timeout_s),
             display_healthy=devices.display.healthy,
             lateness_ns=lateness_ns,
         )
+
+    def _samples_until(self, now_ns: int) -> tuple[LoadSample, ...]:
+        """The samples up to the scan's own time. The sampler has a thread of its own: when this one was put aside between reading
+        the clock and coming here, newer ones are there already, and a sample from the future would count as unknown."""
+        waiting = (*self._early_samples, *self._devices.load_cell.drain())[-MAXIMUM_SAMPLES_A_SCAN:]
+        self._early_samples = tuple(sample for sample in waiting if sample.measured_at_ns > now_ns)
+        return tuple(sample for sample in waiting if sample.measured_at_ns <= now_ns) if self._early_samples else waiting
 
     def _judged(self, messages: tuple[ToController, ...]) -> tuple[Request, ...]:
         """A plan that breaks a cap never reaches the core; whoever sent it is told every reason."""

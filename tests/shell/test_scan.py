@@ -421,3 +421,18 @@ def test_a_snapshot_carries_the_worst_lateness_of_its_scans_only(treadmill: Trea
     treadmill.lateness_ns = 7 * MS
     treadmill.run(0.17)
     assert [snapshot.lateness_ms for snapshot in treadmill.told(Snapshot)] == [7.0, 0.0]
+
+
+def test_a_sample_newer_than_the_scan_waits_for_the_next(treadmill: Treadmill) -> None:
+    """The scan was put aside between reading the clock and the samples: what is there then is not from the future, only early."""
+    to_walking(treadmill)
+    usual = treadmill.samples
+
+    def early() -> tuple[LoadSample, ...]:
+        return tuple(msgspec.structs.replace(sample, measured_at_ns=treadmill.now_ns + 5 * MS) for sample in usual())
+
+    treadmill.samples = early  # type: ignore[method-assign]
+    treadmill.run(3)
+    assert treadmill.chart is State.WARM_UP
+    assert treadmill.state.estimate.load.measured_at_ns <= treadmill.now_ns
+    assert treadmill.now_ns - treadmill.state.estimate.load.measured_at_ns < 40 * MS

@@ -30,6 +30,8 @@ from tests.telemetry import samples
 ROOT = Path(__file__).parent.parent.parent
 BASE = "sternway/v1/north/t-1"
 PATIENCE_S = 15.0
+STARTED: list[asyncio.subprocess.Process] = []
+"""Every process of the running test, so that one that fails leaves none behind."""
 
 
 async def until(condition: Callable[[], bool], what: str, timeout_s: float = PATIENCE_S) -> None:
@@ -67,6 +69,7 @@ class Mosquitto:
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(self._program, "-c", str(self._configuration), stderr=log)
         process = self._process
+        STARTED.append(process)
 
         def listening() -> bool:
             if process.returncode is not None:
@@ -220,6 +223,7 @@ class Telemetry:
                 stderr=log,
                 env={**os.environ, **environment},
             )
+        STARTED.append(self.process)
 
     async def end(self, number: int) -> int:
         """Sends a signal, waits for the end, returns the exit code."""

@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.telemetry.bench import Ear, Mosquitto, Peer, Telemetry, ear, until
+from tests.telemetry.bench import STARTED, Ear, Mosquitto, Peer, Telemetry, ear, until
+
+
+@pytest.fixture(autouse=True)
+async def nothing_left_behind() -> AsyncIterator[None]:
+    """Kills what a failed test did not end."""
+    yield
+    for process in STARTED:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    STARTED.clear()
 
 
 @pytest.fixture

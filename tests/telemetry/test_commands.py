@@ -386,13 +386,14 @@ async def test_stops_live(dashboard: Ear, peer: Peer) -> None:
 
 async def test_a_stop_kept_by_the_broker_is_not_delivered_at_connect(mosquitto: Mosquitto, tmp_path: Path, peer: Peer) -> None:
     async with ear(mosquitto.port) as dashboard:
-        await dashboard.send("stop", b"", retain=True)
+        await dashboard.send("stop", b"{}", retain=True)  # an empty one would be kept by no broker
         telemetry = Telemetry(tmp_path, mosquitto.port)
         await telemetry.start()
         await until(lambda: b"online" in dashboard.words("availability"), "online")
         answer = await dashboard.ask("stop", b'{"id": "second"}')
         assert answer["accepted"]
         assert [getattr(request, "origin", "") for request in peer.requests] == ["mqtt second"]
+        assert "refused" not in telemetry.log.read_text(), "it was not even offered"
         await telemetry.end(signal.SIGKILL)
 
 

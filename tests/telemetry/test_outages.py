@@ -6,6 +6,8 @@ journal: by id it is one. The tests count such repeats and allow no more than th
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import signal
 import sqlite3
 from contextlib import closing
@@ -147,6 +149,29 @@ async def test_slow_controller_loses_heartbeats_not_acknowledgements(dashboard: 
     await until(lambda: len(dashboard.event_ids()) == 20, "journal and broker do not wait for it")
     peer.frozen = False
     await until(lambda: peer.ring.acknowledged == 20, "the acknowledgement")
+
+
+async def test_a_broker_that_forgot_everything_is_told_again(mosquitto: Mosquitto, peer: Peer, telemetry: Telemetry) -> None:
+    peer.session(samples.session())
+    task = asyncio.create_task(snapshots(peer))
+    kinds = ("about", "state", "session", "alarm")
+    for _ in range(2):
+        async with ear(mosquitto.port) as dashboard:
+            await until(lambda heard=dashboard: all(heard.last(kind) for kind in kinds), "all retained topics", 30.0)
+            assert dashboard.words("availability")[-1] == b"online"
+            assert dashboard.last("state")["state"] == "exercising"
+            await mosquitto.stop(signal.SIGKILL)
+            await dashboard.rest()
+        await mosquitto.start()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def snapshots(peer: Peer) -> None:
+    """Ten a second, as the controller sends them, and all alike: nothing but the new connection calls for a message."""
+    for sequence in itertools.count(1):
+        peer.channel.publish(samples.snapshot(sequence))
+        await asyncio.sleep(0.1)
 
 
 async def test_broker_absent_at_start(tmp_path: Path, peer: Peer) -> None:
