@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SYSTEM_TEST := systemd mosquitto gcc-avr avr-libc binutils-avr simavr libsimavr-dev libelf-dev
+SYSTEM_TEST := systemd openssl mosquitto gcc-avr avr-libc binutils-avr simavr libsimavr-dev libelf-dev
 SYSTEM_DEMO := mosquitto
 WORKERS ?= 2
 
@@ -37,6 +37,7 @@ check: $(READY) ## format, lint, types, import contracts, generated documents (u
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/generate_docs.py --check
+	$(BIN)/python -m telemetry.asyncapi --check
 
 format: $(READY) ## put the code into its form
 	$(BIN)/ruff format .
@@ -44,6 +45,7 @@ format: $(READY) ## put the code into its form
 
 docs: $(READY) ## write the documents that are generated from the code
 	$(BIN)/python scripts/generate_docs.py
+	$(BIN)/python -m telemetry.asyncapi
 
 hil: $(READY) ## the drive's conformance suite, native and AVR; DRIVE=/dev/ttyUSB0 for a board on a desk
 	@scripts/system_packages.sh $(SYSTEM_TEST)

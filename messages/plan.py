@@ -9,7 +9,7 @@ import msgspec
 
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=7200)]
 SpeedMS = Annotated[float, msgspec.Meta(ge=0, le=5)]
-Pseudonym = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
+Pseudonym = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,31}\Z")]
 
 
 class PhaseKind(enum.Enum):
@@ -55,4 +55,4 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rails: RailStage = RailStage.BOTH
     attendant: AttendantStage = AttendantStage.CONTACT_GUARD
     first_session: bool = False
-    body_weight_support_fraction: float = 0.0
+    body_weight_support_fraction: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0

@@ -31,7 +31,11 @@ class SocketObserver:
         """Raises OSError when nobody listens."""
         self._role = role
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
-        self._socket.connect(str(path))
+        try:
+            self._socket.connect(str(path))
+        except OSError:
+            self._socket.close()
+            raise
         self._socket.setblocking(False)
         self._events: list[EventRecord] = []
         self._highest = 0
