@@ -9,7 +9,7 @@ import msgspec
 
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=7200)]
 SpeedMS = Annotated[float, msgspec.Meta(ge=0, le=5)]
-Pseudonym = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,31}\Z")]
+Pseudonym = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$(?!\n)")]
 
 
 class PhaseKind(enum.Enum):
