@@ -15,7 +15,7 @@ from controller.channel import Channel
 from controller.core.chart import LATCHED_STATES, MOVING_STATES
 from controller.core.commands import DriveCommand
 from controller.core.display_text import Lines, display_lines
-from controller.core.events import Happening
+from controller.core.events import RULES, Happening
 from controller.core.preparation import Step
 from controller.core.readings import DriveReading, Levels, LoadSample
 from controller.core.start import missing_to_start
@@ -79,6 +79,9 @@ class ServiceManager(Protocol):
 
     def watchdog(self) -> object:
         """A scan finished on time."""
+
+    def status(self, status: str) -> object:
+        """One line for people."""
 
 
 class Devices(msgspec.Struct, frozen=True):
@@ -198,6 +201,8 @@ class Controller:
             time = self._time()
             self._record(outputs.happenings, time)
             self._answer(outputs.answers)
+        if self.state.chart is not before.chart:
+            self._devices.service_manager.status(self._status())
         if self.state.chart is not before.chart or outputs.happenings:
             record = session_record(self.state if self.state.exercise.plan is not None else before, time or self._time())
             if record is not None:
@@ -207,6 +212,12 @@ class Controller:
             self._publish(inputs, outputs, now_ns)
         else:
             self._channel.send_events()
+
+    def _status(self) -> str:
+        """What systemctl shows: the state, and what stopped the belt."""
+        state = self.state
+        cause = f": {RULES[state.stopped_by].text}" if state.stopped_by is not None else ""
+        return f"{state.chart.value.replace('_', ' ')}{cause}"
 
     def _record(self, happenings: tuple[Happening, ...], time: str) -> None:
         for happening in happenings:

@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=7200)]
+AccelerationMS2 = Annotated[float, msgspec.Meta(ge=0, le=0.15)]
 SpeedMS = Annotated[float, msgspec.Meta(ge=0, le=5)]
 Pseudonym = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$(?!\n)")]
 
@@ -39,11 +40,15 @@ class AttendantStage(enum.Enum):
 
 
 class Phase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One stretch of the session. speed_m_s is where it wants to come; hands take it there by increments."""
+    """One stretch of the session. speed_m_s is where it wants to come; hands take it there by increments.
+
+    acceleration_m_s2: how gently a rise in this phase is taken; 0: as the treadmill is configured. It can only be gentler.
+    """
 
     kind: PhaseKind
     duration_s: Seconds
     speed_m_s: SpeedMS = 0.0
+    acceleration_m_s2: AccelerationMS2 = 0.0
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -105,6 +105,9 @@ class _NoServiceManager:
     def watchdog(self) -> None:
         """Nobody restarts anything in virtual time."""
 
+    def status(self, status: str) -> None:
+        """Nobody reads it either."""
+
 
 class VirtualTreadmill:
     """World and controller, scan by scan. Closes everything it opened when left.

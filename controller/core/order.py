@@ -42,7 +42,7 @@ def _ramp(scan: Scan) -> RampState:
     state, core = scan.state, scan.settings.core
     plan = state.exercise.plan
     limits = RampLimits(
-        acceleration_m_s2=acceleration_m_s2(plan, core),
+        acceleration_m_s2=acceleration_m_s2(plan, state.exercise.phase, core),
         deceleration_m_s2=core.ramp.planned_deceleration_m_s2,
         jerk_m_s3=core.ramp.jerk_m_s3,
         ceiling_m_s=min(scan.drive.granted_m_s, ceiling_m_s(plan, core)),

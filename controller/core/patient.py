@@ -6,7 +6,7 @@ from controller.core.inputs import Input
 from controller.core.readings import Quality
 from controller.core.settings import CoreSettings
 from controller.core.state import GRAVITY_M_S2, STANDARD_MASS_KG, CoreState
-from messages.plan import Plan, RailStage
+from messages.plan import Phase, Plan, RailStage
 
 
 def body_weight_n(state: CoreState) -> float:
@@ -23,11 +23,13 @@ def ceiling_m_s(plan: Plan | None, settings: CoreSettings) -> float:
     return ceiling
 
 
-def acceleration_m_s2(plan: Plan | None, settings: CoreSettings) -> float:
-    """How fast the belt may gain speed in this session."""
+def acceleration_m_s2(plan: Plan | None, phase: Phase | None, settings: CoreSettings) -> float:
+    """How fast the belt may gain speed in this phase: the plan may ask for a gentler ramp, never for a steeper one."""
+    allowed = settings.ramp.acceleration_m_s2
     if plan is None or plan.first_session:
-        return settings.ramp.first_session_acceleration_m_s2
-    return settings.ramp.acceleration_m_s2
+        allowed = settings.ramp.first_session_acceleration_m_s2
+    asked = phase.acceleration_m_s2 if phase is not None else 0.0
+    return asked if 0.0 < asked < allowed else allowed
 
 
 def belt_time_limit_s(plan: Plan, settings: CoreSettings) -> float:

@@ -10,13 +10,14 @@ import math
 from collections.abc import Iterator
 
 from controller.core.chart import STATE_OF_PHASE, TRANSITIONS, TRIGGER_OF_PHASE, State
-from controller.core.patient import belt_time_limit_s, ceiling_m_s
+from controller.core.patient import acceleration_m_s2, belt_time_limit_s, ceiling_m_s
 from controller.core.settings import CoreSettings
 from controller.problems import Problem, written
 from messages.plan import Phase, PhaseKind, Plan
 
 LEAST_MASS_KG, GREATEST_MASS_KG = 20.0, 200.0
 SHORTEST_PHASE_S = 1.0
+GENTLEST_RAMP_M_S2 = 0.03
 MAXIMUM_PHASES = 60
 _EQUAL_WITHIN = 1e-9
 
@@ -65,6 +66,7 @@ def _judge_phases(plan: Plan, settings: CoreSettings) -> Iterator[Problem]:
     ceiling = ceiling_m_s(plan, settings)
     for index, phase in enumerate(plan.phases):
         yield from _judge_duration(f"phases[{index}]", phase, settings)
+        yield from _judge_ramp(f"phases[{index}]", phase, acceleration_m_s2(plan, None, settings))
         yield from _judge_speed(f"phases[{index}]", phase, plan.first_session, ceiling, settings.speed.first_m_s)
 
 
@@ -76,6 +78,15 @@ def _judge_duration(where: str, phase: Phase, settings: CoreSettings) -> Iterato
     if phase.kind is PhaseKind.REST:
         allowed = f"from {SHORTEST_PHASE_S:g} to {longest_s:g} s for a rest (session.pause_limit_s)"
     yield Problem(f"{where}.duration_s", written(phase.duration_s), allowed, "correct it, or leave the phase out")
+
+
+def _judge_ramp(where: str, phase: Phase, allowed_m_s2: float) -> Iterator[Problem]:
+    """A grant that is not used within 5 s dies in the drive, so that a ramp cannot be as gentle as one likes."""
+    if phase.acceleration_m_s2 == 0 or GENTLEST_RAMP_M_S2 <= phase.acceleration_m_s2 <= allowed_m_s2 + _EQUAL_WITHIN:
+        return
+    allowed = f"from {GENTLEST_RAMP_M_S2:g} to {allowed_m_s2:g} m/s², or 0 for the treadmill's own"
+    remedy = "a plan may be gentler than the treadmill, not steeper; slower than that a hand's grant is lost"
+    yield Problem(f"{where}.acceleration_m_s2", written(phase.acceleration_m_s2), allowed, remedy)
 
 
 def _judge_speed(where: str, phase: Phase, first_session: bool, ceiling: float, first: float) -> Iterator[Problem]:

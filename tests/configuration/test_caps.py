@@ -156,3 +156,25 @@ def test_whatever_is_taken_keeps_every_cap(plan: Plan) -> None:
     assert math.fsum(phase.duration_s for phase in moving) <= (600 if plan.first_session else 1200)
     assert plan.phases[0].kind is WARM_UP
     assert any(phase.kind is WORK for phase in plan.phases)
+
+
+@pytest.mark.parametrize(
+    ("first_session", "acceleration_m_s2", "taken"),
+    [
+        (False, 0.0, True),
+        (False, 0.03, True),
+        (False, 0.10, True),
+        (False, 0.029, False),
+        (False, 0.101, False),
+        (False, -0.1, False),
+        (False, math.nan, False),
+        (True, 0.05, True),
+        (True, 0.051, False),
+    ],
+)
+def test_a_ramp_is_gentler_than_the_treadmills_and_uses_its_grant_in_time(
+    first_session: bool, acceleration_m_s2: float, taken: bool
+) -> None:
+    phases = (Phase(WARM_UP, 60, 0.1, acceleration_m_s2), Phase(WORK, 60, 0.2))
+    found = keys(with_phases(*phases, first_session=first_session))
+    assert found == ([] if taken else ["phases[0].acceleration_m_s2"])

@@ -321,3 +321,20 @@ def test_a_load_cell_that_hiccups_at_rest_latches_nothing_but_refuses_start() ->
     machine.load_silent = True
     machine.run(2)
     assert machine.chart is State.STANDBY
+
+
+@pytest.mark.parametrize(("asked", "expected_s"), [(0.0, 0.10), (0.03, 0.03), (0.14, 0.10)])
+def test_a_plan_may_be_gentler_than_the_treadmill_and_never_steeper(asked: float, expected_s: float) -> None:
+    phases = (Phase(PhaseKind.WARM_UP, 20, 0.10, asked), *PLAN.phases[1:])
+    machine = Machine()
+    machine.to_standby()
+    machine.prepare(msgspec.structs.replace(PLAN, phases=phases))
+    machine.run(1)
+    machine.press(Input.START, 0.3)
+    steepest = 0.0
+    for _ in range(400):
+        before = machine.state.ramp.set_point_m_s
+        machine.scan()
+        steepest = max(steepest, (machine.state.ramp.set_point_m_s - before) / 0.01)
+    assert steepest == pytest.approx(expected_s, rel=0.02)
+    assert machine.belt_m_s > 0.09

@@ -94,6 +94,9 @@ class FakeDevices:
         self._call("show")
         self.lines = lines
 
+    def status(self, status: str) -> None:
+        self.status_line = status
+
     def watchdog(self) -> None:
         self._call("watchdog")
 
@@ -399,6 +402,14 @@ def test_winding_down_does_not_wait_for_ever_for_a_belt_that_does_not_stop(tread
     treadmill.run(WIND_DOWN_NS / 1e9 + 0.1)
     assert ended_ns
     assert 0 < ended_ns[0] - began_ns - WIND_DOWN_NS <= 2 * PERIOD_NS
+
+
+def test_the_status_line_says_state_and_cause(treadmill: Treadmill) -> None:
+    to_walking(treadmill)
+    assert treadmill.devices.status_line == "warm up"
+    treadmill.open(Input.CLIP)
+    treadmill.run(0.1)
+    assert treadmill.devices.status_line == "protective stop: Harness clip open"
 
 
 def test_a_snapshot_comes_every_100_ms(treadmill: Treadmill) -> None:
