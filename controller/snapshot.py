@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from controller.core.chart import EXERCISING_STATES, MOVING_STATES, State
 from controller.core.display_text import Lines
 from controller.core.events import RULES, Happening
@@ -35,9 +37,14 @@ def event_record(happening: Happening, event_id: int, time: str, state: CoreStat
         state=chart_name(state.chart),
         text=rule.text,
         remedy=rule.remedy,
-        detail=dict(happening.detail),
+        detail={key: _storable(value) for key, value in happening.detail},
         session=state.exercise.session,
     )
+
+
+def _storable(value: float | int | str) -> float | int | str:
+    """JSON has no word for infinity or what is not a number: an event that says so says it as text, and is kept."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _remaining_s(state: CoreState) -> tuple[float, float]:
