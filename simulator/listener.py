@@ -17,7 +17,7 @@ import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from simulator.heard import HeardEvent
+from simulator.heard import HeardEvent, detail_text
 
 _RETRY_S = 0.2
 MAXIMUM_EVENTS = 4096
@@ -97,7 +97,8 @@ class Listener:
         at_ns = time.monotonic_ns() - int((time.time() - happened) * 1e9)
         with self._lock:
             if len(self._events) < MAXIMUM_EVENTS:
-                self._events.append(HeardEvent(event["id"], at_ns, event["code"], event["effect"], event["text"]))
+                why = detail_text(event["detail"])
+                self._events.append(HeardEvent(event["id"], at_ns, event["code"], event["effect"], event["text"], why))
 
 
 def _session_expiry() -> Any:

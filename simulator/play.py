@@ -18,6 +18,8 @@ from simulator.world import World
 
 LOOK_NS = 100_000_000
 STANDSTILL_M_S = 0.02
+_LATCHED = ("protective_stop", "emergency_stop", "fault")
+_HANGS_AFTER_NS = 8_000_000_000
 _UNHEARD_NS = 600_000_000
 _CATCH_AFTER_S = 0.8
 _RECOVER_AFTER_S = 0.12
@@ -67,6 +69,7 @@ class Player:
         self._steps = list(scenario.steps)
         self._holds_since_ns: int | None = None
         self._cause: Action | None = None
+        self._latched_since_ns = 0
         world.watchers.append(self._watch)
 
     def hear_host(self, data: bytes, at_ns: int) -> None:
@@ -97,7 +100,7 @@ class Player:
         now_ns = self._world.now_ns
         self._therapist.look(lines)
         heard = snapshot if snapshot is not None and now_ns - snapshot.at_ns < _UNHEARD_NS else None
-        if now_ns - self.measured.began_ns > self.scenario.longest_s * 1e9:
+        if now_ns - self.measured.began_ns > self.scenario.longest_s * 1e9 or self._hangs(heard, now_ns):
             self.over = self.timed_out = True
             return
         waited_for = self._steps[0].when if self._steps else self.scenario.ends
@@ -115,6 +118,14 @@ class Player:
         step = self._steps.pop(0)
         for action in step.then:
             self._do(action, is_cause=step.is_cause and action is step.then[-1])
+
+    def _hangs(self, heard: Snapshot | None, now_ns: int) -> bool:
+        """Whether the machine has been latched for so long that nothing the script waits for will come."""
+        if heard is None or heard.state not in _LATCHED:
+            self._latched_since_ns = 0
+        elif not self._latched_since_ns:
+            self._latched_since_ns = now_ns
+        return self._latched_since_ns > 0 and now_ns - self._latched_since_ns > _HANGS_AFTER_NS
 
     def _holds(self, when: When, heard: Snapshot | None, lines: Lines) -> bool:
         belt_m_s = self._world.belt_m_s

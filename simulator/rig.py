@@ -222,7 +222,7 @@ def _follow(rig: Rig, player: Player, report: Report) -> None:
         shown = line
         events = rig.listener.events() if rig.listener is not None else []
         for event in events[told:]:
-            report(f"  event {event.id} {event.code}: {event.text}")
+            report(f"  event {event.id} {event.code}: {event.text}" + (f" ({event.detail})" if event.detail else ""))
         told = len(events)
         time.sleep(0.1)
 

@@ -87,13 +87,15 @@ def _reasons(player: Player, final: Snapshot | None, events: list[HeardEvent]) -
     expected, measured = player.scenario.expected, player.measured
     reasons = []
     if player.timed_out:
-        reasons.append(f"not over after {player.scenario.longest_s} s")
+        reasons.append(f"not over after {player.scenario.longest_s} s, or latched without an end")
     if final is None:
         return [*reasons, "the controller was never heard"]
     if final.state not in expected.states:
         reasons.append(f"state is {final.state}, expected {' or '.join(expected.states)}")
     if expected.causes and final.cause not in expected.causes:
-        reasons.append(f"cause is {final.cause or 'none'}, expected {' or '.join(expected.causes)}")
+        why = "; ".join(event.detail for event in events if event.code == final.cause and event.detail)
+        found = f"{final.cause} ({why})" if why else final.cause or "none"
+        reasons.append(f"cause is {found}, expected {' or '.join(expected.causes)}")
     if any(step.is_cause for step in player.scenario.steps) and not measured.cause_ns:
         reasons.append("what should have happened never did")
     reasons += _over("ms to STOP", _ms(measured.trip_ns, measured.stop_ns), expected.stop_within_ms)

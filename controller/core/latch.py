@@ -26,6 +26,8 @@ def reset_blockers(state: CoreState, body_weight_n: float) -> tuple[str, ...]:
         if not closed & name.bit:
             blockers.append("release mushroom")
             break
+    if not state.channels_proved:
+        blockers.append("press mushroom again")
     if not closed & Input.LANYARD.bit:
         blockers.append("put lanyard back")
     if not closed & Input.OVERLOAD.bit:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from controller.core.events import Event, Happening
 from controller.core.inputs import Input
 from controller.core.state import Scan
@@ -30,13 +32,20 @@ def judge_trips(scan: Scan, moving: bool) -> None:
 
 
 def _judge_discrepancy(scan: Scan) -> None:
-    """Both channels must open, and close, within the limit of each other; reported in the scan that passes it."""
-    closed = scan.digital.closed
-    if bool(closed & Input.EMERGENCY_A.bit) == bool(closed & Input.EMERGENCY_B.bit):
+    """Both channels must open, and close, within the limit of each other; reported in the scan that passes it.
+
+    A channel that stayed behind is trusted again only once both have been seen open together.
+    """
+    open_a = not scan.digital.is_closed(Input.EMERGENCY_A)
+    open_b = not scan.digital.is_closed(Input.EMERGENCY_B)
+    if open_a and open_b and not scan.state.channels_proved:
+        scan.state = msgspec.structs.replace(scan.state, channels_proved=True)
+    if open_a == open_b:
         return
     changed = scan.digital.changed_at_ns
     differs_ns = scan.now_ns - max(changed[Input.EMERGENCY_A], changed[Input.EMERGENCY_B], scan.state.booted_ns)
     limit_ns = scan.settings.core.supervision.discrepancy_ms * 1_000_000
     if differs_ns > limit_ns >= differs_ns - scan.elapsed_ns:
-        detail = (("channel_a_closed", int(bool(closed & Input.EMERGENCY_A.bit))),)
+        scan.state = msgspec.structs.replace(scan.state, channels_proved=False)
+        detail = (("channel_a_open", int(open_a)), ("channel_b_open", int(open_b)))
         scan.happenings.append(Happening(Event.EMERGENCY_DISCREPANCY, scan.now_ns, detail))

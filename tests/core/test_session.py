@@ -338,3 +338,33 @@ def test_a_plan_may_be_gentler_than_the_treadmill_and_never_steeper(asked: float
         steepest = max(steepest, (machine.state.ramp.set_point_m_s - before) / 0.01)
     assert steepest == pytest.approx(expected_s, rel=0.02)
     assert machine.belt_m_s > 0.09
+
+
+def test_a_channel_that_stayed_behind_is_trusted_again_only_after_both_opened_together() -> None:
+    machine = Machine()
+    machine.to_standby()
+    machine.open(Input.EMERGENCY_A)
+    machine.run(0.5)
+    assert Event.EMERGENCY_DISCREPANCY in machine.events
+    machine.close(Input.EMERGENCY_A)
+    machine.run(1.5)
+    machine.press(Input.RESET)
+    assert machine.chart is State.FAULT
+    assert "mushroom again" in " ".join(machine.lines())
+    machine.open(Input.EMERGENCY_A, Input.EMERGENCY_B)
+    machine.run(0.5)
+    machine.close(Input.EMERGENCY_A, Input.EMERGENCY_B)
+    machine.run(1.5)
+    machine.press(Input.RESET)
+    assert machine.chart is State.STANDBY
+
+
+@pytest.mark.parametrize(("apart_s", "disagree"), [(0.15, False), (0.30, True)])
+def test_channels_may_differ_for_as_long_as_a_contact_takes(apart_s: float, disagree: bool) -> None:
+    machine = Machine()
+    machine.to_standby()
+    machine.open(Input.EMERGENCY_A)
+    machine.run(apart_s)
+    machine.open(Input.EMERGENCY_B)
+    machine.run(0.5)
+    assert (Event.EMERGENCY_DISCREPANCY in machine.events) is disagree
