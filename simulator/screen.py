@@ -58,10 +58,10 @@ def draw(view: View) -> Layout:
     layout = Layout()
     layout.split_column(
         Layout(_state(view), size=3),
-        Layout(name="middle", size=12),
-        Layout(_deck(view), size=4),
-        Layout(_events(view), size=EVENTS_SHOWN + 2),
-        Layout(_keys(), minimum_size=8),
+        Layout(name="middle", size=10),
+        Layout(_deck(view), size=3),
+        Layout(_events(view), minimum_size=3),
+        Layout(_keys(), size=11),
         Layout(Text(f"broker {view.broker}   mosquitto_sub -p {port} -t '{view.topics}/#' -v", "dim"), size=1),
     )
     layout["middle"].split_row(Layout(_display(view), size=30), Layout(_numbers(view)))
@@ -101,7 +101,7 @@ def _numbers(view: View) -> RenderableType:
     table.add_row("rails", _hand("left", contacts & Input.RAIL_LEFT.bit), _hand("right", contacts & Input.RAIL_RIGHT.bit), "")
     pedal = _hand("pedal", contacts & Input.ATTENDANT.bit)
     table.add_row("attendant", pedal, _hand("clip", contacts & Input.CLIP.bit), f"slack {world.strap.slack_m * 100:.1f} cm")
-    autopilot = "does the routine" if view.therapist.works else "hands off: the panel is yours"
+    autopilot = "does the routine" if view.therapist.works else "hands off"
     table.add_row("therapist", autopilot, "scan late", f"{seen.lateness_ms:.1f} ms" if seen is not None else "")
     return Panel(table, title="belt and patient")
 

@@ -71,9 +71,10 @@ class AlarmState(msgspec.Struct, frozen=True, gc=False):
 class CoreState(msgspec.Struct, frozen=True, gc=False):
     """One serialisable value.
 
-    causes: what has latched and not been reset. channels_proved: since the emergency channels last disagreed, both opened together. power_off: the stop is of category 0. rested: standstill was proven since the
-    belt last was to move. start_pressed_ns: when START last closed, start_open_before_ns: for how long it had been open before.
-    reset_until_ns, start_until_ns, accept_until_ns: how long a hand's press still waits for its effect.
+    causes: what has latched and not been reset. channels_proved: since the emergency channels last disagreed, both opened
+    together. power_off: the stop is of category 0. rested: standstill was proven since the belt last was to move.
+    start_pressed_ns: when START last closed, start_open_before_ns: for how long it had been open before. reset_until_ns,
+    start_until_ns, accept_until_ns: how long a hand's press still waits for its effect.
     """
 
     boot_id: str
