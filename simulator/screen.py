@@ -22,7 +22,7 @@ from simulator.world import World
 
 EVENTS_SHOWN = 9
 _DECK_COLUMNS = 41
-_BAR_COLUMNS = 30
+_BAR_COLUMNS = 18
 _STYLE_OF_STATE = {
     "exercising": "bold black on green",
     "protective_stop": "bold white on red",
