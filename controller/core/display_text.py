@@ -68,7 +68,7 @@ def _moving(state: CoreState, settings: CoreSettings, now_ns: int) -> Lines:
     left_s = 0.0 if phase is None else max(0.0, phase.duration_s - exercise.phase_elapsed_ns / 1e9)
     title = f"{state.chart.value.replace('_', ' ').upper():<10}{_clock(left_s):>10}"
     load_n = known_load_n(state)
-    load = "load ?" if load_n is None else f"{load_n / body_weight_n(state) * 100:4.0f}% BW"
+    load = "load ?" if load_n is None else f"{round(load_n / body_weight_n(state) * 100):4d}% BW"
     speed = f"{state.drive.speed_m_s:4.2f} m/s {load:>9}"
     if exercise.offered_until_ns:
         offered = next_speed_m_s(exercise, ceiling_m_s(exercise.plan, settings), settings.speed)
