@@ -12,10 +12,12 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import signal
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 from simulator.broker import BrokerMissingError
 from simulator.rig import RigError, play
@@ -33,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for scenario in SCENARIOS:
             print(f"{scenario.name:<16}{scenario.description}")
         return _PASSED
+    signal.signal(signal.SIGTERM, _leave)
     seed = options.seed if options.seed is not None else secrets.randbelow(1 << 31)
     try:
         if options.all:
@@ -43,6 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BrokerMissingError, RigError) as error:
         print(error, file=sys.stderr)
         return _MISSING
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return _FAILED
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    """Asked to end: as with Ctrl-C, every process that was started here ends, too."""
+    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:

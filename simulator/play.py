@@ -77,8 +77,14 @@ class Player:
         for packet in self._decoder.feed(data):
             if isinstance(packet.frame, Run):
                 self.measured.last_run_mm_s = packet.frame.target_mm_s
-            elif isinstance(packet.frame, Stop) and self.measured.cause_ns and not self.measured.stop_ns:
-                self.measured.stop_ns = at_ns
+            elif isinstance(packet.frame, Stop):
+                self._hear_stop(at_ns)
+
+    def _hear_stop(self, at_ns: int) -> None:
+        """The first after the cause, while the belt still moved: one that comes to a belt at rest has stopped nothing."""
+        measured = self.measured
+        if measured.cause_ns and not measured.stop_ns and not measured.standstill_ns:
+            measured.stop_ns = at_ns
 
     def _watch(self) -> None:
         """Notes what the world shows."""

@@ -29,10 +29,7 @@ def plot(path: Path, trace: Trace, actions: Iterable[tuple[int, Action]], events
     _draw_speed(speed, points)
     _draw_load(load, points)
     _draw_events(happened, trace, events)
-    for at_ns, action in actions:
-        for axes in (speed, load):
-            axes.axvline((at_ns - trace.began_ns) / 1e9, color="tab:red", linestyle="--", linewidth=0.9)
-        speed.annotate(action.value, ((at_ns - trace.began_ns) / 1e9, 1.0), xycoords=("data", "axes fraction"), fontsize=7)
+    _draw_actions((speed, load), trace, actions)
     speed.set_title(f"{summary.scenario}: {summary.outcome}, {summary.state} by {summary.cause or 'nothing'}", loc="left", pad=14)
     figure.savefig(path)
     plt.close(figure)
@@ -43,13 +40,25 @@ def _series(points: list[Point], name: str) -> list[float]:
     return [math.nan if value is None else value for value in values]
 
 
+def _draw_actions(both: tuple[Any, Any], trace: Trace, actions: Iterable[tuple[int, Action]]) -> None:
+    """A line for each thing that happened, with its words to the left of it, each on a row of its own."""
+    happened = [(at_ns, action) for at_ns, action in actions if action is not Action.THERAPIST_WAITS]
+    for row, (at_ns, action) in enumerate(happened):
+        at_s = (at_ns - trace.began_ns) / 1e9
+        for axes in both:
+            axes.axvline(at_s, color="tab:red", linestyle="--", linewidth=0.9)
+        place = (at_s, 0.95 - 0.06 * row)
+        both[0].annotate(action.value + " ", place, xycoords=("data", "axes fraction"), fontsize=7, ha="right", va="top")
+
+
 def _draw_speed(axes: Any, points: list[Point]) -> None:
     times = [point.at_s for point in points]
     axes.plot(times, _series(points, "belt_m_s"), label="belt (true)", linewidth=0.8)
     axes.step(times, _series(points, "asked_m_s"), label="asked", linewidth=0.8, where="post")
     axes.step(times, _series(points, "accepted_m_s"), label="accepted", linewidth=0.8, where="post")
     axes.set_ylabel("speed, m/s")
-    axes.legend(loc="upper left", fontsize=8)
+    axes.margins(y=0.2)
+    axes.legend(loc="center left", fontsize=8)
 
 
 def _draw_load(axes: Any, points: list[Point]) -> None:

@@ -9,6 +9,7 @@ from messages.wire import Snapshot
 from simulator.world import World
 
 INTERVAL_NS = 20_000_000
+_UNHEARD_NS = 600_000_000
 MAXIMUM_POINTS = 60 * 50 * 2
 
 
@@ -43,6 +44,8 @@ class Trace:
             return
         self._due_ns = world.now_ns + INTERVAL_NS
         seen = self.snapshot
+        if seen is not None and world.now_ns - seen.at_ns > _UNHEARD_NS:
+            seen = None
         self.points.append(
             Point(
                 at_s=(world.now_ns - self.began_ns) / 1e9,
