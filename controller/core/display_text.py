@@ -101,7 +101,7 @@ def _quiet(state: CoreState, now_ns: int) -> Lines:
         return _fit(f"REST{_clock(left_s):>16}", "stand and rest")
     if state.chart is State.COMPLETE:
         why = RULES[state.stopped_by].text if state.stopped_by is not None else ""
-        return _fit("COMPLETE", *_wrap(why), "unclip the patient")
+        return _fit("COMPLETE", *_wrap(why), "unclip the patient" if state.drive.standstill else "belt is slowing")
     if state.chart is State.SELF_TEST:
         return _fit("SELF TEST", "please wait")
     return _fit("STANDBY", "prepare a session")

@@ -188,6 +188,8 @@ def _open_latch(scan: Scan) -> None:
     elif had_session:
         trigger = Trigger.RESET_TO_COMPLETE
     change_state(scan, trigger)
+    harness_again = restart_steps(state.preparation, harness=True)
+    nothing_to_do = msgspec.structs.replace(state.preparation, steps=())
     scan.state = msgspec.structs.replace(
         scan.state,
         causes=(),
@@ -195,7 +197,7 @@ def _open_latch(scan: Scan) -> None:
         reset_until_ns=0,
         deceleration_m_s2=0.0,
         alarms=clear_alarms(scan.state.alarms, causes | _AFTER_FALL),
-        preparation=restart_steps(state.preparation, harness=True),
+        preparation=harness_again if trigger is Trigger.RESET_TO_PAUSED else nothing_to_do,
     )
     detail = (("causes", ", ".join(sorted(cause.value for cause in causes))),)
     scan.happenings.append(Happening(Event.LATCH_RESET, scan.now_ns, detail))

@@ -190,6 +190,22 @@ def test_after_a_fall_the_session_is_over_and_the_belt_stops_under_the_patient()
     machine.run(1)
     machine.press(Input.RESET)
     assert machine.chart is State.COMPLETE
+    assert machine.lines()[0].startswith("COMPLETE"), "nobody is asked to clip a patient who fell"
+    assert machine.lines()[3].startswith("unclip the patient")
+
+
+def test_nobody_is_asked_to_unclip_before_the_belt_is_at_rest() -> None:
+    machine = Machine()
+    machine.to_walking()
+    machine.run_until(lambda m: m.chart is State.REST, 60)
+    machine.to_rest()
+    machine.run(6)
+    machine.press(Input.OK)
+    machine.start()
+    machine.run_until(lambda m: m.chart is State.COMPLETE, 30)
+    assert machine.lines()[3].startswith("belt is slowing")
+    machine.to_rest()
+    assert machine.lines()[3].startswith("unclip the patient")
 
 
 def test_a_hoisted_patient_latches_nothing() -> None:
@@ -282,6 +298,7 @@ def test_an_unclean_start_latches_and_reset_opens_it(unclean: bool) -> None:
     if unclean:
         machine.press(Input.RESET)
         assert machine.chart is State.STANDBY
+        assert machine.lines()[0].startswith("STANDBY")
 
 
 def test_the_state_is_one_serialisable_value_and_nothing_hides_between_scans() -> None:
