@@ -25,7 +25,7 @@ from controller.event_ring import EventRing
 from controller.memory import ID_RESERVE, Memory, Remembered
 from controller.session.caps import judge_plan
 from controller.snapshot import event_record, session_record, snapshot
-from messages.wire import Prepare, Reply, Stop, ToController
+from messages.wire import Prepare, Reply, Stop
 
 SNAPSHOT_NS = 100_000_000
 WIND_DOWN_NS = 12_000_000_000
@@ -180,7 +180,7 @@ class Controller:
         self._early_samples = tuple(sample for sample in waiting if sample.measured_at_ns > now_ns)
         return tuple(sample for sample in waiting if sample.measured_at_ns <= now_ns) if self._early_samples else waiting
 
-    def _judged(self, messages: tuple[ToController, ...]) -> tuple[Request, ...]:
+    def _judged(self, messages: tuple[Request, ...]) -> tuple[Request, ...]:
         """A plan that breaks a cap never reaches the core; whoever sent it is told every reason."""
         if not messages:
             return ()
@@ -192,7 +192,7 @@ class Controller:
                     reason = "; ".join(str(problem) for problem in problems)[:2000]
                     self._channel.answer(Reply(message.request, False, reason))
                     continue
-            accepted.append(message)  # type: ignore[arg-type]
+            accepted.append(message)
         return tuple(accepted)
 
     def _tell(self, before: CoreState, inputs: ScanInputs, outputs: Outputs, now_ns: int) -> None:
