@@ -385,3 +385,24 @@ def test_channels_may_differ_for_as_long_as_a_contact_takes(apart_s: float, disa
     machine.open(Input.EMERGENCY_B)
     machine.run(0.5)
     assert (Event.EMERGENCY_DISCREPANCY in machine.events) is disagree
+
+
+@pytest.mark.parametrize("opened", [Input.CLIP, Input.DECK_FRONT, Input.DECK_REAR])
+def test_after_a_protective_stop_the_whole_harness_check_stands_before_the_restart(opened: Input) -> None:
+    machine = Machine()
+    machine.to_walking()
+    machine.run(2)
+    machine.open(opened)
+    machine.to_rest()
+    machine.close(opened)
+    machine.run(0.5)
+    machine.press(Input.RESET)
+    assert machine.chart is State.PAUSED
+    assert machine.state.preparation.step is Step.TAUT, "the clip is closed; everything after it is checked again"
+    machine.press(Input.OK)
+    machine.press(Input.START, 0.3)
+    machine.run(2)
+    assert machine.belt_m_s < 0.005
+    machine.harness_check()
+    machine.start()
+    assert machine.chart is State.WARM_UP
