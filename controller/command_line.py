@@ -18,6 +18,7 @@ from controller.command_client import ClientError, ControllerClient
 from controller.command_words import status_lines
 from controller.configuration import ConfigurationError, load_configuration
 from controller.configuration_tables import PathSettings
+from controller.other_commands import find_other_commands, run_other_command
 from controller.problems import ProblemsError
 from controller.session.caps import judge_plan
 from controller.session.plan_file import PlanFileError, load_plan
@@ -29,7 +30,11 @@ DEFAULT_CONFIGURATION = Path("/etc/sternway/treadmill.toml")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code; ends with SystemExit(2) for a command that does not exist, as argparse does."""
-    options = _parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    others = find_other_commands()
+    if words and words[0] in others:
+        return run_other_command(others[words[0]], words[1:])
+    options = _parser(tuple(others)).parse_args(words)
     try:
         return int(options.run(options))
     except ProblemsError as error:
@@ -40,11 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return NOT_REACHED
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(others: tuple[str, ...]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sternway",
         description="The treadmill's command line. It can stop the belt and propose a session; only hands at the panel start it.",
-        epilog="Exit codes: 0 done; 1 refused by the controller; 2 wrong file or command; 3 the controller is not reached.",
+        epilog=f"Installed beside it, each with its own --help: {', '.join(others) or 'nothing'}. "
+        "Exit codes: 0 done; 1 refused by the controller; 2 wrong file or command; 3 the controller is not reached.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     check = commands.add_parser("check-config", help="say everything that is wrong with a configuration file")

@@ -1,4 +1,4 @@
-"""`python -m evaluation [DIR] [--json]`."""
+"""`sternway evaluate [DIR] [--json]`, also `python -m evaluation`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ _DOCUMENT = _PROJECT / "docs" / "balance-loss.md"
 _FIGURES = _PROJECT / "docs" / "figures"
 
 
+def main() -> int:
+    """`sternway evaluate`: the same by its installed name."""
+    return run(sys.argv[1:])
+
+
 def run(argv: Sequence[str]) -> int:
     """Exit status 0: done, and every criterion with a limit was reached; 1: one was not, or a file could not be read."""
     options = _parser().parse_args(argv)
@@ -29,7 +34,7 @@ def run(argv: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="evaluation",
+        prog="sternway evaluate",
         description="Judges the balance-loss detector: with a DIRECTORY somebody's recordings, else recordings and made falls.",
     )
     parser.add_argument("directory", type=Path, nargs="?", help="CSV files in the form that evaluation.recording documents")
