@@ -15,7 +15,6 @@ from pathlib import Path
 
 import msgspec
 
-from controller.core.state import Request
 from controller.event_ring import EventRing
 from messages.wire import (
     MAXIMUM_MESSAGE_BYTES,
@@ -25,6 +24,7 @@ from messages.wire import (
     Reply,
     SessionRecord,
     Snapshot,
+    SocketRequest,
     ToController,
     decode_to_controller,
     encode,
@@ -71,10 +71,10 @@ class Channel:
             return False
         return 0 <= now_ns - self._heartbeat_ns <= timeout_s * 1e9
 
-    def take(self, now_ns: int) -> tuple[Request, ...]:
+    def take(self, now_ns: int) -> tuple[SocketRequest, ...]:
         """Accepts and reads, a bounded number a scan; returns what the core or the configuration has to judge."""
         self._accept()
-        requests: list[Request] = []
+        requests: list[SocketRequest] = []
         for client in tuple(self._clients):
             self._read(client, requests, now_ns)
         return tuple(requests)
@@ -90,7 +90,7 @@ class Channel:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         self._clients.append(_Client(connection))
 
-    def _read(self, client: _Client, requests: list[Request], now_ns: int) -> None:
+    def _read(self, client: _Client, requests: list[SocketRequest], now_ns: int) -> None:
         if not client.greeted:
             client.greeted = self._send(client, encode(self._about()))
         for _ in range(_REQUESTS_A_SCAN):
@@ -111,7 +111,7 @@ class Channel:
                 return
             self._sort(client, message, requests, now_ns)
 
-    def _sort(self, client: _Client, message: ToController, requests: list[Request], now_ns: int) -> None:
+    def _sort(self, client: _Client, message: ToController, requests: list[SocketRequest], now_ns: int) -> None:
         if isinstance(message, Heartbeat):
             if message.role == TELEMETRY_ROLE:
                 self._heartbeat_ns = now_ns

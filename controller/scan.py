@@ -19,13 +19,13 @@ from controller.core.events import RULES, Happening
 from controller.core.preparation import Step
 from controller.core.readings import DriveReading, Levels, LoadSample
 from controller.core.start import missing_to_start
-from controller.core.state import Answer, CoreState, Outputs, Request, ScanInputs, Settings
+from controller.core.state import Answer, CoreState, Outputs, Request, ScanInputs, SessionRequest, Settings
 from controller.core.step import start_state, step
 from controller.event_ring import EventRing
 from controller.memory import ID_RESERVE, Memory, Remembered
-from controller.session.caps import judge_plan
+from controller.session.caps import judge_plan, treadmill_limits
 from controller.snapshot import event_record, session_record, snapshot
-from messages.wire import Prepare, Reply, Stop
+from messages.wire import Prepare, Reply, SocketRequest, Stop
 
 SNAPSHOT_NS = 100_000_000
 WIND_DOWN_NS = 12_000_000_000
@@ -180,7 +180,7 @@ class Controller:
         self._early_samples = tuple(sample for sample in waiting if sample.measured_at_ns > now_ns)
         return tuple(sample for sample in waiting if sample.measured_at_ns <= now_ns) if self._early_samples else waiting
 
-    def _judged(self, messages: tuple[Request, ...]) -> tuple[Request, ...]:
+    def _judged(self, messages: tuple[SocketRequest, ...]) -> tuple[Request, ...]:
         """A plan that breaks a cap never reaches the core; whoever sent it is told every reason."""
         if not messages:
             return ()
@@ -192,7 +192,10 @@ class Controller:
                     reason = "; ".join(str(problem) for problem in problems)[:2000]
                     self._channel.answer(Reply(message.request, False, reason))
                     continue
-            accepted.append(message)
+                limits = treadmill_limits(message.plan, self._settings.core)
+                accepted.append(SessionRequest(message.request, message.origin, message.plan, limits))
+            else:
+                accepted.append(message)
         return tuple(accepted)
 
     def _tell(self, before: CoreState, inputs: ScanInputs, outputs: Outputs, now_ns: int) -> None:

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import msgspec
 
+from messages.figures import SessionFigures
+from messages.patient import Screening
 from messages.plan import Plan
 
 MAXIMUM_MESSAGE_BYTES = 16 * 1024
@@ -118,6 +120,7 @@ class SessionRecord(Message, tag="session", frozen=True):
     balance_losses: int
     stops: int
     ended_by: str
+    figures: SessionFigures = SessionFigures()
 
 
 class Reply(Message, tag="reply", frozen=True):
@@ -153,11 +156,12 @@ class Stop(Message, tag="stop", frozen=True):
 
 
 class Prepare(Message, tag="prepare", frozen=True):
-    """Propose a session; hands at the panel confirm it."""
+    """Propose a session; hands at the panel confirm it. Without screening it is judged, and refused."""
 
     request: Identifier
     origin: Annotated[str, msgspec.Meta(max_length=128)]
     plan: Plan
+    screening: Screening | None = None
 
 
 class Cancel(Message, tag="cancel", frozen=True):
@@ -168,11 +172,18 @@ class Cancel(Message, tag="cancel", frozen=True):
 
 
 class Symptom(Message, tag="symptom", frozen=True):
-    """Somebody reports a symptom: a pause."""
+    """Somebody reports a symptom, or enters what was measured by hand: it can slow, pause or end, and nothing else.
+
+    grade: 0-10, None when it was not said. Heart rate and blood pressure are None unless they are what is reported.
+    """
 
     request: Identifier
     origin: Annotated[str, msgspec.Meta(max_length=128)]
     kind: Annotated[str, msgspec.Meta(max_length=64)]
+    grade: Annotated[int, msgspec.Meta(ge=0, le=10)] | None = None
+    heart_rate_per_min: Annotated[int, msgspec.Meta(ge=20, le=250)] | None = None
+    systolic_mm_hg: Annotated[int, msgspec.Meta(ge=50, le=300)] | None = None
+    diastolic_mm_hg: Annotated[int, msgspec.Meta(ge=20, le=200)] | None = None
 
 
 class Silence(Message, tag="silence", frozen=True):
@@ -189,6 +200,9 @@ class Refused(Message, tag="refused", frozen=True):
     command: Annotated[str, msgspec.Meta(max_length=64)]
     reason: Annotated[str, msgspec.Meta(max_length=256)]
 
+
+SocketRequest = Stop | Prepare | Cancel | Symptom | Silence | Refused
+"""What a client may ask."""
 
 FromController = About | EventRecord | Snapshot | SessionRecord | Reply
 ToController = Heartbeat | Acknowledge | Stop | Prepare | Cancel | Symptom | Silence | Refused

@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from controller.core.events import Event, Happening
+from controller.core.limits import SessionLimits
 from controller.core.settings import SpeedSettings
 from messages.plan import Phase, PhaseKind, Plan
 
@@ -23,6 +24,7 @@ class ExerciseState(msgspec.Struct, frozen=True, gc=False):
 
     session: str = ""
     plan: Plan | None = None
+    limits: SessionLimits | None = None
     phase_index: int = 0
     phase_elapsed_ns: int = 0
     wanted_m_s: float = 0.0

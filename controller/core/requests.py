@@ -12,8 +12,8 @@ from controller.core.chart import EXERCISING_STATES, SESSION_STATES, State, Trig
 from controller.core.effects import change_state
 from controller.core.events import Event, Happening
 from controller.core.session_rules import prepare_session, withdraw
-from controller.core.state import Answer, Request, Scan
-from messages.wire import Cancel, Prepare, Refused, Silence, Stop, Symptom
+from controller.core.state import Answer, Request, Scan, SessionRequest
+from messages.wire import Cancel, Refused, Silence, Stop, Symptom
 
 _REFUSAL_INTERVAL_NS = 1_000_000_000
 
@@ -34,7 +34,7 @@ def _take(scan: Scan, request: Request) -> None:
             if _can_stop(scan):
                 _say(scan, Event.NETWORK_SYMPTOM, origin=request.origin, kind=request.kind)
             scan.answers.append(Answer(request.request, True, ""))
-        case Prepare():
+        case SessionRequest():
             _prepare(scan, request)
         case Cancel():
             _cancel(scan, request)
@@ -61,12 +61,17 @@ def _say_refused(scan: Scan, **detail: str) -> None:
     _say(scan, Event.REQUEST_REFUSED, **detail)
 
 
-def _refuse(scan: Scan, request: Prepare | Cancel | Silence, reason: str) -> None:
-    _say_refused(scan, origin=request.origin, command=type(request).__name__.lower(), reason=reason)
+def _refuse(scan: Scan, request: SessionRequest | Cancel | Silence, reason: str) -> None:
+    _say_refused(
+        scan,
+        origin=request.origin,
+        command="prepare" if isinstance(request, SessionRequest) else type(request).__name__.lower(),
+        reason=reason,
+    )
     scan.answers.append(Answer(request.request, False, reason))
 
 
-def _prepare(scan: Scan, request: Prepare) -> None:
+def _prepare(scan: Scan, request: SessionRequest) -> None:
     state = scan.state
     reason = ""
     if state.chart is not State.STANDBY:
@@ -81,7 +86,7 @@ def _prepare(scan: Scan, request: Prepare) -> None:
         _refuse(scan, request, reason)
         return
     session = f"{state.boot_id}-{state.sessions_prepared + 1}"
-    scan.state = prepare_session(state, request.plan, session)
+    scan.state = prepare_session(state, request.plan, request.limits, session)
     change_state(scan, Trigger.PREPARE)
     _say(scan, Event.SESSION_PREPARED, session=session, patient=request.plan.patient, origin=request.origin)
     scan.answers.append(Answer(request.request, True, "", session))

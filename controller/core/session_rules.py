@@ -20,6 +20,7 @@ from controller.core.exercise import (
     slow_down,
 )
 from controller.core.inputs import Input
+from controller.core.limits import SessionLimits
 from controller.core.patient import belt_time_limit_s, body_weight_n, ceiling_m_s, known_load_n, rails_as_planned
 from controller.core.preparation import ALL_STEPS, PreparationFacts, PreparationState, advance_preparation
 from controller.core.ramp import AT_REST
@@ -39,11 +40,11 @@ def run_session(scan: Scan) -> None:
         rule(scan)
 
 
-def prepare_session(state: CoreState, plan: Plan, session: str) -> CoreState:
+def prepare_session(state: CoreState, plan: Plan, limits: SessionLimits, session: str) -> CoreState:
     """Returns the state with the plan prepared, for the chart to follow; nothing of an earlier patient is in it."""
     return msgspec.structs.replace(
         state,
-        exercise=ExerciseState(session=session, plan=plan),
+        exercise=ExerciseState(session=session, plan=plan, limits=limits),
         preparation=PreparationState(steps=ALL_STEPS),
         balance=BALANCE_START,
         sessions_prepared=state.sessions_prepared + 1,

@@ -14,14 +14,26 @@ from controller.core.events import Event, Happening
 from controller.core.exercise import ExerciseState
 from controller.core.gate import GateLimits
 from controller.core.hanging import NOBODY, HangingState
+from controller.core.limits import SessionLimits
 from controller.core.load_chain import LOAD_CHAIN_START, LoadChainSettings, LoadChainState, LoadEstimate
 from controller.core.preparation import PreparationState
 from controller.core.ramp import AT_REST, RampState
 from controller.core.readings import DriveReading, Levels, LoadSample
 from controller.core.settings import CoreSettings
-from messages.wire import Cancel, Prepare, Refused, Silence, Stop, Symptom
+from messages.plan import Plan
+from messages.wire import Cancel, Refused, Silence, Stop, Symptom
 
-Request = Stop | Prepare | Cancel | Symptom | Silence | Refused
+
+class SessionRequest(msgspec.Struct, frozen=True, gc=False):
+    """A request to prepare, as it comes to the core: judged, with what the controller has computed for this patient today."""
+
+    request: str
+    origin: str
+    plan: Plan
+    limits: SessionLimits
+
+
+Request = Stop | SessionRequest | Cancel | Symptom | Silence | Refused
 
 GRAVITY_M_S2 = 9.80665
 STANDARD_MASS_KG = 70.0

@@ -19,13 +19,13 @@ from controller.core.preparation import Step
 from controller.core.readings import Direction, DriveReading, DriveState, Levels, LoadSample
 from controller.core.settings import CoreSettings, SpeedSettings
 from controller.core.start import missing_to_start
-from controller.core.state import GRAVITY_M_S2, Outputs, Request, ScanInputs, Settings
+from controller.core.state import GRAVITY_M_S2, Outputs, Request, ScanInputs, SessionRequest, Settings
 from controller.core.step import start_state, step
 from controller.drive_adapter import reading_of_status
+from controller.session.caps import treadmill_limits
 from firmware_bridge.codec import Decoder, Sender, encode
 from firmware_bridge.drive import Clear, Run, StatusFrame, Stop
 from messages.plan import Phase, PhaseKind, Plan
-from messages.wire import Prepare
 from simulator.drive import NativeDrive
 
 MS = 1_000_000
@@ -48,6 +48,12 @@ PLAN = Plan(
     ),
 )
 CORE = CoreSettings(speed=SpeedSettings(increment_interval_s=10.0))
+
+
+def proposal(request: str, origin: str, plan: Plan, **limits: object) -> SessionRequest:
+    """A request as the shell hands it to the core, with what the treadmill allows; `limits` replaces some of it."""
+    allowed = msgspec.structs.replace(treadmill_limits(plan, CORE), **limits)
+    return SessionRequest(request, origin, plan, allowed)
 
 
 class Machine:
@@ -216,7 +222,7 @@ class Machine:
         """Prepares and does every step up to READY, as therapist and patient would."""
         self.open(Input.CLIP)
         self.run(0.2)
-        self.requests.append(Prepare("r", "test", plan))
+        self.requests.append(proposal("r", "test", plan))
         self.scan()
         assert self.answers[-1].accepted, self.answers[-1]
         self.mount()

@@ -13,8 +13,8 @@ import pytest
 from controller.core.chart import LATCHED_STATES, MOVING_STATES, State
 from controller.core.events import RULES, Effect, Event
 from controller.core.inputs import Input
-from messages.wire import Cancel, Prepare, Refused, Stop, Symptom
-from tests.core.machine import PLAN, WEIGHT_N, Machine
+from messages.wire import Cancel, Refused, Stop, Symptom
+from tests.core.machine import PLAN, WEIGHT_N, Machine, proposal
 
 Bring = Callable[[Machine], None]
 BRINGS: dict[Event, Bring] = {}
@@ -307,7 +307,7 @@ def _(machine: Machine) -> None:
 
 @brings(Event.REQUEST_REFUSED)
 def _(machine: Machine) -> None:
-    machine.requests.append(Prepare("1", "dashboard", PLAN))
+    machine.requests.append(proposal("1", "dashboard", PLAN))
     machine.run(0.1)
     assert not machine.answers[-1].accepted
     assert "standby" in machine.answers[-1].reason
@@ -358,7 +358,7 @@ def _(machine: Machine) -> None:
 @brings(Event.STEP_REFUSED, walking=False)
 def _(machine: Machine) -> None:
     machine.to_standby()
-    machine.requests.append(Prepare("1", "test", PLAN))
+    machine.requests.append(proposal("1", "test", PLAN))
     machine.open(Input.CLIP)
     machine.run(0.2)
     machine.press(Input.OK)

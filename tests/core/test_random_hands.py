@@ -13,8 +13,8 @@ import pytest
 from controller.core.chart import LATCHED_STATES, State
 from controller.core.inputs import ALL_INPUTS_MASK, Input
 from controller.core.preparation import Step
-from messages.wire import Cancel, Prepare, Silence, Stop, Symptom
-from tests.core.machine import NOT_PRESSED, PLAN, WEIGHT_N, Machine, S
+from messages.wire import Cancel, Silence, Stop, Symptom
+from tests.core.machine import NOT_PRESSED, PLAN, WEIGHT_N, Machine, S, proposal
 
 RUNS = 1 if "STERNWAY_SEED" in os.environ else 12
 STOPPERS = (
@@ -98,7 +98,7 @@ def act(machine: Machine, chance: random.Random) -> None:
         machine.load_n = chance.choice((0.0, 0.0, 0.05, 0.2, 0.5)) * WEIGHT_N
     elif kind < 0.60:
         request = chance.choice(
-            (Stop("1", "x"), Cancel("2", "x"), Symptom("3", "x", "y"), Silence("4", "x"), Prepare("5", "x", PLAN))
+            (Stop("1", "x"), Cancel("2", "x"), Symptom("3", "x", "y"), Silence("4", "x"), proposal("5", "x", PLAN))
         )
         machine.requests.append(request)
     elif kind < 0.63:
@@ -145,7 +145,7 @@ def test_whatever_hands_do_the_belt_obeys_the_four_laws(run: int) -> None:
         elif machine.chart in (State.COMPLETE, State.STANDBY):
             machine.open(Input.CLIP)
             machine.run(0.5)
-            machine.requests.append(Prepare("p", "t", PLAN))
+            machine.requests.append(proposal("p", "t", PLAN))
             machine.run(0.1)
             if machine.chart is State.PREPARED:
                 machine.mount()

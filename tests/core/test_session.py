@@ -12,8 +12,8 @@ from controller.core.inputs import Input
 from controller.core.preparation import Step
 from controller.core.state import CoreState
 from messages.plan import AttendantStage, Phase, PhaseKind, RailStage
-from messages.wire import Prepare, Stop
-from tests.core.machine import PLAN, WEIGHT_N, Machine
+from messages.wire import Stop
+from tests.core.machine import PLAN, WEIGHT_N, Machine, proposal
 
 
 def test_a_whole_session_by_hands_alone() -> None:
@@ -128,7 +128,7 @@ def test_no_message_starts_the_belt_or_makes_it_faster() -> None:
     machine.to_standby()
     machine.prepare()
     for number in range(200):
-        machine.requests.append(Prepare(str(number), "x", PLAN))
+        machine.requests.append(proposal(str(number), "x", PLAN))
         machine.requests.append(Stop(str(number), "x"))
         machine.scan()
     assert machine.drive.travel_m < 0.001
@@ -246,7 +246,7 @@ def test_a_clip_that_never_opened_gets_no_second_patient() -> None:
     machine.run(0.5)
     machine.press(Input.RESET)
     machine.run(60)
-    machine.requests.append(Prepare("2", "x", PLAN))
+    machine.requests.append(proposal("2", "x", PLAN))
     machine.run(0.1)
     assert not machine.answers[-1].accepted
     assert machine.chart is State.COMPLETE
