@@ -44,6 +44,7 @@ class _Client:
         self.greeted = False
 
 
+# Control C-TWO-PROCESSES.
 class Channel:
     """All clients of the socket. Every method returns at once."""
 

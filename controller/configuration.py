@@ -71,6 +71,7 @@ def load_configuration(path: Path) -> Configuration:
     return parse_configuration(document, str(path))
 
 
+# Control C-CONFIGURATION.
 def parse_configuration(document: dict[str, Any], source: str = "configuration") -> Configuration:
     """Returns the configuration in a parsed document; raises ConfigurationError, whose text begins with `source`."""
     problems: list[Problem] = []

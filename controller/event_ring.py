@@ -22,6 +22,7 @@ _HEADER = struct.Struct("<QIH")
 _LARGEST = SLOT_BYTES - _HEADER.size
 
 
+# Control C-EVENTS-KEPT.
 class EventRing:
     """The unacknowledged events, oldest first. `dropped` counts events that were overwritten before they were acknowledged."""
 

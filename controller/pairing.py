@@ -5,6 +5,7 @@ from __future__ import annotations
 from firmware_bridge.drive import Drive, DriveTarget
 
 
+# Control C-PAIRING.
 def why_not_paired(drive: Drive, panel_is_simulated: bool) -> str:
     """Returns why panel and drive do not belong together, or an empty string.
 

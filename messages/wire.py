@@ -201,6 +201,7 @@ class Refused(Message, tag="refused", frozen=True):
     reason: Annotated[str, msgspec.Meta(max_length=256)]
 
 
+# Control C-NO-START-MESSAGE.
 SocketRequest = Stop | Prepare | Cancel | Symptom | Silence | Refused
 """What a client may ask."""
 

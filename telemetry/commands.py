@@ -96,6 +96,7 @@ class Refusal(msgspec.Struct, frozen=True):
     reason: str
 
 
+# Control C-COMMAND-INTAKE.
 class CommandJudge:
     """Decides about each command; remembers the ids of those that were let through."""
 

@@ -25,6 +25,7 @@ def attendant_present(stage: AttendantStage, state: AttendanceState, closed: int
     return state.shown_at_ns != 0 and now_ns - state.shown_at_ns <= _limit_ns(stage, settings)
 
 
+# Control C-ATTENDANT.
 def judge_attendance(
     state: AttendanceState,
     stage: AttendantStage,

@@ -55,6 +55,7 @@ BALANCE_START = BalanceState()
 """Nothing seen yet."""
 
 
+# Control C-DECK-ENDS.
 def judge_balance(
     state: BalanceState, facts: BalanceFacts, settings: BalanceSettings, now_ns: int
 ) -> tuple[BalanceState, tuple[Happening, ...]]:

@@ -55,6 +55,7 @@ class Hands(msgspec.Struct, frozen=True, gc=False):
         return held >= self.required and named
 
 
+# Control C-RAILS.
 def judge_hands(
     state: HandsState, hands: Hands, loaded: bool, settings: BalanceSettings, now_ns: int
 ) -> tuple[HandsState, tuple[Happening, ...]]:

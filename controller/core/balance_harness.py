@@ -71,6 +71,7 @@ def judge_harness(
     return (state if moved == state else moved), tuple(found)
 
 
+# Control C-LOADED-HARNESS.
 def _judge_loaded(state: HarnessState, load_n: float, limits: Limits, found: list[Happening], now_ns: int) -> bool:
     if not load_n < limits.loaded_n:
         if not state.loaded:

@@ -150,6 +150,7 @@ def _count_edges(state: DigitalState, edges: int, now_ns: int) -> tuple[tuple[in
     return counts, state.window_started_ns
 
 
+# Control C-CHATTER.
 def _over_limit(counts: tuple[int, ...], limit: int) -> int:
     mask = 0
     for index, count in enumerate(counts):
@@ -174,6 +175,7 @@ def _find_stuck(state: DigitalState, now_ns: int) -> tuple[DigitalState, tuple[H
     return msgspec.structs.replace(state, stuck=stuck), tuple(found)
 
 
+# Control C-SEEN-TO-CHANGE.
 def forget_patient(state: DigitalState) -> DigitalState:
     """For the next patient every input has to prove again that it changes."""
     return msgspec.structs.replace(state, seen_changed=0)

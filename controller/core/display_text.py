@@ -28,6 +28,7 @@ _STEP_TEXT: dict[Step, tuple[str, str]] = {
 }
 
 
+# Control C-PLAIN-WORDS.
 def display_lines(state: CoreState, settings: CoreSettings, missing: tuple[str, ...], now_ns: int) -> Lines:
     """Returns the lines to show. missing: what START still lacks, shown at the step READY."""
     if state.chart in LATCHED_STATES:

@@ -68,6 +68,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
 UNHEARD = DriveFacts(False, False, False, 0.0, 0.0, DriveState.FAULT)
 
 
+# Control C-UNKNOWN-DRIVE.
 def watch_drive(
     state: DriveWatchState, reading: DriveReading | None, asked: Asked, settings: DriveSettings, now_ns: int
 ) -> tuple[DriveWatchState, DriveFacts, tuple[Happening, ...]]:

@@ -99,6 +99,7 @@ def _latch(scan: Scan) -> None:
     scan.state = msgspec.structs.replace(scan.state, deceleration_m_s2=_latched_deceleration(scan.state, scan))
 
 
+# Control C-FITTING-STOP.
 def _latched_deceleration(state: CoreState, scan: Scan) -> float:
     ramp = scan.settings.core.ramp
     if harness_is_loaded(state):

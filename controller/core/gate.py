@@ -55,6 +55,7 @@ class GateFacts(msgspec.Struct, frozen=True, gc=False):
     lateness_ns: int
 
 
+# Control C-GATE.
 def pass_gate(
     command: DriveCommand, previous_target_mm_s: int, facts: GateFacts, limits: GateLimits, now_ns: int
 ) -> tuple[DriveCommand, str]:

@@ -30,6 +30,7 @@ class HangingState(msgspec.Struct, frozen=True, gc=False):
 NOBODY = HangingState()
 
 
+# Control C-HANGING.
 def judge_hanging(
     state: HangingState, latched: bool, load_n: float | None, body_weight_n: float, now_ns: int
 ) -> tuple[HangingState, tuple[Happening, ...]]:

@@ -91,6 +91,7 @@ class LoadEstimate(msgspec.Struct, frozen=True, gc=False):
     raw_latest_n: float
 
 
+# Control C-LOAD-CHAIN.
 def advance_load(
     state: LoadChainState, samples: tuple[LoadSample, ...], tare_n: float, settings: LoadChainSettings, now_ns: int
 ) -> tuple[LoadChainState, LoadEstimate, tuple[Happening, ...]]:

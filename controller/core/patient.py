@@ -15,6 +15,7 @@ def body_weight_n(state: CoreState) -> float:
     return (plan.mass_kg if plan is not None else STANDARD_MASS_KG) * GRAVITY_M_S2
 
 
+# Control C-CAPS.
 def ceiling_m_s(plan: Plan | None, settings: CoreSettings) -> float:
     """The highest speed this session may reach, recomputed here whatever the plan asks."""
     ceiling = settings.speed.ceiling_m_s

@@ -74,6 +74,7 @@ class PreparationFacts(msgspec.Struct, frozen=True, gc=False):
 Advance = tuple[PreparationState, tuple[Happening, ...]]
 
 
+# Control C-HARNESS-CHECK.
 def advance_preparation(state: PreparationState, facts: PreparationFacts, settings: SessionSettings, now_ns: int) -> Advance:
     """Returns the state after this scan, with STEP_CONFIRMED or STEP_REFUSED where a hand or the load decided one."""
     step = state.step

@@ -29,6 +29,7 @@ AT_REST = RampState()
 _LONGEST_STEP_S = 0.02
 
 
+# Control C-RAMP.
 def advance_ramp(state: RampState, wanted_m_s: float, limits: RampLimits, elapsed_s: float) -> RampState:
     """Returns the next set-point. A wanted speed that is not a number counts as 0; a late scan never makes a larger step."""
     step_s = elapsed_s if 0.0 <= elapsed_s <= _LONGEST_STEP_S else _LONGEST_STEP_S

@@ -52,6 +52,7 @@ def prepare_session(state: CoreState, plan: Plan, limits: SessionLimits, session
     )
 
 
+# Control C-NEXT-PATIENT.
 def forget_session(state: CoreState) -> CoreState:
     """Returns the state without patient: identity, tare, slack and baseline are dropped."""
     return msgspec.structs.replace(

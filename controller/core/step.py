@@ -40,6 +40,7 @@ _MUST_BE_CLOSED_AT_REST = (
 )
 
 
+# Control C-UNCLEAN-START.
 def start_state(boot_id: str, unclean: bool, now_ns: int) -> CoreState:
     """Returns the state of a controller that has just started; `unclean`: it did not find its own clean-stop marker."""
     return CoreState(boot_id=boot_id, booted_ns=now_ns, unclean=unclean, since_ns=now_ns, scanned_ns=now_ns)
@@ -64,6 +65,7 @@ def step(state: CoreState, inputs: ScanInputs, settings: Settings, now_ns: int) 
     return _outputs(scan)
 
 
+# Control C-FALL-RULES-MOVING.
 def is_moving(scan: Scan) -> bool:
     """Whether fall rules act: the belt is driven, or is not proven to be at rest."""
     return scan.state.chart in MOVING_STATES or not scan.drive.standstill
@@ -157,6 +159,7 @@ def _judge_balance(scan: Scan, moving: bool) -> None:
     scan.happenings.extend(happenings)
 
 
+# Control C-LATE-SCAN.
 def _judge_company(scan: Scan, driven: bool) -> None:
     """Late scans, and the coming and going of telemetry and display."""
     state, inputs = scan.state, scan.inputs

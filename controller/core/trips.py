@@ -11,6 +11,7 @@ from controller.core.state import Scan
 _EITHER_EMERGENCY = Input.EMERGENCY_A.bit | Input.EMERGENCY_B.bit
 
 
+# Control C-CLIP, C-TWO-CHANNELS.
 def judge_trips(scan: Scan, moving: bool) -> None:
     """Appends a happening for each trip of this scan. `moving`: the belt moves, or may."""
     facts, now_ns = scan.digital, scan.now_ns

@@ -45,6 +45,7 @@ def treadmill_limits(plan: Plan, settings: CoreSettings) -> SessionLimits:
     )
 
 
+# Control C-CAPS.
 def judge_plan(plan: Plan, settings: CoreSettings) -> tuple[Problem, ...]:
     """Returns everything for which the plan is refused; empty when it may be prepared. Never raises, whatever the numbers."""
     return (*_judge_patient(plan), *_judge_order(plan), *_judge_phases(plan, settings), *_judge_belt_time(plan, settings))

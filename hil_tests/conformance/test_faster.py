@@ -10,6 +10,7 @@ from hil_tests.conformance.steps import Refusal, grant, lies_still, walk
 from hil_tests.simulated import Simulated
 
 
+@pytest.mark.hazard("H-04", "C-GRANT")
 def test_one_press_is_one_increment(bench: Bench, hands: Hands) -> None:
     walk(bench, hands)
     hands.press("faster", 200)
@@ -35,6 +36,7 @@ def test_the_length_of_a_press(simulated: Simulated, closed_ms: int, granted_mm_
     assert bench.status.granted_mm_s == granted_mm_s
 
 
+@pytest.mark.hazard("H-26", "C-GRANT")
 def test_held_it_raises_nothing_and_after_two_seconds_brakes_into_a_fault(simulated: Simulated) -> None:
     bench, machine, hands = simulated
     walk(bench, hands)
@@ -78,6 +80,7 @@ def test_from_half_a_metre_a_second_an_increment_is_twice_as_large(bench: Bench,
     assert bench.status.granted_mm_s == 600
 
 
+@pytest.mark.hazard("H-04", "C-CEILINGS")
 def test_no_number_of_presses_goes_beyond_the_absolute_ceiling(simulated: Simulated) -> None:
     bench, _, hands = simulated
     walk(bench, hands)

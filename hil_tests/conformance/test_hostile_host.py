@@ -92,6 +92,7 @@ def attack(bench: Bench, dice: random.Random, frames: int, check: Callable[[], N
 
 
 @pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.hazard("H-01", "H-19", "C-GRANT")
 def test_without_start_nothing_moves_whatever_comes(bench: Bench, seed: int) -> None:
     def check() -> None:
         assert not bench.drive.relay_commanded
@@ -105,6 +106,7 @@ def test_without_start_nothing_moves_whatever_comes(bench: Bench, seed: int) -> 
     assert bench.rejected == rejected
 
 
+@pytest.mark.hazard("H-18", "C-FRAMES")
 def test_frames_of_an_earlier_session_start_nothing(bench: Bench, hands: Hands) -> None:
     """The most dangerous recording: a session that walked, played back to the same boot."""
     recording: list[bytes] = []
@@ -130,6 +132,7 @@ def test_frames_of_an_earlier_session_start_nothing(bench: Bench, hands: Hands) 
 
 
 @pytest.mark.parametrize("seed", [3, 4])
+@pytest.mark.hazard("H-04", "H-19", "C-GRANT")
 def test_while_walking_it_can_slow_and_stop_but_not_exceed_the_grant(simulated: Simulated, seed: int) -> None:
     bench, machine, hands = simulated
     dice = random.Random(seed)

@@ -85,6 +85,7 @@ def check_latched_until_start(bench: Bench, hands: Hands) -> None:
 
 
 @pytest.mark.parametrize("speed_mm_s", [100, 300])
+@pytest.mark.hazard("H-17", "H-11", "C-LEASE")
 def test_a_silent_host(bench: Bench, hands: Hands, speed_mm_s: int) -> None:
     walk(bench, hands, speed_mm_s)
     _, last_byte_us = last_good_frame(bench)
@@ -109,6 +110,7 @@ def test_the_belt_itself_slows_when_the_lease_is_lost(simulated: Simulated) -> N
     assert machine.speed_m_s < 0.185
 
 
+@pytest.mark.hazard("H-17", "H-18", "C-LEASE")
 def test_one_old_frame_repeated_for_ever(bench: Bench, hands: Hands) -> None:
     walk(bench, hands)
     frame, last_byte_us = last_good_frame(bench)
@@ -119,6 +121,7 @@ def test_one_old_frame_repeated_for_ever(bench: Bench, hands: Hands) -> None:
     check_braking_to_rest(bench, 100)
 
 
+@pytest.mark.hazard("H-18", "C-LEASE")
 def test_one_old_echo_under_ever_new_sequence_numbers(bench: Bench, hands: Hands) -> None:
     """A frozen controller behind a link layer that lives: the echo ages, and no later frame counts."""
     walk(bench, hands)
@@ -138,6 +141,7 @@ def test_one_old_echo_under_ever_new_sequence_numbers(bench: Bench, hands: Hands
     check_braking_to_rest(bench, 100)
 
 
+@pytest.mark.hazard("H-18", "H-03", "C-LEASE")
 def test_ten_seconds_of_frames_that_sat_in_a_buffer(simulated: Simulated) -> None:
     """All come at once, at line rate, after the host went silent: they are stale, and renew nothing."""
     bench, machine, hands = simulated

@@ -15,6 +15,7 @@ from hil_tests.simulated import Simulated
 WATCHDOG_MS = 120
 
 
+@pytest.mark.hazard("H-01", "H-03", "C-SAFE-POWER-UP")
 def test_powers_up_idle_with_everything_off(bench: Bench) -> None:
     assert bench.state is DriveState.IDLE
     assert bench.status.faults == 0
@@ -103,6 +104,7 @@ def test_every_boot_has_its_own_nonce(simulated: Simulated) -> None:
     assert machine.resets == len(nonces)
 
 
+@pytest.mark.hazard("H-03", "C-SAFE-POWER-UP")
 def test_a_reset_while_walking_opens_the_relay_and_ends_the_grant(simulated: Simulated) -> None:
     bench, machine, hands = simulated
     walk(bench, hands)
@@ -130,6 +132,7 @@ def test_a_reset_while_granted_ends_the_grant(simulated: Simulated) -> None:
     assert lies_still(bench)
 
 
+@pytest.mark.hazard("H-03", "H-17", "C-SAFE-POWER-UP")
 def test_a_hung_firmware_is_reset_by_its_watchdog_and_stays_in_fault(simulated: Simulated) -> None:
     bench, machine, hands = simulated
     walk(bench, hands)

@@ -31,6 +31,7 @@ def refusal_of(bench: Bench, run: Run) -> int:
         pytest.param({"acceleration_mm_s2": 65535}, Refusal.ABOVE_CEILING, id="highest acceleration"),
     ],
 )
+@pytest.mark.hazard("H-04", "H-07", "C-CEILINGS")
 def test_a_run_beyond_a_limit_starts_nothing(bench: Bench, hands: Hands, changes: dict[str, int], refusal: Refusal) -> None:
     grant(bench, hands)
 
@@ -59,6 +60,7 @@ def test_a_stale_run_starts_nothing(bench: Bench, hands: Hands, nonce_change: in
     assert lies_still(bench)
 
 
+@pytest.mark.hazard("H-18", "C-FRAMES", "C-LEASE")
 def test_an_echo_is_fresh_for_150_ms_and_no_longer(simulated: Simulated) -> None:
     """To the millisecond, in the drive's own ticks: the frame's way over the line counts as age."""
     bench, _, hands = simulated
@@ -81,11 +83,13 @@ def test_an_echo_is_fresh_for_150_ms_and_no_longer(simulated: Simulated) -> None
     assert min(refused_ages) in range(147, 155)
 
 
+@pytest.mark.hazard("H-01", "C-GRANT")
 def test_without_a_grant_it_is_refused_as_such(bench: Bench) -> None:
     assert refusal_of(bench, bench.run_frame(100)) == Refusal.NOT_GRANTED
     assert lies_still(bench)
 
 
+@pytest.mark.hazard("H-18", "C-FRAMES")
 def test_the_same_sequence_number_twice_is_refused(bench: Bench, hands: Hands) -> None:
     walk(bench, hands)
     bench.fall_silent()
@@ -109,6 +113,7 @@ def test_an_accepted_run_forgets_the_last_refusal(bench: Bench, hands: Hands) ->
     assert bench.status.refusals == 1
 
 
+@pytest.mark.hazard("H-07", "C-CEILINGS")
 def test_speed_rises_at_the_acceleration_asked(bench: Bench, hands: Hands) -> None:
     grant(bench, hands)
     bench.follow(100, 50)

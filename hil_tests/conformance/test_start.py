@@ -10,6 +10,7 @@ from hil_tests.conformance.steps import FIRST_SPEED_MM_S, START_OPEN_MS, grant, 
 from hil_tests.simulated import Simulated
 
 
+@pytest.mark.hazard("H-01", "C-GRANT", "C-FRESH-START")
 def test_a_fresh_press_grants_first_speed_and_moves_nothing(bench: Bench, hands: Hands) -> None:
     grant(bench, hands)
 
@@ -36,6 +37,7 @@ def test_the_first_valid_run_after_it_starts_the_belt(bench: Bench, hands: Hands
         pytest.param(500, 200, False, id="open for half a second only"),
     ],
 )
+@pytest.mark.hazard("H-01", "H-26", "C-FRESH-START")
 def test_the_length_of_a_press(simulated: Simulated, open_ms: int, closed_ms: int, grants: bool) -> None:
     bench, _, hands = simulated
     bench.pass_ms(2000)
@@ -88,6 +90,7 @@ def test_a_noisy_contact_adds_up_to_no_press(simulated: Simulated) -> None:
     assert bench.state is DriveState.IDLE
 
 
+@pytest.mark.hazard("H-03", "C-SAFE-POWER-UP")
 def test_held_at_power_up_it_grants_nothing(simulated: Simulated) -> None:
     bench, machine, hands = simulated
     hands.hold("start", True)
@@ -100,6 +103,7 @@ def test_held_at_power_up_it_grants_nothing(simulated: Simulated) -> None:
     assert bench.status.granted_mm_s == 0
 
 
+@pytest.mark.hazard("H-26", "C-FRESH-START")
 def test_held_longer_than_two_seconds_it_is_a_fault(simulated: Simulated) -> None:
     bench, _, hands = simulated
     bench.pass_ms(START_OPEN_MS)
@@ -125,6 +129,7 @@ def test_stuck_while_walking_it_brakes_under_control_into_the_fault(simulated: S
     assert bench.status.faults == DriveFault.START_STUCK
 
 
+@pytest.mark.hazard("H-02", "C-STOP-INPUT")
 def test_with_the_stop_input_open_nothing_is_granted(bench: Bench, hands: Hands) -> None:
     hands.set_stop_input(False)
     bench.pass_ms(START_OPEN_MS)
@@ -151,6 +156,7 @@ def test_a_stop_input_that_opens_during_the_press_spoils_it(simulated: Simulated
     assert bench.state is DriveState.LATCHED
 
 
+@pytest.mark.hazard("H-02", "C-FRESH-START")
 def test_while_the_belt_still_coasts_nothing_is_granted(simulated: Simulated) -> None:
     bench, machine, hands = simulated
     walk(bench, hands)
@@ -192,6 +198,7 @@ def test_in_fault_nothing_is_granted(simulated: Simulated) -> None:
     assert bench.status.granted_mm_s == 0
 
 
+@pytest.mark.hazard("H-01", "C-GRANT")
 def test_an_unused_grant_dies_after_five_seconds(bench: Bench, hands: Hands) -> None:
     grant(bench, hands)
     bench.pass_ms(4900)

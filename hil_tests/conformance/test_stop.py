@@ -124,6 +124,7 @@ def test_a_stop_ends_a_grant_before_it_was_used(bench: Bench, hands: Hands, cate
     assert lies_still(bench)
 
 
+@pytest.mark.hazard("H-11", "C-FRAMES")
 def test_a_stop_needs_no_sequence_nonce_or_right_moment(bench: Bench, hands: Hands) -> None:
     """The very same bytes, sent at rest and again while walking, stop the belt."""
     same = encode(Stop(1000), 42)
@@ -148,6 +149,7 @@ def test_after_a_stop_a_fresh_start_walks_again(bench: Bench, hands: Hands) -> N
     assert bench.drive.speed_m_s == pytest.approx(0.1, abs=0.02)
 
 
+@pytest.mark.hazard("H-16", "C-STOP-INPUT", "C-CHAIN")
 def test_the_stop_input_brakes_hard_and_latches(bench: Bench, hands: Hands) -> None:
     walk(bench, hands, WALKING_MM_S)
     hands.set_stop_input(False)
@@ -160,6 +162,7 @@ def test_the_stop_input_brakes_hard_and_latches(bench: Bench, hands: Hands) -> N
     assert bench.status.faults == DriveFault.STOP_INPUT
 
 
+@pytest.mark.hazard("H-16", "C-STOP-INPUT")
 def test_one_millisecond_of_an_open_stop_input_is_enough(simulated: Simulated) -> None:
     bench, _, hands = simulated
     walk(bench, hands)
@@ -188,6 +191,7 @@ def test_the_stop_input_hardens_a_gentle_stop(simulated: Simulated) -> None:
     assert braking_rate_mm_s2(bench) == pytest.approx(1000, rel=0.15)
 
 
+@pytest.mark.hazard("H-02", "C-STOP-INPUT")
 def test_closing_the_stop_input_restarts_nothing_and_only_start_ends_the_latch(bench: Bench, hands: Hands) -> None:
     walk(bench, hands)
     hands.set_stop_input(False)
@@ -203,6 +207,7 @@ def test_closing_the_stop_input_restarts_nothing_and_only_start_ends_the_latch(b
     assert bench.status.faults == 0
 
 
+@pytest.mark.hazard("H-02", "C-CHAIN")
 def test_contactors_that_drop_while_walking_end_in_a_stall_not_in_a_restart(simulated: Simulated) -> None:
     """The hardware chain cuts the motor under the firmware: it must not wind up and jump when power returns."""
     bench, machine, hands = simulated

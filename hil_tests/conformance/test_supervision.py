@@ -26,6 +26,7 @@ def check_cut(bench: Bench, fault: DriveFault) -> None:
     assert not bench.drive.relay_commanded
 
 
+@pytest.mark.hazard("H-05", "C-ENCODER")
 def test_motor_runaway_is_overspeed(simulated: Simulated) -> None:
     bench, machine, hands = simulated
     walk(bench, hands)
@@ -37,6 +38,7 @@ def test_motor_runaway_is_overspeed(simulated: Simulated) -> None:
     check_cut(bench, DriveFault.OVERSPEED)
 
 
+@pytest.mark.hazard("H-05", "C-ENCODER")
 def test_a_slow_overspeed_is_cut_after_100_ms(simulated: Simulated) -> None:
     """Pushed 0.1 m/s above the set-point, not far enough for the quick rule."""
     bench, machine, hands = simulated
@@ -49,6 +51,7 @@ def test_a_slow_overspeed_is_cut_after_100_ms(simulated: Simulated) -> None:
     check_cut(bench, DriveFault.OVERSPEED)
 
 
+@pytest.mark.hazard("H-06", "C-ENCODER")
 def test_a_reversed_motor_is_wrong_direction(simulated: Simulated) -> None:
     bench, machine, hands = simulated
     machine.set_faults(motor_reversed=True)
@@ -96,6 +99,7 @@ def test_a_jammed_belt_is_a_stall(simulated: Simulated) -> None:
     check_cut(bench, DriveFault.STALL)
 
 
+@pytest.mark.hazard("H-05", "C-ENCODER")
 def test_a_dead_encoder_is_a_stall_and_the_belt_hardly_gains_speed(simulated: Simulated) -> None:
     bench, machine, hands = simulated
     walk(bench, hands, 300)
@@ -123,6 +127,7 @@ def test_a_slipping_encoder_is_noticed_by_the_motors_effort(simulated: Simulated
     check_cut(bench, DriveFault.STALL)
 
 
+@pytest.mark.hazard("H-27", "H-16", "C-RELAY-READ-BACK")
 def test_a_welded_relay_is_a_fault_after_the_stop(simulated: Simulated) -> None:
     bench, machine, hands = simulated
     walk(bench, hands)
@@ -152,6 +157,7 @@ def test_a_relay_that_never_closes_is_a_fault_and_no_duty_was_put_out(simulated:
     check_cut(bench, DriveFault.RELAY)
 
 
+@pytest.mark.hazard("H-11", "C-ENCODER")
 def test_a_brake_that_does_not_brake_opens_the_relay_in_time(simulated: Simulated) -> None:
     """At 0.08 m/s, where overspeed, with its 0.1 m/s of tolerance, is never reached."""
     bench, machine, hands = simulated
@@ -202,6 +208,7 @@ def test_a_fast_belt_that_does_not_brake_is_cut_sooner_as_overspeed(simulated: S
 
 
 @pytest.mark.parametrize("force_n", [80, -80])
+@pytest.mark.hazard("H-27", "C-ENCODER")
 def test_motion_with_the_relay_open_is_a_fault(simulated: Simulated, force_n: float) -> None:
     bench, _, _ = simulated
     bench.pass_ms(1200)
@@ -322,6 +329,7 @@ class TestClear:
         bench.pass_ms(40)
         assert bench.state is DriveState.IDLE
 
+    @pytest.mark.hazard("H-27", "C-RELAY-READ-BACK")
     def test_not_while_the_relay_is_welded(self, simulated: Simulated) -> None:
         bench, machine, hands = simulated
         walk(bench, hands)

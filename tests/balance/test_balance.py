@@ -146,6 +146,7 @@ def test_a_mean_that_drops_starts_leaning_anew() -> None:
     assert bench.scan(facts(estimate=estimate(40.0, 0.0, 35.0)), 1000) == []
 
 
+@pytest.mark.hazard("H-28", "C-LOADED-HARNESS")
 def test_a_recovered_stumble_is_counted_once_with_its_peak() -> None:
     bench = Bench()
     bench.scan(facts(estimate=estimate(100.0)), 100)
@@ -249,6 +250,7 @@ def test_a_hold_that_is_enough_says_nothing(stage: dict[str, object], left: bool
     assert Bench().scan(facts(rail_left=left, rail_right=right, **stage), 5000) == []
 
 
+@pytest.mark.hazard("H-14", "H-28", "C-RAILS")
 def test_a_rail_given_back_within_the_grace_is_only_a_prompt() -> None:
     bench = Bench()
     bench.scan(facts(rail_left=False), 900)
@@ -269,6 +271,7 @@ def test_the_second_hand_shortens_the_grace_of_the_first_and_never_lengthens_it(
     assert late.time_of_ms(Event.RAIL_SLOW) == 10 + 1000
 
 
+@pytest.mark.hazard("H-10", "H-14", "C-RAILS")
 def test_with_load_in_the_harness_a_rail_has_no_grace() -> None:
     bench = Bench()
     said = bench.scan(facts(rail_left=False, estimate=estimate(71.0)), 1000)
@@ -313,6 +316,7 @@ loads = st.floats(0.0, 12_000.0)
 
 
 @given(loads, st.floats(0.0, 5000.0), st.floats(-20_000.0, 60_000.0), st.floats(200.0, 1900.0), st.booleans())
+@pytest.mark.hazard("H-09", "C-LOADED-HARNESS")
 def test_more_load_never_gives_a_weaker_response(load_n: float, more_n: float, rate: float, body_n: float, held: bool) -> None:
     def response(newtons: float) -> Effect:
         seen = facts(estimate=estimate(newtons, rate, newtons), body_weight_n=body_n, rail_left=held)

@@ -173,6 +173,7 @@ def test_a_gap_is_a_fault_after_its_limit_and_over_with_the_next_sample() -> Non
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), 0x7FFFFF, -0x800000])
+@pytest.mark.hazard("H-09", "C-LOAD-CHAIN")
 def test_a_run_of_impossible_samples_stops_within_the_gap_limit(wrong: float) -> None:
     bench = settled()
     last_ms = bench.now_ms
@@ -191,6 +192,7 @@ def test_samples_that_never_agree_stop_within_the_gap_limit() -> None:
     assert bench.events == [Event.LOAD_GAP]
 
 
+@pytest.mark.hazard("H-09", "C-LOAD-CHAIN")
 def test_a_cell_without_noise_is_stuck_until_its_noise_comes_back() -> None:
     bench = settled()
     for _ in range(22):

@@ -22,6 +22,7 @@ def arrests() -> list[Arrest]:
 
 
 @needs_recordings
+@pytest.mark.hazard("H-09", "H-10", "C-LOADED-HARNESS")
 def test_every_arrest_is_detected_in_time(arrests: list[Arrest]) -> None:
     assert len(arrests) == len(EVENTS)
     for arrest in arrests:
@@ -30,6 +31,7 @@ def test_every_arrest_is_detected_in_time(arrests: list[Arrest]) -> None:
 
 
 @needs_recordings
+@pytest.mark.hazard("H-28", "H-10", "C-LOAD-CHAIN")
 def test_a_glitch_at_any_sample_of_a_rise_trips_nothing_early_and_delays_by_one_sample_at_most(arrests: list[Arrest]) -> None:
     for arrest in arrests:
         assert arrest.glitches > 100
@@ -38,6 +40,7 @@ def test_a_glitch_at_any_sample_of_a_rise_trips_nothing_early_and_delays_by_one_
 
 
 @needs_recordings
+@pytest.mark.hazard("H-28", "C-LOADED-HARNESS")
 def test_idle_and_dead_weight_raise_no_alarm() -> None:
     stretches = judge_steady_stretches(DATA)
     assert sum(one.seconds for one in stretches) > 1000.0
@@ -47,6 +50,7 @@ def test_idle_and_dead_weight_raise_no_alarm() -> None:
 
 @needs_recordings
 @pytest.mark.parametrize("slack_m", [0.05, 0.10, 0.15])
+@pytest.mark.hazard("H-28", "C-LOADED-HARNESS")
 def test_recorded_walking_and_standing_raise_no_alarm(slack_m: float) -> None:
     for name, motions in (("walking", read_walks(DATA)), ("standing", read_standing(DATA))):
         gait = judge_recorded(name, motions, slack_m, seed=5)

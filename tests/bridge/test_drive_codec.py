@@ -317,6 +317,7 @@ def test_a_million_bytes_of_garbage_yield_nothing_and_leave_nothing(alphabet: ra
     assert decoder.feed(DELIMITER + encode(STATUS, 3))[-1].frame == STATUS
 
 
+@pytest.mark.hazard("H-18", "C-FRAMES")
 def test_a_hundred_thousand_mutated_frames_yield_no_frame_that_was_not_sent() -> None:
     """Two to six wrong bytes each, so that the CRC's guarantee for short bursts does not hold: seeded, and counted."""
     source = random.Random(42)

@@ -146,6 +146,7 @@ _phases = st.builds(Phase, st.sampled_from(PhaseKind), _numbers, _numbers)
 
 @settings(max_examples=500, deadline=None)
 @given(st.builds(Plan, st.just("p"), _numbers, st.lists(_phases, max_size=6).map(tuple), first_session=st.booleans()))
+@pytest.mark.hazard("H-23", "C-CAPS")
 def test_whatever_is_taken_keeps_every_cap(plan: Plan) -> None:
     if judge_plan(plan, CORE):
         return

@@ -79,6 +79,7 @@ def test_the_least_document_is_taken_with_every_default() -> None:
         ({"balance": {"rails": {}}}, "balance.rails", "remove it"),
     ],
 )
+@pytest.mark.hazard("H-30", "C-CONFIGURATION")
 def test_a_mistake_is_named_with_what_is_allowed(tables: dict[str, Any], key: str, words: str) -> None:
     problems = refused(least(**tables))
     assert words in problems[key]
@@ -215,6 +216,7 @@ _documents = st.dictionaries(
 
 @settings(max_examples=300, deadline=None)
 @given(_documents)
+@pytest.mark.hazard("H-30", "C-CONFIGURATION")
 def test_no_document_brings_anything_but_a_configuration_or_its_problems(document: dict[str, Any]) -> None:
     try:
         configuration = parse_configuration({**LEAST, **document})

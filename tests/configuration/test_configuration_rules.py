@@ -85,6 +85,7 @@ def test_the_highest_speed_uses_up_the_stopping_distance(deceleration_m_s2: floa
 
 
 @pytest.mark.parametrize("deceleration_m_s2", [0.5, 1.0, 1.5])
+@pytest.mark.hazard("H-11", "H-30", "C-CONFIGURATION")
 def test_a_ceiling_from_which_the_belt_runs_too_far_is_refused_with_the_numbers(deceleration_m_s2: float) -> None:
     values = good_values() | {"ramp.loaded_deceleration_m_s2": deceleration_m_s2, "ramp.protective_deceleration_m_s2": 0.4}
     highest = highest_speed_m_s(deceleration_m_s2)

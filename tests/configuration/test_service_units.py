@@ -53,6 +53,7 @@ def test_systemd_finds_a_line_that_it_does_not_know(tmp_path: Path) -> None:
     assert "PrivateNetwrk" in run("systemd-analyze", "verify", "--man=no", str(unit)).stderr
 
 
+@pytest.mark.hazard("H-19", "C-TWO-PROCESSES")
 def test_the_controller_has_no_network_and_telemetrys_socket_keeps_its_peers_names() -> None:
     unit = configparser.RawConfigParser(strict=False)
     unit.optionxform = str  # type: ignore[assignment,method-assign]

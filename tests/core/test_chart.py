@@ -24,12 +24,14 @@ def test_table_agrees_with_the_live_machine(state: State, trigger: Trigger) -> N
     assert follow(state, trigger).value == model.state
 
 
+@pytest.mark.hazard("H-02", "C-LATCH")
 def test_a_latch_opens_only_by_reset() -> None:
     for (source, trigger), destination in TRANSITIONS.items():
         if source in LATCHED_STATES and destination not in LATCHED_STATES:
             assert trigger.value.startswith("reset_to_")
 
 
+@pytest.mark.hazard("H-02", "C-LATCH")
 def test_no_reset_leads_to_motion() -> None:
     for (_, trigger), destination in TRANSITIONS.items():
         if trigger.value.startswith("reset_to_"):

@@ -50,6 +50,7 @@ def test_a_trip_opens_at_the_first_sample_and_closes_after_quiet(name: Input) ->
 
 
 @pytest.mark.parametrize("name", TRIPS)
+@pytest.mark.hazard("H-16", "C-CLIP")
 def test_an_opening_shorter_than_a_scan_is_a_trip(name: Input) -> None:
     bench = Bench()
     assert bench.scan(edges=name.bit).was_released(name)
@@ -74,6 +75,7 @@ def test_a_bounce_is_no_press(name: Input) -> None:
 
 
 @pytest.mark.parametrize("name", BUTTONS)
+@pytest.mark.hazard("H-26", "C-FRESH-START")
 def test_a_button_held_too_long_is_stuck_and_said_once(name: Input) -> None:
     bench = Bench()
     bench.closed |= name.bit
@@ -88,6 +90,7 @@ def test_a_button_held_too_long_is_stuck_and_said_once(name: Input) -> None:
 
 
 @pytest.mark.parametrize("name", list(Input))
+@pytest.mark.hazard("H-26", "C-CHATTER")
 def test_chatter_is_found_and_said_once_a_second(name: Input) -> None:
     bench = Bench()
     for _ in range(60):
@@ -98,6 +101,7 @@ def test_chatter_is_found_and_said_once_a_second(name: Input) -> None:
     assert bench.state.chattering == 0
 
 
+@pytest.mark.hazard("H-12", "H-15", "H-16", "C-SEEN-TO-CHANGE")
 def test_what_changed_is_remembered_until_the_patient_goes() -> None:
     bench = Bench()
     bench.closed &= ~Input.CLIP.bit
@@ -111,6 +115,7 @@ def test_the_inputs_to_be_proved_are_those_of_the_table() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, ALL_INPUTS_MASK), st.integers(0, ALL_INPUTS_MASK)), max_size=60))
+@pytest.mark.hazard("H-12", "H-16", "C-CLIP")
 def test_no_trip_is_ever_read_closed_while_it_is_open(scans: list[tuple[int, int]]) -> None:
     bench = Bench()
     for closed, edges in scans:

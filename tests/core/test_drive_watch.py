@@ -78,6 +78,7 @@ class Watch:
         ({"frozen_tick": True}, Event.DRIVE_TICK_STUCK, 100, 120),
     ],
 )
+@pytest.mark.hazard("H-05", "H-06", "H-27", "C-UNKNOWN-DRIVE", "C-RELAY-READ-BACK")
 def test_each_finding_at_its_time_and_once(changes: dict, event: Event, least_ms: float, most_ms: float) -> None:
     watch = Watch()
     began = watch.now_ns
@@ -87,6 +88,7 @@ def test_each_finding_at_its_time_and_once(changes: dict, event: Event, least_ms
     assert not others
 
 
+@pytest.mark.hazard("H-28", "C-UNKNOWN-DRIVE")
 def test_a_foot_strike_is_no_runaway() -> None:
     watch = Watch()
     for _ in range(20):
@@ -95,6 +97,7 @@ def test_a_foot_strike_is_no_runaway() -> None:
     assert not watch.events
 
 
+@pytest.mark.hazard("H-18", "C-UNKNOWN-DRIVE")
 def test_a_stale_status_is_silence_and_no_standstill_until_it_would_have_coasted() -> None:
     watch = Watch()
     reading = msgspec.structs.replace(READING, received_at_ns=watch.now_ns, tick_ms=1)
@@ -124,6 +127,7 @@ def test_standstill_needs_a_second_below_two_centimetres_a_second() -> None:
     assert not watch.facts.standstill
 
 
+@pytest.mark.hazard("H-11", "C-UNKNOWN-DRIVE")
 def test_braking_that_does_not_brake() -> None:
     watch = Watch()
     began = watch.now_ns

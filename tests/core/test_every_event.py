@@ -453,6 +453,18 @@ def test_no_event_is_without_a_test() -> None:
 
 
 @pytest.mark.parametrize("event", BRINGS, ids=lambda event: event.value)
+@pytest.mark.hazard("H-09", "H-12", "H-13", "H-14", "H-15", "H-16", "H-17", "H-24")
+@pytest.mark.hazard(
+    "C-LOADED-HARNESS",
+    "C-DECK-ENDS",
+    "C-CLIP",
+    "C-RAILS",
+    "C-ATTENDANT",
+    "C-TWO-CHANNELS",
+    "C-LATE-SCAN",
+    "C-LOAD-CHAIN",
+    "C-SYMPTOMS",
+)
 def test_the_event_comes_and_does_what_its_row_says(event: Event) -> None:
     machine = Machine()
     BRINGS[event](machine)

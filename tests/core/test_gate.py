@@ -60,6 +60,7 @@ MUST_BE_CLOSED = (
 
 @pytest.mark.parametrize("name", MUST_BE_CLOSED)
 @pytest.mark.parametrize("how", ["open", "edge"])
+@pytest.mark.hazard("H-01", "C-GATE")
 def test_an_open_input_denies(name: Input, how: str) -> None:
     changes = {"closed": ALL_INPUTS_MASK & ~name.bit} if how == "open" else {"edges": name.bit}
     command, reason = judge(**changes)
@@ -94,6 +95,7 @@ def test_other_inputs_are_not_the_gates_business(name: Input) -> None:
         ({"lateness_ns": 150_000_001}, "scan too late"),
     ],
 )
+@pytest.mark.hazard("H-01", "H-04", "C-GATE")
 def test_each_fact_denies_alone(changes: dict[str, object], reason: str) -> None:
     command, said = judge(**changes)
     assert (command.action, said) == (Action.STOP, reason)
@@ -131,6 +133,7 @@ def test_the_limit_itself_passes(changes: dict[str, object]) -> None:
         (msgspec.structs.replace(RUN, target_mm_s=0), 0, ""),
     ],
 )
+@pytest.mark.hazard("H-04", "H-07", "C-GATE")
 def test_targets_and_rates(command: DriveCommand, previous: int, reason: str) -> None:
     granted = max(300, command.target_mm_s)
     assert judge(command, previous, granted_mm_s=granted)[1] == reason
@@ -142,6 +145,7 @@ def test_the_ceiling_itself_passes() -> None:
 
 @pytest.mark.parametrize("action", [Action.STOP, Action.POWER_OFF, Action.CLEAR])
 @given(closed=st.integers(0, ALL_INPUTS_MASK), late=st.integers(0, 10**10), load=st.floats())
+@pytest.mark.hazard("H-11", "C-GATE")
 def test_a_stop_always_passes(action: Action, closed: int, late: int, load: float) -> None:
     command = DriveCommand(action, rate_mm_s2=300)
     assert judge(command, closed=closed, lateness_ns=late, load_n=load, drive_received_at_ns=-1) == (command, "")
@@ -156,6 +160,7 @@ def test_a_stop_always_passes(action: Action, closed: int, late: int, load: floa
     closed=st.integers(0, ALL_INPUTS_MASK),
     load=st.floats(),
 )
+@pytest.mark.hazard("H-04", "H-23", "C-GATE")
 def test_whatever_passes_is_within_every_limit(
     target: int, rate: int, granted: int, previous: int, closed: int, load: float
 ) -> None:

@@ -12,6 +12,7 @@ S = 1000 * MS
 WEIGHT_N = 700.0
 
 
+@pytest.mark.hazard("H-21", "C-HANGING")
 def test_the_call_comes_at_once_then_at_one_and_three_minutes_and_stays_until_reset() -> None:
     state, said = NOBODY, []
     for second in range(0, 200):
@@ -57,6 +58,7 @@ def rises(values: list[bool]) -> int:
     return sum(1 for before, after in zip([False, *values], values, strict=False) if after and not before)
 
 
+@pytest.mark.hazard("H-31", "C-PLAIN-WORDS")
 def test_high_priority_flashes_red_at_two_hertz_with_ten_pulses_a_burst() -> None:
     red, yellow, buzzer = trace(alarms_of(Event.HARNESS_LOADED), 10 * S)
     assert 14 <= rises(red) <= 28

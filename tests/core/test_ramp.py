@@ -3,6 +3,7 @@
 import itertools
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ def test_it_reaches_the_goal_and_stays_there() -> None:
     assert state == RampState(0.5, 0.0)
 
 
+@pytest.mark.hazard("H-07", "C-RAMP")
 def test_a_rise_keeps_acceleration_and_jerk() -> None:
     state, rates = AT_REST, [0.0]
     while state.set_point_m_s < 0.5:
@@ -38,6 +40,7 @@ def test_slowing_does_not_wait_for_the_jerk() -> None:
 
 
 @given(wanted=ANY, ceiling=ANY, elapsed=ANY, start=st.floats(0, 1.6), rate=st.floats(-0.5, 0.15))
+@pytest.mark.hazard("H-04", "C-RAMP")
 def test_nothing_makes_it_faster_than_granted_or_by_more_than_a_step(
     wanted: float, ceiling: float, elapsed: float, start: float, rate: float
 ) -> None:

@@ -120,6 +120,7 @@ def tidy(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("run", range(RUNS))
+@pytest.mark.hazard("H-01", "H-02", "H-04", "C-GRANT", "C-GATE", "C-LATCH")
 def test_whatever_hands_do_the_belt_obeys_the_four_laws(run: int) -> None:
     seed = int(os.environ.get("STERNWAY_SEED", random.SystemRandom().randrange(10**9)))
     print(f"run {run}: repeat it with STERNWAY_SEED={seed}")

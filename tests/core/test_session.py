@@ -40,6 +40,7 @@ def test_a_whole_session_by_hands_alone() -> None:
     assert machine.chart is State.STANDBY
 
 
+@pytest.mark.hazard("H-04", "C-GRANT")
 def test_the_belt_never_exceeds_what_presses_released() -> None:
     machine = Machine()
     machine.to_walking()
@@ -59,6 +60,7 @@ def test_the_belt_never_exceeds_what_presses_released() -> None:
     "missing",
     [Input.CLIP, Input.RAIL_LEFT, Input.RAIL_RIGHT, Input.ATTENDANT, Input.DECK_FRONT, Input.STOP, Input.SYMPTOM, Input.LANYARD],
 )
+@pytest.mark.hazard("H-01", "H-12", "C-CLIP")
 def test_start_without_one_thing_moves_nothing(missing: Input) -> None:
     machine = Machine()
     machine.to_standby()
@@ -100,6 +102,7 @@ def test_a_running_session_goes_on_without_telemetry_and_display() -> None:
 
 
 @pytest.mark.parametrize(("held_s", "moves"), [(0.03, False), (0.2, True), (1.8, True), (2.3, False)])
+@pytest.mark.hazard("H-01", "H-26", "C-FRESH-START")
 def test_start_is_a_press_of_a_hand(held_s: float, moves: bool) -> None:
     machine = Machine()
     machine.to_standby()
@@ -123,6 +126,7 @@ def test_start_pressed_before_ready_moves_nothing_and_kills_the_drives_grant() -
     assert machine.drive.travel_m < 0.001
 
 
+@pytest.mark.hazard("H-01", "H-19", "C-NO-START-MESSAGE")
 def test_no_message_starts_the_belt_or_makes_it_faster() -> None:
     machine = Machine()
     machine.to_standby()
@@ -134,6 +138,7 @@ def test_no_message_starts_the_belt_or_makes_it_faster() -> None:
     assert machine.drive.travel_m < 0.001
 
 
+@pytest.mark.hazard("H-02", "H-08", "C-FITTING-STOP")
 def test_a_pause_restarts_at_the_first_speed_with_ok_and_a_new_start() -> None:
     machine = Machine()
     machine.to_walking()
@@ -171,6 +176,7 @@ def test_a_long_pause_and_an_open_clip_ask_for_the_harness_again() -> None:
     assert machine.state.preparation.step in (Step.CLIP, Step.TAUT)
 
 
+@pytest.mark.hazard("H-08", "H-09", "H-10", "H-11", "C-FITTING-STOP", "C-LOADED-HARNESS")
 def test_after_a_fall_the_session_is_over_and_the_belt_stops_under_the_patient() -> None:
     machine = Machine()
     machine.to_walking()
@@ -208,6 +214,7 @@ def test_nobody_is_asked_to_unclip_before_the_belt_is_at_rest() -> None:
     assert machine.lines()[3].startswith("unclip the patient")
 
 
+@pytest.mark.hazard("H-29", "C-FALL-RULES-MOVING")
 def test_a_hoisted_patient_latches_nothing() -> None:
     machine = Machine()
     machine.to_standby()
@@ -217,6 +224,7 @@ def test_a_hoisted_patient_latches_nothing() -> None:
     assert not machine.outputs.nurse_call
 
 
+@pytest.mark.hazard("H-25", "C-NEXT-PATIENT")
 def test_nothing_of_the_first_patient_is_left_for_the_second() -> None:
     machine = Machine()
     machine.to_walking()
@@ -236,6 +244,7 @@ def test_nothing_of_the_first_patient_is_left_for_the_second() -> None:
     assert machine.state.alarms.active == ()
 
 
+@pytest.mark.hazard("H-25", "C-NEXT-PATIENT", "C-SEEN-TO-CHANGE")
 def test_a_clip_that_never_opened_gets_no_second_patient() -> None:
     """A magnet on the clip's switch: the first patient goes, and the treadmill does not believe it."""
     machine = Machine()
@@ -252,6 +261,7 @@ def test_a_clip_that_never_opened_gets_no_second_patient() -> None:
     assert machine.chart is State.COMPLETE
 
 
+@pytest.mark.hazard("H-15", "C-SEEN-TO-CHANGE")
 def test_a_tied_pedal_is_found_before_start() -> None:
     machine = Machine()
     machine.to_standby()
@@ -266,6 +276,7 @@ def test_a_tied_pedal_is_found_before_start() -> None:
     assert "try attendant" in dict(machine.happenings[-1].detail)["missing"]
 
 
+@pytest.mark.hazard("H-23", "C-CAPS")
 def test_a_first_session_is_capped_whatever_the_plan_says() -> None:
     machine = Machine()
     machine.to_walking(msgspec.structs.replace(PLAN, first_session=True))
@@ -291,6 +302,7 @@ def test_stand_by_needs_one_rail_and_a_press_every_minute() -> None:
 
 
 @pytest.mark.parametrize("unclean", [False, True])
+@pytest.mark.hazard("H-03", "C-UNCLEAN-START")
 def test_an_unclean_start_latches_and_reset_opens_it(unclean: bool) -> None:
     machine = Machine(unclean=unclean)
     machine.run(3)
@@ -332,6 +344,7 @@ def test_a_flood_of_stops_is_one_event() -> None:
     assert len(machine.answers) == 51
 
 
+@pytest.mark.hazard("H-09", "H-28", "C-LOAD-CHAIN")
 def test_a_load_cell_that_hiccups_at_rest_latches_nothing_but_refuses_start() -> None:
     machine = Machine()
     machine.to_standby()
@@ -357,6 +370,7 @@ def test_a_plan_may_be_gentler_than_the_treadmill_and_never_steeper(asked: float
     assert machine.belt_m_s > 0.09
 
 
+@pytest.mark.hazard("H-16", "C-TWO-CHANNELS")
 def test_a_channel_that_stayed_behind_is_trusted_again_only_after_both_opened_together() -> None:
     machine = Machine()
     machine.to_standby()
@@ -388,6 +402,7 @@ def test_channels_may_differ_for_as_long_as_a_contact_takes(apart_s: float, disa
 
 
 @pytest.mark.parametrize("opened", [Input.CLIP, Input.DECK_FRONT, Input.DECK_REAR])
+@pytest.mark.hazard("H-10", "H-12", "C-HARNESS-CHECK")
 def test_after_a_protective_stop_the_whole_harness_check_stands_before_the_restart(opened: Input) -> None:
     machine = Machine()
     machine.to_walking()

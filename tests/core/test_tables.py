@@ -11,6 +11,7 @@ def test_every_event_has_exactly_one_row() -> None:
 
 
 @pytest.mark.parametrize("rule", EVENT_TABLE, ids=lambda rule: rule.event.value)
+@pytest.mark.hazard("H-31", "H-28", "C-PLAIN-WORDS")
 def test_what_stops_the_belt_says_what_to_do(rule) -> None:
     assert rule.text
     if rule.effect >= Effect.SLOW and rule.event is not Event.SESSION_COMPLETE:
@@ -35,6 +36,7 @@ def test_every_input_has_its_row_in_the_order_of_its_bit() -> None:
 
 
 @pytest.mark.parametrize("rule", INPUT_TABLE, ids=lambda rule: rule.input.name.lower())
+@pytest.mark.hazard("H-16", "C-CLIP")
 def test_a_broken_wire_is_safe(rule) -> None:
     """What can only start or speed up must read as not pressed when its wire breaks; what stops must read as tripped."""
     if rule.role in (Role.TRIP, Role.STOP_BUTTON):

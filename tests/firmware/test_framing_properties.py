@@ -66,6 +66,7 @@ def test_one_delimiter_after_any_garbage_is_enough(probe: ProtocolProbe, garbage
 
 
 @pytest.mark.parametrize("vector", sent_by("host"), ids=frame_name)
+@pytest.mark.hazard("H-18", "C-FRAMES")
 def test_no_single_flipped_bit_gets_through(probe: ProtocolProbe, vector: dict[str, Any]) -> None:
     """Every bit of every vector: also those that turn a byte into a delimiter or a delimiter into a byte."""
     frame = bytes.fromhex(vector["hex"])

@@ -13,6 +13,7 @@ SEEDS = ("1", "2", "3")
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.hazard("H-01", "C-GRANT")
 def test_without_a_hand_nothing_ever_moves(seed: str) -> None:
     result = run_program("hostile_host", seed, str(FRAMES_EACH), "hands-off")
 
@@ -26,6 +27,7 @@ def test_without_a_hand_nothing_ever_moves(seed: str) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.hazard("H-04", "C-GRANT")
 def test_hands_on_the_buttons_the_belt_stays_within_what_they_granted(seed: str) -> None:
     result = run_program("hostile_host", seed, str(FRAMES_EACH), "hands-on")
 

@@ -45,6 +45,7 @@ def test_each_contact_reads_at_its_own_bit(board: PinBoard, panel: PanelPins, li
     assert levels.measured_at_ns == 2
 
 
+@pytest.mark.hazard("H-16", "C-CLIP")
 def test_a_broken_wire_reads_open_and_a_short_reads_closed(board: PinBoard, panel: PanelPins) -> None:
     board.set_contacts(ALL_INPUTS_MASK)
     board.break_wire(Input.CLIP)
@@ -269,6 +270,7 @@ def test_the_board_says_that_it_is_simulated(board: PinBoard) -> None:
     assert board_identity(gpio).is_simulated
 
 
+@pytest.mark.hazard("H-30", "C-PAIRING")
 def test_a_real_board_does_not_pass_for_a_simulated_one(board: PinBoard, monkeypatch: pytest.MonkeyPatch) -> None:
     gpio = load_gpio()
     monkeypatch.setattr(gpio, "RPI_INFO", {"TYPE": "Pi 4 Model B", "REVISION": "c03114", "MANUFACTURER": "Sony UK"})

@@ -136,6 +136,7 @@ def test_only_telemetry_gets_events_and_acknowledges_them(bench: Bench) -> None:
     assert [event_id for event_id, _ in bench.ring.after(0)] == [1]
 
 
+@pytest.mark.hazard("H-20", "C-TWO-PROCESSES")
 def test_a_reader_that_sleeps_costs_no_time_and_loses_nothing_but_snapshots(bench: Bench) -> None:
     client = greet(bench)
     for number in range(1, 1001):
@@ -201,6 +202,7 @@ def test_one_more_client_than_allowed_waits(bench: Bench) -> None:
     assert received(late) == [ABOUT]
 
 
+@pytest.mark.hazard("H-20", "C-TWO-PROCESSES")
 def test_a_flood_is_read_a_few_at_a_time(bench: Bench) -> None:
     client = bench.connect()
     bench.take()

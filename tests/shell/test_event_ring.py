@@ -32,6 +32,7 @@ def ids(ring: EventRing, after: int = 0) -> list[int]:
     return [event_id for event_id, _ in ring.after(after)]
 
 
+@pytest.mark.hazard("H-32", "C-EVENTS-KEPT")
 def test_what_was_not_acknowledged_is_found_again(tmp_path: Path) -> None:
     ring = EventRing(tmp_path / "ring")
     for number in range(1, 11):

@@ -246,6 +246,7 @@ def to_walking(treadmill: Treadmill) -> None:
     treadmill.start()
 
 
+@pytest.mark.hazard("H-20", "C-TWO-PROCESSES")
 def test_a_stop_is_on_its_way_to_the_drive_before_anybody_is_told(treadmill: Treadmill) -> None:
     to_walking(treadmill)
     treadmill.open(Input.EMERGENCY_A, Input.EMERGENCY_B)
@@ -275,6 +276,7 @@ def test_the_indicators_are_what_the_core_decided(treadmill: Treadmill) -> None:
 
 
 @pytest.mark.parametrize(("late_ms", "fed"), [(0, True), (50, True), (50.001, False), (400, False)])
+@pytest.mark.hazard("H-17", "H-20", "C-PULSE", "C-LATE-SCAN")
 def test_only_a_scan_on_time_feeds_the_pulse_and_the_watchdog(treadmill: Treadmill, late_ms: float, fed: bool) -> None:
     assert treadmill.settings.core.supervision.late_stop_ms == 50
     treadmill.lateness_ns = int(late_ms * MS)
@@ -294,6 +296,7 @@ def test_a_device_that_fails_ends_the_scan_and_is_not_hidden(treadmill: Treadmil
     assert "watchdog" not in treadmill.devices.calls
 
 
+@pytest.mark.hazard("H-23", "C-CAPS")
 def test_a_plan_over_the_caps_is_answered_and_never_reaches_the_core(treadmill: Treadmill) -> None:
     ceiling = treadmill.settings.core.speed.ceiling_m_s
     fast = msgspec.structs.replace(PLAN, phases=(*PLAN.phases[:1], Phase(PhaseKind.WORK, 20, ceiling + 0.05), *PLAN.phases[-1:]))
@@ -325,6 +328,7 @@ def test_a_stop_from_the_socket_is_sent_in_the_scan_that_reads_it(treadmill: Tre
     assert treadmill.devices.command.action is Action.STOP
 
 
+@pytest.mark.hazard("H-32", "C-EVENTS-KEPT")
 def test_event_ids_grow_by_one_over_a_kill_with_the_same_ring(treadmill: Treadmill) -> None:
     treadmill.run(0.1)  # what the start told is acknowledged by now
     before = [event.id for event in treadmill.told(EventRecord)]
@@ -361,6 +365,7 @@ def test_after_a_kill_with_an_empty_ring_no_id_comes_twice(treadmill: Treadmill)
     assert min(after) > max(before)
 
 
+@pytest.mark.hazard("H-03", "C-UNCLEAN-START")
 def test_a_clean_stop_is_found_again_and_a_kill_is_not(treadmill: Treadmill) -> None:
     treadmill.run(1.5)
     treadmill.reboot(cleanly=True)

@@ -49,6 +49,7 @@ def test_hands_refuse_more_than_they_can_remember() -> None:
         hands.set_closed(Input.OK, True, after_ns=1)
 
 
+@pytest.mark.hazard("H-17", "C-PULSE")
 def test_the_chain_opens_120_ms_after_the_last_pulse() -> None:
     chain = StopChain(ChainParameters(), 0)
     assert chain.advance(1, HEALTHY)[0] is False, "nobody has pulsed yet"
@@ -59,6 +60,7 @@ def test_the_chain_opens_120_ms_after_the_last_pulse() -> None:
 
 
 @pytest.mark.parametrize("name", [Input.EMERGENCY_A, Input.EMERGENCY_B, Input.LANYARD, Input.OVERLOAD])
+@pytest.mark.hazard("H-05", "H-16", "C-CHAIN")
 def test_any_contact_of_the_chain_opens_it_and_the_contactors_fall_after_the_delay(name: Input) -> None:
     chain = StopChain(ChainParameters(off_delay_ns=2000 * MS), 0)
     chain.pulse(0)

@@ -22,6 +22,8 @@ def test_no_scenario_is_missing() -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("scenario", BY_NAME.values(), ids=lambda scenario: scenario.name)
+@pytest.mark.hazard("H-08", "H-09", "H-10", "H-11", "H-12", "H-13", "H-14", "H-15", "H-17", "H-20", "H-21", "H-24", "H-25", "H-29")
+@pytest.mark.hazard("C-LOADED-HARNESS", "C-CLIP", "C-DECK-ENDS", "C-RAILS", "C-LEASE", "C-HANGING", "C-SYMPTOMS")
 def test_the_expected_outcome_comes(scenario: Scenario, seed: int) -> None:
     summary = play(scenario, seed)
     assert summary.outcome == "passed", summary.to_json()

@@ -107,6 +107,7 @@ ROWS = refused_rows(NOW)
 
 
 @pytest.mark.parametrize(("name", "payload", "reason"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
+@pytest.mark.hazard("H-19", "H-33", "C-COMMAND-INTAKE", "C-PSEUDONYMS")
 def test_refused(name: str, payload: bytes, reason: str) -> None:
     verdict = CommandJudge().judge(Incoming(name, payload, False), "r-1", NOW)
     assert isinstance(verdict, Refusal)
@@ -123,6 +124,7 @@ def test_refused(name: str, payload: bytes, reason: str) -> None:
         ("alarm/silence", {}, Silence("r-1", "mqtt c-1")),
     ],
 )
+@pytest.mark.hazard("H-19", "C-COMMAND-INTAKE")
 def test_let_through_once(name: str, fields: dict[str, Any], expected: ToController) -> None:
     judge = CommandJudge()
     incoming = Incoming(name, json.dumps(body(NOW, **fields)).encode(), False)
@@ -179,6 +181,7 @@ STOP_BODIES = [
 
 
 @pytest.mark.parametrize("payload", STOP_BODIES, ids=range(len(STOP_BODIES)))
+@pytest.mark.hazard("H-19", "C-COMMAND-INTAKE")
 def test_a_stop_is_a_stop(payload: bytes) -> None:
     judge = CommandJudge()
     for _ in range(2):  # a repeated one as well
@@ -197,6 +200,7 @@ def test_any_bytes_stop(payload: bytes) -> None:
 
 
 @given(st.sampled_from(["session/prepare", "session/cancel", "symptom", "alarm/silence", "run", ""]), st.binary(max_size=200))
+@pytest.mark.hazard("H-19", "C-COMMAND-INTAKE")
 def test_no_bytes_pass_as_another_command(name: str, payload: bytes) -> None:
     assert isinstance(CommandJudge().judge(Incoming(name, payload, False), "r-1", NOW), Refusal)
 

@@ -53,6 +53,7 @@ def test_every_commit_waits_for_the_disk(path: Path) -> None:
     journal.close()
 
 
+@pytest.mark.hazard("H-32", "C-EVENTS-KEPT")
 def test_events_come_back_as_they_were_and_once(path: Path) -> None:
     journal = opened(path)
     events = [samples.event(number) for number in (1, 2, 3)]
@@ -261,6 +262,7 @@ while True:
 """
 
 
+@pytest.mark.hazard("H-32", "C-EVENTS-KEPT")
 def test_what_was_acknowledged_survives_a_kill_at_any_point(path: Path) -> None:
     acknowledged = 0
     for kill in range(8):

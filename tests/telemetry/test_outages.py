@@ -13,6 +13,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from messages.wire import Stop
 from telemetry.journal_reader import JournalReader
 from telemetry.publisher import EVENTS_AT_ONCE
@@ -82,6 +84,7 @@ async def test_a_lost_confirmation_repeats_the_event_with_its_id(tmp_path: Path,
     await gate.shut()
 
 
+@pytest.mark.hazard("H-32", "C-EVENTS-KEPT")
 async def test_telemetry_killed_again_and_again(mosquitto: Mosquitto, peer: Peer, telemetry: Telemetry) -> None:
     kills = 4
     async with ear(mosquitto.port) as dashboard:

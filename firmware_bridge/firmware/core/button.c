@@ -27,6 +27,7 @@ static enum button_event closing(struct button *button, uint16_t open_before_ms)
     return button->was_open_before ? BUTTON_CLOSED : BUTTON_QUIET;
 }
 
+/* Control C-FRESH-START. */
 static enum button_event releasing(struct button *button) {
     button->open_ms = 0;
     bool long_enough = button->closed_ms >= PRESS_MINIMUM_MS && button->closed_ms <= PRESS_MAXIMUM_MS;

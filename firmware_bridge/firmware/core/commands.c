@@ -5,11 +5,13 @@
 
 /* Braking may be harder than speeding up; at the set-point itself the deceleration of the slow-down that led there is still
  * in the host's frames and must not cost it the lease. */
+/* Control C-CEILINGS. */
 static uint16_t rate_ceiling_mm_s2(const struct drive *drive, uint16_t target_mm_s) {
     bool slows = (uint32_t)target_mm_s * 1000u <= drive->motion.set_point_um_s;
     return slows ? MAXIMUM_DECELERATION_MM_S2 : MAXIMUM_ACCELERATION_MM_S2;
 }
 
+/* Control C-GRANT, C-LEASE, C-FRAMES. */
 static enum refusal reason_to_refuse(const struct drive *drive, const struct host_message *run) {
     if (run->nonce != drive->nonce || !lease_tick_is_fresh(drive->tick_ms, run->tick_ms)) {
         return REFUSAL_STALE;

@@ -5,6 +5,7 @@
 #include "report.h"
 #include "states.h"
 
+/* Control C-SAFE-POWER-UP. */
 void drive_init(struct drive *drive, enum drive_target target, uint32_t nonce, bool after_watchdog_reset) {
     *drive = (struct drive){
         .target = (uint8_t)target,
@@ -47,6 +48,7 @@ static void clock_step(struct drive *drive) {
     }
 }
 
+/* Control C-FRESH-START. */
 static bool may_grant(const struct drive *drive) {
     bool waiting = drive->state == STATE_IDLE || drive->state == STATE_LATCHED;
     bool relay_open = !drive->inputs.relay_closed;
@@ -83,6 +85,7 @@ static void faster_step(struct drive *drive) {
     }
 }
 
+/* Control C-ENCODER, C-RELAY-READ-BACK. */
 static void supervise(struct drive *drive) {
     struct supervision_view view = {
         .relay_commanded = drive->relay_commanded,

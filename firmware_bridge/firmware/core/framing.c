@@ -38,6 +38,7 @@ static uint8_t cobs_decode_in_place(uint8_t *bytes, uint8_t length) {
     return write;
 }
 
+/* Control C-FRAMES. */
 static bool crc_is_right(const uint8_t *bytes, uint8_t body_length) {
     uint16_t sent = (uint16_t)(bytes[body_length] | (uint16_t)((uint16_t)bytes[body_length + 1u] << 8));
     return crc16(CRC_START, bytes, body_length) == sent;

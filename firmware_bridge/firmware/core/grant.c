@@ -11,6 +11,7 @@ void grant_first_speed(struct grant *grant) {
     *grant = (struct grant){.ceiling_mm_s = FIRST_SPEED_MM_S};
 }
 
+/* Control C-GRANT. */
 void grant_increment(struct grant *grant) {
     uint16_t increment = grant->ceiling_mm_s < INCREMENT_BOUNDARY_MM_S ? INCREMENT_LOW_MM_S : INCREMENT_HIGH_MM_S;
     uint16_t raised = (uint16_t)(grant->ceiling_mm_s + increment);

@@ -3,6 +3,7 @@
 #include "counting.h"
 #include "limits.h"
 
+/* Control C-LEASE. */
 bool lease_tick_is_fresh(uint32_t now_ms, uint32_t echoed_ms) {
     return (uint32_t)(now_ms - echoed_ms) <= LEASE_MS;
 }

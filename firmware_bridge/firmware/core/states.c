@@ -103,6 +103,7 @@ void states_brake(struct drive *drive, uint16_t deceleration_mm_s2) {
     }
 }
 
+/* Control C-STOP-INPUT. */
 void states_stop_input(struct drive *drive) {
     drive->faults |= FAULT_STOP_INPUT;
     if (drive->state == STATE_IDLE) {

@@ -1,0 +1,28 @@
+"""Writes the outcome of every test that is marked as evidence for a hazard, for `scripts/trace_hazards.py`."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+_FOLDER = Path(__file__).parent / "build" / "evidence"
+_outcomes: dict[str, str] = {}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Notes the worst outcome over the parameters of a test: one that was skipped has shown nothing."""
+    if "hazard" not in report.keywords or (report.when != "call" and report.outcome == "passed"):
+        return
+    node = report.nodeid.partition("[")[0]
+    if _outcomes.get(node, "passed") == "passed":
+        _outcomes[node] = report.outcome
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Writes them once, from the process that has heard of all workers."""
+    if _outcomes and not hasattr(session.config, "workerinput"):
+        _FOLDER.mkdir(parents=True, exist_ok=True)
+        (_FOLDER / f"{os.getpid()}.json").write_text(json.dumps(_outcomes, indent=1), encoding="utf-8")

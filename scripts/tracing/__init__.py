@@ -1,0 +1,1 @@
+"""The thread from hazard to control to code to passed test. Used by `scripts/trace_hazards.py` only."""

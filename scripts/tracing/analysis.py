@@ -1,0 +1,107 @@
+"""Reads docs/safety/hazards.toml, strictly, and knows the digest that a review stamp carries."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+KINDS = ("conformance", "core", "evaluation", "fuzz", "scenario", "session", "shell", "telemetry")
+"""Kinds of verification; which test is of which kind follows from where it stands (tracing.marks)."""
+
+Text = Annotated[str, msgspec.Meta(min_length=3, max_length=400)]
+
+
+class AnalysisError(Exception):
+    """The file cannot be read; the text says where and why."""
+
+
+class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One measure against hazards."""
+
+    id: Annotated[str, msgspec.Meta(pattern=r"^C-[A-Z0-9-]+$")]
+    what: Text
+    kind: Literal["inherent", "protective", "information"]
+    layer: Literal["hardware", "firmware", "controller", "telemetry", "people"]
+    reviewed: str = ""
+
+
+class Hazard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One way in which somebody is hurt, with the controls against it and the kinds of evidence that it needs."""
+
+    id: Annotated[str, msgspec.Meta(pattern=r"^H-[0-9]{2}$")]
+    title: Text
+    cause: Text
+    harm: Text
+    severity: Literal["negligible", "minor", "serious", "critical"]
+    controls: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    verification: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    residual: Text
+    reviewed: str = ""
+
+
+class Analysis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    control: tuple[Control, ...]
+    hazard: tuple[Hazard, ...]
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Every id of a hazard or a control."""
+        return frozenset((*(control.id for control in self.control), *(hazard.id for hazard in self.hazard)))
+
+
+def read_analysis(path: Path) -> Analysis:
+    """Returns the analysis; raises AnalysisError when it is not TOML, has unknown or missing keys, or values out of range."""
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Analysis)
+    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise AnalysisError(f"{path}: {error}") from error
+
+
+def digest(entry: Control | Hazard) -> str:
+    """Returns what a stamp must carry to belong to this content of the entry."""
+    content = {key: value for key, value in msgspec.to_builtins(entry).items() if key != "reviewed"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def judge_analysis(analysis: Analysis) -> list[str]:
+    """Returns what is wrong with the file in itself: ids, references, stamps."""
+    entries: tuple[Control | Hazard, ...] = (*analysis.control, *analysis.hazard)
+    names = [entry.id for entry in entries]
+    wrong = [f"{name} stands twice" for name in sorted({name for name in names if names.count(name) > 1})]
+    controls = {control.id for control in analysis.control}
+    for hazard in analysis.hazard:
+        wrong += [f"{hazard.id}: unknown control {name}" for name in hazard.controls if name not in controls]
+        wrong += [f"{hazard.id}: unknown kind of verification {kind}" for kind in hazard.verification if kind not in KINDS]
+    used = {name for hazard in analysis.hazard for name in hazard.controls}
+    wrong += [f"{name} is a control of no hazard" for name in sorted(controls - used)]
+    wrong += [
+        f"{entry.id} was changed without a review: read it again, then `scripts/trace_hazards.py --stamp {entry.id}`"
+        for entry in entries
+        if entry.reviewed.partition(" ")[2] != digest(entry)
+    ]
+    return wrong
+
+
+def stamp(path: Path, names: frozenset[str], day: str) -> None:
+    """Renews the review stamps of these entries in the file, and touches nothing else of it."""
+    analysis = read_analysis(path)
+    entries: tuple[Control | Hazard, ...] = (*analysis.control, *analysis.hazard)
+    by_id = {entry.id: entry for entry in entries}
+    lines: list[str] = []
+    current = ""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("id = "):
+            current = line.split('"')[1]
+        if current in names and line.startswith("reviewed = "):
+            continue
+        lines.append(line)
+        if current in names and line.startswith(("residual = ", "layer = ")):
+            lines.append(f'reviewed = "{day} {digest(by_id[current])}"')
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

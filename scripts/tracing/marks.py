@@ -1,0 +1,93 @@
+"""Finds the marks: `Control C-NAME.` in comments of the code, `pytest.mark.hazard("H-01", "C-NAME")` at tests. Runs nothing."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+_CODE = ("controller", "firmware_bridge", "messages", "telemetry", "desk", "systemd", "docs/wiring.md")
+_SUFFIXES = {".py", ".c", ".h", ".service", ".md"}
+_MARK = re.compile(r"\bControl (C-[A-Z0-9-]+(?:, C-[A-Z0-9-]+)*)\.")
+
+_KIND_BY_PLACE = (
+    ("hil_tests/", "conformance"),
+    ("tests/balance/test_recorded_arrests.py", "evaluation"),
+    ("tests/balance/test_evaluation.py", "evaluation"),
+    ("tests/balance/", "core"),
+    ("tests/core/", "core"),
+    ("tests/firmware/", "fuzz"),
+    ("tests/bridge/", "fuzz"),
+    ("tests/fuzz/", "fuzz"),
+    ("tests/session/", "session"),
+    ("tests/desk/", "session"),
+    ("tests/simulator/", "scenario"),
+    ("tests/campaign/", "scenario"),
+    ("tests/telemetry/", "telemetry"),
+    ("tests/", "shell"),
+)
+"""The first that fits counts."""
+
+
+class MarkedTest(msgspec.Struct, frozen=True, order=True):
+    """A test function that says which hazards and controls it is evidence for. source: digest of its text."""
+
+    node: str
+    kind: str
+    marks: tuple[str, ...]
+    source: str
+
+
+def control_places(root: Path) -> dict[str, list[str]]:
+    """Returns for each control that code names the files in which it stands."""
+    places: dict[str, list[str]] = {}
+    for path in _code_files(root):
+        for found in _MARK.findall(path.read_text(encoding="utf-8", errors="replace")):
+            for name in found.split(", "):
+                files = places.setdefault(name, [])
+                relative = path.relative_to(root).as_posix()
+                if relative not in files:
+                    files.append(relative)
+    return places
+
+
+def _code_files(root: Path) -> Iterator[Path]:
+    for name in _CODE:
+        place = root / name
+        if place.is_file():
+            yield place
+        elif place.is_dir():
+            yield from sorted(path for path in place.rglob("*") if path.suffix in _SUFFIXES and path.is_file())
+
+
+def marked_tests(root: Path) -> list[MarkedTest]:
+    """Returns every marked test below tests/ and hil_tests/, by name."""
+    found: list[MarkedTest] = []
+    for folder in ("tests", "hil_tests"):
+        for path in sorted((root / folder).rglob("test_*.py")):
+            text = path.read_text(encoding="utf-8")
+            if "mark.hazard" in text:
+                found += _marked_in(text, path.relative_to(root).as_posix())
+    return sorted(found)
+
+
+def _marked_in(text: str, relative: str) -> Iterator[MarkedTest]:
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not node.name.startswith("test_"):
+            continue
+        marks = tuple(mark for decorator in node.decorator_list for mark in _marks_of(decorator))
+        if marks:
+            kind = next(kind for place, kind in _KIND_BY_PLACE if relative.startswith(place))
+            source = hashlib.sha256((ast.get_source_segment(text, node) or "").encode()).hexdigest()[:12]
+            yield MarkedTest(f"{relative}::{node.name}", kind, marks, source)
+
+
+def _marks_of(decorator: ast.expr) -> Iterator[str]:
+    if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.hazard":
+        for argument in decorator.args:
+            if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                yield argument.value
