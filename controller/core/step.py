@@ -12,7 +12,7 @@ from controller.core.alarms import clear_alarms, indicate
 from controller.core.attendance import judge_attendance
 from controller.core.balance import BalanceFacts, judge_balance
 from controller.core.chart import LATCHED_STATES, MOVING_STATES, State, Trigger
-from controller.core.digital import advance_digital
+from controller.core.digital import advance_digital, forget_patient
 from controller.core.drive_watch import Asked, watch_drive
 from controller.core.effects import apply_effects, change_state, judge_reset
 from controller.core.events import Event, Happening
@@ -202,6 +202,8 @@ def _self_test(scan: Scan) -> None:
         if scan.state.unclean:
             scan.happenings.append(Happening(Event.UNCLEAN_START, scan.now_ns))
     scan.happenings.append(Happening(Event.STARTED, scan.now_ns, (("boot_id", scan.state.boot_id),)))
+    # The first look at an input is no change: before the first patient, too, each has to prove that it can.
+    scan.state = msgspec.structs.replace(scan.state, digital=forget_patient(scan.state.digital))
     apply_effects(scan)
 
 
