@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from documents.configuration import configuration_page
+from documents.drawings import NAMES, drawing_page
 from documents.events import events_page
+from documents.failure_modes import failure_modes_page
 from documents.inputs import inputs_page
 from documents.states import states_page
 from documents.treadmill_toml import treadmill_toml
@@ -20,7 +22,9 @@ DOCUMENTS: dict[str, Callable[[], str]] = {
     "docs/events.md": events_page,
     "docs/inputs.md": inputs_page,
     "docs/configuration.md": configuration_page,
+    "docs/failure-modes.md": failure_modes_page,
     "config/treadmill.toml": treadmill_toml,
+    **{f"docs/wiring/{name.replace('_', '-')}.svg": drawing_page(name) for name in NAMES},
 }
 
 

@@ -43,7 +43,7 @@ def test_every_generated_document_is_up_to_date() -> None:
 
 def test_documents_that_are_changed_or_missing_are_found_and_mended(tmp_path: Path) -> None:
     for path in GENERATED:
-        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, tmp_path / path)
     (tmp_path / "docs/events.md").write_text("changed by hand", encoding="utf-8")
     (tmp_path / "config/treadmill.toml").unlink()
