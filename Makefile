@@ -3,12 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SYSTEM_TEST := systemd openssl mosquitto gcc-avr avr-libc binutils-avr simavr libsimavr-dev libelf-dev
+SYSTEM_TEST := clang systemd openssl mosquitto gcc-avr avr-libc binutils-avr simavr libsimavr-dev libelf-dev
 SYSTEM_DEMO := mosquitto
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-all test check format docs hil campaign bench evaluate clean
+.PHONY: help demo demo-all test check format docs hil campaign bench evaluate fuzz trace clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -57,6 +57,13 @@ bench: $(READY) ## reaction beside C, the cost of a step, processor and memory, 
 
 evaluate: $(READY) ## the balance-loss detector on recordings and made falls
 	$(BIN)/python -m evaluation $(ARGS)
+
+fuzz: $(READY) ## fuzz every border with coverage guidance; ARGS="--seconds 3600 serial" for one for an hour
+	@scripts/system_packages.sh clang
+	$(BIN)/python -m fuzzing $(ARGS)
+
+trace: $(READY) ## record which hazard tests have passed in the last runs, and write docs/safety/trace.md
+	$(BIN)/python scripts/trace_hazards.py --record build/evidence
 
 clean: ## remove what was built here
 	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

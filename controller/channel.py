@@ -107,7 +107,7 @@ class Channel:
                 return
             try:
                 message = decode_to_controller(datagram)
-            except (msgspec.DecodeError, RecursionError):
+            except msgspec.DecodeError:
                 self._drop(client)
                 return
             self._sort(client, message, requests, now_ns)

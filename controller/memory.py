@@ -43,7 +43,7 @@ class Memory:
             return msgspec.json.decode(self._path.read_bytes(), type=Remembered)
         except FileNotFoundError:
             return Remembered(clean=False)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return Remembered(clean=False, causes=("damaged",))
 
     def keep(self, value: Remembered) -> None:

@@ -222,12 +222,21 @@ def encode(message: Message) -> bytes:
 
 
 def decode_from_controller(datagram: bytes) -> FromController:
-    """Returns the message; raises msgspec.ValidationError or msgspec.DecodeError on anything else."""
-    message: FromController = _from_controller.decode(datagram)
+    """Returns the message; raises msgspec.DecodeError (ValidationError is one) on anything else."""
+    try:
+        message: FromController = _from_controller.decode(datagram)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from error
     return message
 
 
 def decode_to_controller(datagram: bytes) -> ToController:
-    """Returns the message; raises msgspec.ValidationError or msgspec.DecodeError on anything else."""
-    message: ToController = _to_controller.decode(datagram)
+    """Returns the message; raises msgspec.DecodeError (ValidationError is one) on anything else.
+
+    Text that is no UTF-8 makes msgspec raise something else: one datagram of it once ended the controller.
+    """
+    try:
+        message: ToController = _to_controller.decode(datagram)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from error
     return message

@@ -174,7 +174,7 @@ class ControllerLink:
             if len(datagram) > MAXIMUM_MESSAGE_BYTES:
                 raise msgspec.DecodeError(f"longer than {MAXIMUM_MESSAGE_BYTES} bytes")
             message = decode_from_controller(datagram)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except msgspec.DecodeError as error:
             if self._complaints.allows(self._monotonic_ns()):
                 held_back = self._complaints.take_held_back()
                 _log.error("the controller said something not understood (%d more before): %s", held_back, error)

@@ -163,6 +163,7 @@ def test_a_reader_that_sleeps_costs_no_time_and_loses_nothing_but_snapshots(benc
         msgspec.msgpack.encode({"type": "start"}),
         msgspec.msgpack.encode({"type": "stop", "request": "1", "origin": "x", "speed": 1}),
         msgspec.msgpack.encode({"type": "stop", "request": "", "origin": "x"}),
+        msgspec.msgpack.encode({"type": "stop", "request": "1", "origin": "xyz"}).replace(b"xyz", b"x\x82z"),
         b"\x81" * 10_000,
         b"\x91" * 16_000,
         b"x" * (MAXIMUM_MESSAGE_BYTES + 1),

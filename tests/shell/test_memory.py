@@ -20,7 +20,19 @@ def test_the_last_value_is_found_again(tmp_path: Path) -> None:
     assert Memory(tmp_path / "m.json").found == Remembered(clean=True, reserved_event_id=17)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"clean": "yes"}', b'{"clean": true, "more": 1}', b"\xff\xfe", b"[]"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b'{"clean": "yes"}',
+        b'{"clean": true, "more": 1}',
+        b"\xff\xfe",
+        b"[]",
+        b'{"clean": true, "causes": ["\xff"]}',
+        b"[" * 5000,
+    ],
+)
 def test_a_damaged_file_is_an_unclean_stop(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "m.json"
     path.write_bytes(content)

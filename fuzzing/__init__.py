@@ -1,0 +1,1 @@
+"""Fuzzing with coverage guidance: every border that takes bytes from outside. For development only."""

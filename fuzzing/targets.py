@@ -1,0 +1,132 @@
+"""What is fuzzed: one function a border. Each takes any bytes and raises when the border did what it must never do.
+
+An error that the border documents is a right answer. Anything else that escapes, and any value that passes and should not have, is
+a finding. Imported inside atheris's instrumentation, so that it sees which lines an input reaches.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+
+from controller.configuration import ConfigurationError, parse_configuration
+from controller.core.settings import CoreSettings
+from controller.session.caps import judge_plan
+from controller.session.plan_file import PlanFileError, parse_plan
+from firmware_bridge.codec import Decoder, Sender, encode
+from messages.wire import MAXIMUM_MESSAGE_BYTES, Message, Prepare, decode_from_controller, decode_to_controller
+from messages.wire import encode as encode_message
+from telemetry.commands import COMMANDS, STOP, CommandJudge, Forward, Incoming
+
+Target = Callable[[bytes], None]
+_NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+_COMMAND_NAMES = (STOP, *COMMANDS, "start", "faster")
+
+
+class FindingError(Exception):
+    """A border did what it must never do."""
+
+
+def serial(data: bytes) -> None:
+    """Bytes from the drive, in two pieces: a frame that is accepted must be one that can be sent."""
+    decoder = Decoder(Sender.DRIVE)
+    half = len(data) // 2
+    for packet in (*decoder.feed(data[:half]), *decoder.feed(data[half:])):
+        again = Decoder(Sender.DRIVE).feed(encode(packet.frame, packet.sequence))
+        if [(other.frame, other.sequence) for other in again] != [(packet.frame, packet.sequence)]:
+            raise FindingError(f"{packet} is not the frame that its own bytes make")
+
+
+def command(data: bytes) -> None:
+    """A message of the broker's: the first byte picks the topic. Only the commands of the table reach the controller."""
+    name = _COMMAND_NAMES[data[0] % len(_COMMAND_NAMES)] if data else STOP
+    verdict = CommandJudge().judge(Incoming(name=name, payload=data[1:], retained=False), "r-1", _NOW)
+    if not isinstance(verdict, Forward):
+        return
+    encode_message(verdict.message)
+    if name not in (STOP, *COMMANDS):
+        raise FindingError(f"{name} is no command, and was let through")
+    if isinstance(verdict.message, Prepare):
+        _finite(msgspec.to_builtins(verdict.message))
+
+
+def to_controller(data: bytes) -> None:
+    """A datagram on the Unix socket, as the controller reads it."""
+    _message(data, decode_to_controller)
+
+
+def from_controller(data: bytes) -> None:
+    """A datagram on the Unix socket, as telemetry reads it."""
+    _message(data, decode_from_controller)
+
+
+def _message(data: bytes, decode: Callable[[bytes], Message]) -> None:
+    try:
+        message = decode(data)
+    except msgspec.DecodeError:
+        return
+    try:
+        again = encode_message(message)
+    except ValueError:
+        if len(data) <= MAXIMUM_MESSAGE_BYTES // 2:
+            raise
+        return
+    if encode_message(decode(again)) != again:
+        raise FindingError("a message changes on its way")
+
+
+def configuration(data: bytes) -> None:
+    """A configuration file: a configuration in which every number is one, or every mistake by name."""
+    document = _toml(data)
+    if document is None:
+        return
+    try:
+        found = parse_configuration(document)
+    except ConfigurationError as error:
+        if not error.problems:
+            raise FindingError("refused without saying why") from error
+        return
+    _finite(msgspec.to_builtins(found.core))
+
+
+def plan(data: bytes) -> None:
+    """A plan file, and the caps after it: judging never fails, whatever the numbers."""
+    document = _toml(data)
+    if document is None:
+        return
+    try:
+        found = parse_plan(document)
+    except PlanFileError:
+        return
+    settings = CoreSettings()
+    if not judge_plan(found, settings):
+        _finite(msgspec.to_builtins(found))
+        if any(phase.speed_m_s > settings.speed.ceiling_m_s + 1e-6 for phase in found.phases):
+            raise FindingError("a plan above the ceiling passed")
+
+
+def _toml(data: bytes) -> dict[str, object] | None:
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
+        return None
+
+
+def _finite(value: object) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise FindingError("a number that is none has passed")
+    if isinstance(value, dict):
+        for item in value.values():
+            _finite(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _finite(item)
+
+
+TARGETS: dict[str, Target] = {
+    target.__name__: target for target in (serial, command, to_controller, from_controller, configuration, plan)
+}
