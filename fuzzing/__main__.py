@@ -1,4 +1,4 @@
-"""`python -m fuzzing [TARGET ...] --seconds N` fuzzes one target after the other, a line of figures each; exit code 1: a finding."""
+"""`python -m fuzzing [TARGET ...] --seconds N` fuzzes one target after the other, a line of figures each; exit code 1: a find."""
 
 from __future__ import annotations
 
