@@ -22,6 +22,7 @@ from controller.other_commands import find_other_commands, run_other_command
 from controller.problems import ProblemsError
 from controller.session.caps import judge_plan
 from controller.session.plan_file import PlanFileError, load_plan
+from controller.session.record_file import load_screening
 from messages.wire import Cancel, Prepare, Reply, Stop
 
 DONE, REFUSED, WRONG_INPUT, NOT_REACHED = 0, 1, 2, 3
@@ -58,6 +59,9 @@ def _parser(others: tuple[str, ...]) -> argparse.ArgumentParser:
     check.set_defaults(run=_check_config)
     prepare = commands.add_parser("prepare", help="propose the session in a plan file; hands at the panel confirm it")
     prepare.add_argument("plan", type=Path)
+    prepare.add_argument(
+        "--screening", type=Path, required=True, metavar="FILE", help="the patient's profile, today's check and sessions, as JSON"
+    )
     prepare.set_defaults(run=_prepare)
     cancel = commands.add_parser("cancel", help="withdraw a prepared session")
     cancel.set_defaults(run=_cancel)
@@ -81,14 +85,14 @@ def _check_config(options: argparse.Namespace) -> int:
 
 
 def _prepare(options: argparse.Namespace) -> int:
-    """Judged here first, for an answer with the file's name in it; the controller judges again by what it runs with."""
+    """What no patient may do is said here, with the file's name in it; what this one may do today the controller says."""
     configuration = load_configuration(options.config)
-    plan = load_plan(options.plan)
-    problems = judge_plan(plan, configuration.core)
+    plan, screening = load_plan(options.plan), load_screening(options.screening)
+    problems = judge_plan(plan, configuration.core, configuration.clinical.first_session.measured_ceiling_m_s)
     if problems:
         raise PlanFileError(str(options.plan), problems)
     with ControllerClient(options.socket or configuration.paths.socket) as client:
-        reply = client.ask(Prepare(_request_id(), _origin(), plan))
+        reply = client.ask(Prepare(_request_id(), _origin(), plan, screening))
     return _say(reply, f"Session {reply.session} is prepared for {plan.patient}. Go on at the panel.")
 
 

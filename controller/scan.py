@@ -23,14 +23,18 @@ from controller.core.state import Answer, CoreState, Outputs, Request, ScanInput
 from controller.core.step import start_state, step
 from controller.event_ring import EventRing
 from controller.memory import ID_RESERVE, Memory, Remembered
-from controller.session.caps import judge_plan, treadmill_limits
+from controller.session.admission import Admission
 from controller.snapshot import event_record, session_record, snapshot
+from messages.patient import Screening
+from messages.plan import Plan
 from messages.wire import Prepare, Reply, SocketRequest, Stop
 
 SNAPSHOT_NS = 100_000_000
 WIND_DOWN_NS = 12_000_000_000
 """Longest wait for the belt before the process ends: beyond braking from the highest speed at the gentlest rate."""
 MAXIMUM_SAMPLES_A_SCAN = 64
+LONGEST_REASON = 8000
+"""Characters of an answer: every reason is named, and the datagram stays below its 16 KiB."""
 
 
 class Inputs(Protocol):
@@ -104,17 +108,19 @@ class Controller:
         channel: Channel,
         ring: EventRing,
         memory: Memory,
+        admit: Callable[[Plan, Screening | None], Admission],
         *,
         boot_id: str,
         now_ns: int,
         wall_clock: Callable[[], float],
     ) -> None:
-        """wall_clock: seconds since 1970, only for what people read. now_ns: monotonic."""
+        """admit: whoever knows configuration, day and grade, and so which session may be prepared. wall_clock: seconds since 1970, only for what people read. now_ns: monotonic."""
         self._devices = devices
         self._settings = settings
         self._channel = channel
         self._ring = ring
         self._memory = memory
+        self._admit = admit
         self._wall_clock = wall_clock
         found = memory.found
         self._next_event_id = ring.highest_id + 1 if ring.highest_id else found.reserved_event_id + 1
@@ -181,19 +187,18 @@ class Controller:
         return tuple(sample for sample in waiting if sample.measured_at_ns <= now_ns) if self._early_samples else waiting
 
     def _judged(self, messages: tuple[SocketRequest, ...]) -> tuple[Request, ...]:
-        """A plan that breaks a cap never reaches the core; whoever sent it is told every reason."""
+        """A plan that this patient may not walk today never reaches the core; whoever sent it is told every reason."""
         if not messages:
             return ()
         accepted: list[Request] = []
         for message in messages:
             if isinstance(message, Prepare):
-                problems = judge_plan(message.plan, self._settings.core)
-                if problems:
-                    reason = "; ".join(str(problem) for problem in problems)[:2000]
+                admission = self._admit(message.plan, message.screening)
+                if admission.limits is None:
+                    reason = "; ".join(str(problem) for problem in admission.problems)[:LONGEST_REASON]
                     self._channel.answer(Reply(message.request, False, reason))
                     continue
-                limits = treadmill_limits(message.plan, self._settings.core)
-                accepted.append(SessionRequest(message.request, message.origin, message.plan, limits))
+                accepted.append(SessionRequest(message.request, message.origin, message.plan, admission.limits))
             else:
                 accepted.append(message)
         return tuple(accepted)
