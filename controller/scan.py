@@ -114,7 +114,8 @@ class Controller:
         now_ns: int,
         wall_clock: Callable[[], float],
     ) -> None:
-        """admit: whoever knows configuration, day and grade, and so which session may be prepared. wall_clock: seconds since 1970, only for what people read. now_ns: monotonic."""
+        """admit: which session may be prepared (`controller.gatekeeper`). now_ns: monotonic. wall_clock: seconds since 1970, only
+        for what people read."""
         self._devices = devices
         self._settings = settings
         self._channel = channel

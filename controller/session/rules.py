@@ -23,7 +23,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "walking",
-        "the walking ceiling, unless running is prescribed",
+        "the walking ceiling, unless running is prescribed and six sessions hands-free at 1.0 m/s or more came before, the "
+        "last three without a loss of balance",
         "[O]; transition 1.63 m/s, Hreljac 2005",
         patient.judge_running,
     ),

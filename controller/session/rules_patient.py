@@ -14,7 +14,10 @@ from messages.plan import AttendantStage, RailStage
 CONTACT_GUARD, STAND_BY = (float(ATTENDANTS.index(stage)) for stage in (AttendantStage.CONTACT_GUARD, AttendantStage.STAND_BY))
 EVERY_HAND, AS_STAGED = 0.0, 1.0
 NONE, ALLOWED = 0.0, 1.0
-_MOST_BOUTS = 30.0
+_MOST_BOUTS = 29.0
+"""With their rests, warm-up and cool-down they are the 59 phases that a plan can hold."""
+_SPEED_WITHIN_M_S = 0.01
+"""A session at 1.0 m/s may have 0.99 in its record."""
 _PHYSICIAN = "the patient's physician decides whether another exercise suits; it is not decided at the treadmill"
 _HARNESS_FINDINGS = (FlagName.PREGNANCY, FlagName.STOMA, FlagName.HERNIA)
 _OPERATIONS = (FlagName.ABDOMINAL_SURGERY, FlagName.THORACIC_SURGERY)
@@ -80,9 +83,27 @@ def judge_usual_session(facts: Facts) -> Iterator[Finding]:
 
 
 def judge_running(facts: Facts) -> Iterator[Finding]:
-    """Walking, unless running is prescribed."""
-    if not is_prescribed(PrescriptionKind.RUNNING, facts.profile.prescriptions, facts.on):
+    """Walking, unless running is prescribed and the gate before it is passed."""
+    unmet = why_not_running(facts)
+    if unmet:
         yield Cap(Limit.CEILING_M_S, facts.clinical.prescription.walking_ceiling_m_s)
+    if is_prescribed(PrescriptionKind.RUNNING, facts.profile.prescriptions, facts.on):
+        yield from (Note(f"running is prescribed, but {reason}") for reason in unmet)
+
+
+def why_not_running(facts: Facts) -> tuple[str, ...]:
+    """Returns what is missing before walking may become running; empty when the gate is passed."""
+    settings = facts.clinical.progression
+    unmet = []
+    if not is_prescribed(PrescriptionKind.RUNNING, facts.profile.prescriptions, facts.on):
+        unmet.append("no running prescription holds today")
+    gate_m_s = settings.running_gate_m_s
+    fast = [past for past in facts.counted if past.top_speed_m_s >= gate_m_s - _SPEED_WITHIN_M_S and past.hands_free_s > 0]
+    if len(fast) < settings.running_sessions:
+        unmet.append(f"{len(fast)} of {settings.running_sessions} sessions were hands-free at {gate_m_s:g} m/s or more")
+    if any(past.balance_losses > 0 for past in facts.counted[-settings.running_steady_sessions :]):
+        unmet.append(f"there was a loss of balance in the last {settings.running_steady_sessions} sessions")
+    return tuple(unmet)
 
 
 def judge_osteoporosis(facts: Facts) -> Iterator[Finding]:
