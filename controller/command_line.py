@@ -19,11 +19,11 @@ from controller.command_words import status_lines
 from controller.configuration import ConfigurationError, load_configuration
 from controller.configuration_tables import PathSettings
 from controller.other_commands import find_other_commands, run_other_command
-from controller.problems import ProblemsError
+from controller.problems import Problem, ProblemsError
 from controller.session.caps import judge_plan
 from controller.session.plan_file import PlanFileError, load_plan
-from controller.session.record_file import load_screening
-from messages.wire import Cancel, Prepare, Reply, Stop
+from controller.session.record_file import RecordError, load_screening
+from messages.wire import MAXIMUM_MESSAGE_BYTES, Cancel, Prepare, Reply, Stop, encode
 
 DONE, REFUSED, WRONG_INPUT, NOT_REACHED = 0, 1, 2, 3
 DEFAULT_CONFIGURATION = Path("/etc/sternway/treadmill.toml")
@@ -91,9 +91,21 @@ def _prepare(options: argparse.Namespace) -> int:
     problems = judge_plan(plan, configuration.core, configuration.clinical.first_session.measured_ceiling_m_s)
     if problems:
         raise PlanFileError(str(options.plan), problems)
+    request = Prepare(_request_id(), _origin(), plan, screening)
+    _refuse_too_long(request, options.screening)
     with ControllerClient(options.socket or configuration.paths.socket) as client:
-        reply = client.ask(Prepare(_request_id(), _origin(), plan, screening))
+        reply = client.ask(request)
     return _say(reply, f"Session {reply.session} is prepared for {plan.patient}. Go on at the panel.")
+
+
+def _refuse_too_long(request: Prepare, file: Path) -> None:
+    """What fits a file may still be too long for the socket."""
+    try:
+        encode(request)
+    except ValueError as error:
+        allowed = f"records and plan of at most {MAXIMUM_MESSAGE_BYTES // 1024} KiB together"
+        problem = Problem(str(file), str(error), allowed, "keep the newest sessions, and the prescriptions that still hold")
+        raise RecordError(str(file), (problem,)) from error
 
 
 def _cancel(options: argparse.Namespace) -> int:

@@ -34,7 +34,7 @@ WIND_DOWN_NS = 12_000_000_000
 """Longest wait for the belt before the process ends: beyond braking from the highest speed at the gentlest rate."""
 MAXIMUM_SAMPLES_A_SCAN = 64
 LONGEST_REASON = 8000
-"""Characters of an answer: every reason is named, and the datagram stays below its 16 KiB."""
+"""Characters of an answer: every reason is named, and the datagram stays below its limit."""
 
 
 class Inputs(Protocol):

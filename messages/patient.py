@@ -140,6 +140,7 @@ class NextDay(enum.Enum):
 class TodayCheck(Record, frozen=True, kw_only=True):
     """Asked before every session, by a named clinician.
 
+    leg_symptoms: pain, numbness or weakness in a leg; asked where there is a lumbar finding, None: not asked.
     examined_by: the clinician who has examined the patient today for new symptoms or falls, off the treadmill, and lets a careful
     session go on; None: nobody has. clock_override_by: the clinician who vouches for `on` because the treadmill's clock cannot be
     trusted; None: the clock decides.
@@ -154,6 +155,7 @@ class TodayCheck(Record, frozen=True, kw_only=True):
     falls_since: bool
     pain: Nprs
     next_day: NextDay
+    leg_symptoms: bool | None = None
     examined_by: Pseudonym | None = None
     clock_override_by: Pseudonym | None = None
 

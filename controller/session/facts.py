@@ -63,7 +63,10 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """One line of the table. what: what it does, in words for docs/prescription.md. source: where it comes from, `[O]` for clinical opinion without a trial behind it. judge: its findings."""
+    """One line of the table. what: what it does, in words for docs/prescription.md. judge: its findings.
+
+    source: where it comes from, `[O]` for clinical opinion without a trial behind it.
+    """
 
     name: str
     what: str

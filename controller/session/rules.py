@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from controller.session import rules_patient as patient
 from controller.session import rules_today as today
-from controller.session.facts import Rule
+from controller.session.facts import WALK_TEST_DISTANCE_M, Rule
+from controller.session.settings import ClinicalSettings
 
+_DEFAULTS = ClinicalSettings()
+_LIMITS, _CAUTION, _GATE = _DEFAULTS.screening, _DEFAULTS.caution, _DEFAULTS.progression
+_CHECKS = f"checks every {_CAUTION.check_interval_s / 60:g} min"
 _FIELD = "practice of backward training"
 _STROKE = "stroke trials: resting > 200/100 excluded"
 
@@ -17,14 +21,15 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "half-the-usual-session",
-        "belt time at most half the usual forward session; 10 min, labelled as default, while that is unknown",
+        f"belt time at most half the usual forward session; {_DEFAULTS.prescription.unknown_belt_time_s / 60:g} min, labelled as "
+        "default, while that is unknown",
         f"{_FIELD} [O]; 10 min: knee trial PMC6456984",
         patient.judge_usual_session,
     ),
     Rule(
         "walking",
-        "the walking ceiling, unless running is prescribed and six sessions hands-free at 1.0 m/s or more came before, the "
-        "last three without a loss of balance",
+        f"the walking ceiling, unless running is prescribed and {_GATE.running_sessions} sessions hands-free at "
+        f"{_GATE.running_gate_m_s:g} m/s or more came before, the last {_GATE.running_steady_sessions} without a loss of balance",
         "[O]; transition 1.63 m/s, Hreljac 2005",
         patient.judge_running,
     ),
@@ -42,7 +47,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "walk-test",
-        "a 3 m backward walk slower than 4.5 s: contact guard; an old test counts as none",
+        f"a {WALK_TEST_DISTANCE_M:g} m backward walk slower than {_LIMITS.fall_risk_walk_test_s:g} s: contact guard; a test older "
+        f"than {_LIMITS.walk_test_days} days counts as none",
         "TGR 2020; age [O]",
         today.judge_walk_test,
     ),
@@ -54,25 +60,26 @@ RULES: tuple[Rule, ...] = (
         "[O]",
         today.judge_new_symptoms,
     ),
-    Rule("pain", "pain from 4: careful; from 6: refused", "[O]", today.judge_pain),
+    Rule("pain", f"pain from {_LIMITS.pain_caution}: careful; from {_LIMITS.pain_refused}: refused", "[O]", today.judge_pain),
     Rule("next-day", "sore after the last session: no more than then; worse: a step back", "[O]", today.judge_next_day),
     Rule("last-ending", "a fall or symptom ended the last session: a step back", "[O]", today.judge_last_ending),
     Rule("osteoporosis", "severe: refused, always; moderate: contact guard; mild: stand-by", _FIELD, patient.judge_osteoporosis),
     Rule(
         "vestibular",
-        "refused without a clearance at most 30 days old; with it stand-by and checks every 2 min",
+        f"refused without a clearance at most {_LIMITS.clearance_days} days old; with it stand-by and {_CHECKS}",
         f"{_FIELD}; APTA 2022: supervised therapy once compensated",
         patient.judge_vestibular,
     ),
     Rule(
         "lumbar",
-        "careful: speed, ramp, stretches, time; the legs are asked and end the session; severe: slower, contact guard",
+        "careful: speed, ramp, stretches, time; leg symptoms before the session refuse it, in it end it; severe: slower, contact "
+        "guard",
         f"{_FIELD}; numbers [O]",
         patient.judge_lumbar,
     ),
     Rule(
         "knee",
-        "mild with pain up to 3: noted as an indication; else shorter stretches",
+        f"mild with pain up to {_LIMITS.knee_pain_highest}: noted as an indication; else shorter stretches",
         f"{_FIELD}; numbers [O]",
         patient.judge_knee,
     ),
@@ -83,7 +90,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "cardiac",
         "severe (unstable angina, complex ventricular arrhythmia): refused; moderate: refused without a clearance; all: a lower "
-        "heart rate limit, stand-by, checks every 2 min",
+        f"heart rate limit, stand-by, {_CHECKS}",
         "Trials 14:91; numbers [O]",
         patient.judge_cardiac,
     ),
@@ -94,6 +101,8 @@ RULES: tuple[Rule, ...] = (
         patient.judge_cognition,
     ),
     Rule("harness", "pregnancy, stoma, hernia, mass over the harness's rating: refused", "[O]", patient.judge_harness),
-    Rule("surgery", "abdominal or thoracic surgery within 90 days: refused", "[O]", patient.judge_surgery),
+    Rule(
+        "surgery", f"abdominal or thoracic surgery within {_LIMITS.surgery_recent_days} days: refused", "[O]", patient.judge_surgery
+    ),
 )
 """Their order shows nowhere: the strictest cap wins, every refusal is named."""

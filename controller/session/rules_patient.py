@@ -134,10 +134,16 @@ def _clearable(facts: Facts, name: FlagName) -> Iterator[Finding]:
 
 
 def judge_lumbar(facts: Facts) -> Iterator[Finding]:
-    """The caution profile; the legs are asked, and end the session."""
-    flag = facts.flag(FlagName.LUMBAR)
+    """The caution profile; the legs are asked before and at every check, and what they say ends or forbids the session."""
+    flag, legs = facts.flag(FlagName.LUMBAR), facts.today.leg_symptoms
     if flag is None:
         return
+    if legs is None:
+        remedy = "ask for pain, numbness or weakness in the legs: there is a lumbar finding"
+        yield Refusal(Problem("today.leg_symptoms", "not asked", "true or false", remedy))
+    elif legs:
+        remedy = "no session today: they would end it; a clinician examines the back and decides"
+        yield Refusal(Problem("today.leg_symptoms", "true", "false", remedy))
     yield from careful(facts, severe=flag.grade is Grade.SEVERE)
     yield Ask(Demand.ASK_LEGS)
     yield Ask(Demand.LEGS_END)

@@ -24,7 +24,8 @@ def prescription_page() -> str:
         "Screening and prescription",
         _INTRODUCTION,
         "## Rules",
-        "Every rule is asked, in no order that matters. The strictest limit wins; every refusal is named, with who may decide.",
+        "Every rule is asked, in no order that matters. The strictest limit wins; every refusal is named, with who may decide. The "
+        "numbers are defaults: `[screening]`, `[prescription]`, `[first_session]` and `[caution]` of the configuration have them.",
         table(("rule", "what it does", "source"), ((f"`{rule.name}`", rule.what, rule.source) for rule in RULES)),
         "## What a rule may limit",
         table(
@@ -46,9 +47,10 @@ def _days() -> str:
     return """
 Sessions are counted in the clinic's local calendar days, so that neither daylight saving nor the hour matters. The treadmill's
 clock is trusted when systemd-timesyncd or the kernel says that a time server keeps it, or a battery-backed clock is there. It must
-show the day of today's check. There is no session when nobody keeps the clock, or when a past session lies in its future (it was set
-back), until a clinician makes sure of the date and enters their pseudonym as `today.clock_override_by`; then the day is that of
-today's check, the plan says so, and sessions dated later count as of this week. A trusted clock cannot be overridden.
+show the day of today's check. There is no session when nobody keeps the clock, or when a past session lies in its future (it was
+set back), until a clinician makes sure of the date and enters their pseudonym as `today.clock_override_by`; then the day is that
+of today's check, the plan says so, and sessions dated later count as of this week. A clock that is trusted and agrees with the
+records cannot be overridden.
 """
 
 
@@ -56,7 +58,8 @@ def _week() -> str:
     settings = ClinicalSettings().prescription
     return f"""
 {settings.sessions_a_week} sessions in any {DAYS_IN_WINDOW} consecutive days, today's included. With a prescription
-`three_a_week`, by a named clinician with reason, first and last day, {settings.prescribed_sessions_a_week}, each with a free day between.
+`three_a_week`, by a named clinician with reason, first and last day, {settings.prescribed_sessions_a_week}, each with a free day
+between.
 A backward session counts after {settings.counted_work_s / 60:g} min of work, or when a symptom or a fall ended it; one that
 ended for technical reasons counts by its minutes alone. Forward sessions and balance work are logged beside, and do not count.
 """
@@ -77,10 +80,11 @@ with who accepted it; a diastolic pressure below the systolic; the next day's re
 def _proposed() -> str:
     settings = ClinicalSettings()
     progression, ends = settings.progression, settings.prescription.ends_fraction
+    too_short_min = settings.prescription.too_short_s / 60
     return f"""
 A proposed plan is the last session again, within today's limits: equal stretches with rests between, a warm-up in the first and a
-cool-down in the last (a sixth of the belt time each, {LONGEST_END_S / 60:g} min at most, together never over {ends:.0%}). Each number
-says which rule, session or proposal made it so. Under {settings.prescription.too_short_s / 60:g} min the plan says "too short".
+cool-down in the last (a sixth of the belt time each, {LONGEST_END_S / 60:g} min at most, together never over {ends:.0%}). Each
+number says which rule, session or proposal made it so. Under {too_short_min:g} min the plan says "too short".
 After {progression.good_sessions} good sessions at one level (complete, no loss of balance, no dizziness, pain at most
 {progression.good_pain}) one change is proposed: time (+{progression.time_step_s:g} s), else speed (one increment), else rails, else
 hands-free windows, else the attendant's stage. After a fall or symptoms a step back is proposed. Nothing is applied before a named

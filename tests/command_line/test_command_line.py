@@ -12,6 +12,7 @@ from controller import __version__
 from controller.command_line import DONE, NOT_REACHED, REFUSED, WRONG_INPUT, main
 from controller.configuration_tables import PathSettings
 from controller.session.plan_file import load_plan
+from messages.patient import Clearance, FlagName, Prescription, PrescriptionKind
 from messages.wire import Cancel, Prepare, Reply, Stop
 from simulator.demo_configuration import write_screening
 from simulator.patients import returning_patient
@@ -96,6 +97,20 @@ def test_records_that_cannot_be_read_are_never_sent(
     records.write_text('{"by": "physio-1", "profile": {"mass_kg": -70}}', encoding="utf-8")
     assert main(["prepare", str(PLAN), "--screening", str(records), "--config", str(configuration)]) == WRONG_INPUT
     assert "profile.mass_kg = -70: allowed is a number from 20 to 200 kg" in capsys.readouterr().err
+    assert machine.requests == []
+
+
+def test_records_that_are_too_long_for_the_socket_are_never_sent(
+    machine: Machine, configuration: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    screening = returning_patient(load_plan(PLAN), date(2026, 3, 2))
+    long = Clearance(flag=FlagName.VESTIBULAR, on=date(2026, 3, 1), by="physio-1", reason="x" * 300)
+    holds = Prescription(kind=PrescriptionKind.RUNNING, on=long.on, until=long.on, by="physio-1", reason="x" * 300)
+    profile = msgspec.structs.replace(screening.profile, clearances=(long,) * 32, prescriptions=(holds,) * 32)
+    history = screening.history * 60
+    records = write_screening(tmp_path, msgspec.structs.replace(screening, profile=profile, history=history))
+    assert main(["prepare", str(PLAN), "--screening", str(records), "--config", str(configuration)]) == WRONG_INPUT
+    assert "at most 32 KiB together; keep the newest sessions" in capsys.readouterr().err
     assert machine.requests == []
 
 

@@ -76,6 +76,7 @@ CHECK = TodayCheck(
     falls_since=False,
     pain=0,
     next_day=NextDay.GOOD,
+    leg_symptoms=False,
 )
 HISTORY = (past(20), past(10))
 

@@ -113,6 +113,13 @@ def test_a_lumbar_problem_has_the_caution_profile_and_its_legs_are_asked(grade: 
     assert Question.LEGS not in session_limits(judged(records()), records()).questions
 
 
+@pytest.mark.parametrize(("legs", "keys"), [(False, []), (True, ["today.leg_symptoms"]), (None, ["today.leg_symptoms"])])
+def test_with_a_lumbar_finding_the_legs_are_asked_before(legs: bool | None, keys: list[str]) -> None:
+    screening = records(profile={"flags": (flag(FlagName.LUMBAR),)}, today={"leg_symptoms": legs})
+    assert refused_keys(judged(screening)) == keys
+    assert judged(records(today={"leg_symptoms": legs})).problems == ()
+
+
 @pytest.mark.parametrize(
     ("grade", "pain", "indicated"), [(MILD, 0, True), (MILD, 3, True), (MILD, 4, False), (MODERATE, 0, False), (SEVERE, 3, False)]
 )
