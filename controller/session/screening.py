@@ -24,6 +24,7 @@ _ALL_HANDS = {UsableHand.BOTH: RailStage.BOTH, UsableHand.LEFT: RailStage.LEFT, 
 _EQUAL_WITHIN = 1e-9
 
 
+# Control C-SCREENING.
 def screen(
     screening: Screening,
     clock: Clock,

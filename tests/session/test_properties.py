@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -208,6 +209,7 @@ def plans(draw: st.DrawFn) -> Plan:
     return Plan("p-017", 72.0, tuple(phases), draw(st.sampled_from(RailStage)), draw(st.sampled_from(AttendantStage)))
 
 
+@pytest.mark.hazard("H-23", "C-CAPS", "C-SCREENING")
 @settings(max_examples=300, deadline=None)
 @given(screenings(), plans(), st.booleans(), st.floats(0.5, 1.3), st.floats(0.5, 1.3))
 def test_a_plan_from_outside_is_admitted_only_within_every_cap(

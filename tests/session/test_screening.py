@@ -56,6 +56,7 @@ def test_a_healthy_returning_patient_has_the_treadmills_caps_and_half_the_usual_
     assert {each.limit for each in verdict.caps} == set(Limit)
 
 
+@pytest.mark.hazard("H-22", "C-SCREENING")
 @pytest.mark.parametrize(
     ("name", "grade", "refused"),
     [
