@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 from controller.channel import Channel
-from controller.core.chart import LATCHED_STATES, MOVING_STATES
+from controller.core.chart import LATCHED_STATES, MOVING_STATES, State
 from controller.core.commands import DriveCommand
 from controller.core.display_text import Lines, display_lines
 from controller.core.events import RULES, Happening
@@ -27,7 +27,7 @@ from controller.session.admission import Admission
 from controller.snapshot import event_record, session_record, snapshot
 from messages.patient import Screening
 from messages.plan import Plan
-from messages.wire import Prepare, Reply, SocketRequest, Stop
+from messages.wire import Prepare, Refused, Reply, SocketRequest, Stop
 
 SNAPSHOT_NS = 100_000_000
 WIND_DOWN_NS = 12_000_000_000
@@ -192,17 +192,32 @@ class Controller:
         if not messages:
             return ()
         accepted: list[Request] = []
+        judged = False
         for message in messages:
             if isinstance(message, Prepare):
-                admission = self._admit(message.plan, message.screening)
-                if admission.limits is None:
-                    reason = "; ".join(str(problem) for problem in admission.problems)[:LONGEST_REASON]
-                    self._channel.answer(Reply(message.request, False, reason))
-                    continue
-                accepted.append(SessionRequest(message.request, message.origin, message.plan, admission.limits))
+                accepted.append(self._judged_session(message, judged))
+                judged = True
             else:
                 accepted.append(message)
         return tuple(accepted)
+
+    def _judged_session(self, message: Prepare, another_was_judged: bool) -> Request:
+        """At rest only, and one a scan: judging takes milliseconds, which nobody may take from a belt that moves. The record says
+        that a session was refused; why, which tells of the patient, is for whoever asked alone."""
+        said, reason, limits = "", "", None
+        if self.state.chart is not State.STANDBY:
+            reason = f"the treadmill is in state {self.state.chart.value}; a session is prepared in standby"
+        elif another_was_judged:
+            reason = "another request to prepare came at the same time: ask again"
+        else:
+            admission = self._admit(message.plan, message.screening)
+            limits = admission.limits
+            reason = "; ".join(str(problem) for problem in admission.problems)[:LONGEST_REASON]
+            said = f"screening and plan: {len(admission.problems)} reasons against it"
+        if limits is not None:
+            return SessionRequest(message.request, message.origin, message.plan, limits)
+        self._channel.answer(Reply(message.request, False, reason))
+        return Refused(message.origin, "prepare", said or reason)
 
     def _tell(self, before: CoreState, inputs: ScanInputs, outputs: Outputs, now_ns: int) -> None:
         time = ""

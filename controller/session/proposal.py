@@ -95,7 +95,7 @@ def _aimed_time(last: PastSession | None, proposal: Proposal | None, clinical: C
     least_s = clinical.prescription.too_short_s
     if proposal is not None and proposal.value is not None:
         if proposal.variable is Variable.TIME:
-            return Target(proposal.value, "proposal: time")
+            return Target(max(proposal.value, least_s), "proposal: time")
         if proposal.variable is Variable.STEP_BACK:
             return Target(max(last.belt_time_s * proposal.value, least_s), "proposal: step back")
     return Target(max(last.belt_time_s, least_s), f"as on {last.on}")

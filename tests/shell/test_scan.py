@@ -28,7 +28,7 @@ from controller.session.facts import FIXED_FLAT
 from controller.session.local_day import Clock
 from controller.session.settings import ClinicalSettings
 from messages.patient import Flag, FlagName, Grade
-from messages.plan import Phase, PhaseKind
+from messages.plan import Phase, PhaseKind, Plan
 from messages.wire import (
     MAXIMUM_MESSAGE_BYTES,
     About,
@@ -347,9 +347,38 @@ def test_a_refused_patient_never_reaches_the_core_and_every_reason_is_named(trea
     treadmill.scan()
     (reply,) = treadmill.told(Reply)
     assert not reply.accepted
+    (event,) = [event for event in treadmill.told(EventRecord) if event.code == "request-refused"]
+    assert event.detail["reason"] == "screening and plan: 3 reasons against it", "what is wrong with a patient is in no event"
     for words in ("flags.osteoporosis = severe", "systolic_mm_hg = 201: allowed is 90 to 200 mmHg", "today.pain = 7"):
         assert words in reply.reason
     assert treadmill.chart is State.STANDBY
+
+
+def test_nobody_is_screened_while_a_session_runs_nor_twice_in_a_scan(treadmill: Treadmill, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    admit = treadmill.controller._admit
+    monkeypatch.setattr(
+        treadmill.controller, "_admit", lambda plan, screening: asked.append(plan.patient) or admit(plan, screening)
+    )
+    sound = Prepare("one", "test", PLAN, returning_patient(PLAN, TODAY))
+    treadmill.open(Input.CLIP)
+    treadmill.run(0.2)
+    treadmill.requests += [msgspec.structs.replace(sound, plan=with_speed(5.0)), msgspec.structs.replace(sound, request="two")]
+    treadmill.scan()
+    assert [(reply.request, reply.accepted) for reply in treadmill.told(Reply)] == [("one", False), ("two", False)]
+    assert "at the same time" in treadmill.told(Reply)[1].reason
+    assert len(asked) == 1
+    treadmill.requests.append(sound)
+    treadmill.scan()
+    assert treadmill.chart is State.PREPARED
+    treadmill.requests.append(msgspec.structs.replace(sound, request="three"))
+    treadmill.scan()
+    assert treadmill.told(Reply)[-1].reason == "the treadmill is in state prepared; a session is prepared in standby"
+    assert len(asked) == 2
+
+
+def with_speed(speed_m_s: float) -> Plan:
+    return msgspec.structs.replace(PLAN, phases=(*PLAN.phases[:1], Phase(PhaseKind.WORK, 20, speed_m_s), *PLAN.phases[-1:]))
 
 
 def test_the_limits_that_reach_the_core_are_the_controllers_own(treadmill: Treadmill) -> None:
