@@ -19,10 +19,11 @@ from controller.command_words import status_lines
 from controller.configuration import ConfigurationError, load_configuration
 from controller.configuration_tables import PathSettings
 from controller.other_commands import find_other_commands, run_other_command
-from controller.problems import ProblemsError
+from controller.problems import Problem, ProblemsError
 from controller.session.caps import judge_plan
 from controller.session.plan_file import PlanFileError, load_plan
-from messages.wire import Cancel, Prepare, Reply, Stop
+from controller.session.record_file import RecordError, load_screening
+from messages.wire import MAXIMUM_MESSAGE_BYTES, Cancel, Prepare, Reply, Stop, encode
 
 DONE, REFUSED, WRONG_INPUT, NOT_REACHED = 0, 1, 2, 3
 DEFAULT_CONFIGURATION = Path("/etc/sternway/treadmill.toml")
@@ -58,6 +59,9 @@ def _parser(others: tuple[str, ...]) -> argparse.ArgumentParser:
     check.set_defaults(run=_check_config)
     prepare = commands.add_parser("prepare", help="propose the session in a plan file; hands at the panel confirm it")
     prepare.add_argument("plan", type=Path)
+    prepare.add_argument(
+        "--screening", type=Path, required=True, metavar="FILE", help="the patient's profile, today's check and sessions, as JSON"
+    )
     prepare.set_defaults(run=_prepare)
     cancel = commands.add_parser("cancel", help="withdraw a prepared session")
     cancel.set_defaults(run=_cancel)
@@ -81,15 +85,27 @@ def _check_config(options: argparse.Namespace) -> int:
 
 
 def _prepare(options: argparse.Namespace) -> int:
-    """Judged here first, for an answer with the file's name in it; the controller judges again by what it runs with."""
+    """What no patient may do is said here, with the file's name in it; what this one may do today the controller says."""
     configuration = load_configuration(options.config)
-    plan = load_plan(options.plan)
-    problems = judge_plan(plan, configuration.core)
+    plan, screening = load_plan(options.plan), load_screening(options.screening)
+    problems = judge_plan(plan, configuration.core, configuration.clinical.first_session.measured_ceiling_m_s)
     if problems:
         raise PlanFileError(str(options.plan), problems)
+    request = Prepare(_request_id(), _origin(), plan, screening)
+    _refuse_too_long(request, options.screening)
     with ControllerClient(options.socket or configuration.paths.socket) as client:
-        reply = client.ask(Prepare(_request_id(), _origin(), plan))
+        reply = client.ask(request)
     return _say(reply, f"Session {reply.session} is prepared for {plan.patient}. Go on at the panel.")
+
+
+def _refuse_too_long(request: Prepare, file: Path) -> None:
+    """What fits a file may still be too long for the socket."""
+    try:
+        encode(request)
+    except ValueError as error:
+        allowed = f"records and plan of at most {MAXIMUM_MESSAGE_BYTES // 1024} KiB together"
+        problem = Problem(str(file), str(error), allowed, "keep the newest sessions, and the prescriptions that still hold")
+        raise RecordError(str(file), (problem,)) from error
 
 
 def _cancel(options: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ import msgspec
 
 from controller.configuration_rules import judge_values
 from controller.configuration_tables import (
+    CLINICAL_TABLES,
     CORE_TABLES,
     DERIVED,
     FOREIGN_TABLES,
@@ -28,6 +29,7 @@ from controller.core.settings import CoreSettings
 from controller.core.state import Settings
 from controller.hardware.settings import DisplaySettings, LoadCellSettings, PinSettings
 from controller.problems import Problem, ProblemsError
+from controller.session.settings import ClinicalSettings
 from controller.toml_tables import read_table, read_toml, unknown_key
 from firmware_bridge.drive import DriveLimits
 
@@ -39,13 +41,14 @@ class ConfigurationError(ProblemsError):
 
 
 class Configuration(msgspec.Struct, frozen=True):
-    """Everything the controller is told. Each part is one table of the file; `core` holds the core's eight."""
+    """Everything the controller is told. Each part is one table of the file; `core` and `clinical` hold several each."""
 
     identity: IdentitySettings
     serial: SerialSettings
     paths: PathSettings
     firmware: FirmwareSettings
     core: CoreSettings
+    clinical: ClinicalSettings
     load_chain: LoadChainSettings
     balance: BalanceSettings
     pins: PinSettings
@@ -103,14 +106,17 @@ def _flat(tables: dict[str, dict[str, Any]], document: dict[str, Any]) -> dict[s
 
 def _compose(tables: dict[str, dict[str, Any]]) -> Configuration:
     """Puts the parts together; every value has been judged before."""
-    sections: dict[str, Any] = {name: struct(**tables[name]) for name, struct in CORE_TABLES.items()}
-    core = CoreSettings(**sections)
+    core = CoreSettings(**_sections(CORE_TABLES, tables))
     values = _flat(tables, {})
-    parts: dict[str, Any] = {"core": core}
+    parts: dict[str, Any] = {"core": core, "clinical": ClinicalSettings(**_sections(CLINICAL_TABLES, tables))}
     for name, struct in TABLES.items():
-        if name not in CORE_TABLES:
+        if name not in CORE_TABLES and name not in CLINICAL_TABLES:
             derived = {
                 field: values[source] if "." in source else getattr(core, source) for field, source in DERIVED.get(name, {}).items()
             }
             parts[name] = struct(**tables[name], **derived)
     return Configuration(**parts)
+
+
+def _sections(structs: dict[str, type[msgspec.Struct]], tables: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return {name: struct(**tables[name]) for name, struct in structs.items()}

@@ -15,6 +15,7 @@ from controller.core.balance import BalanceSettings
 from controller.core.load_chain import LoadChainSettings
 from controller.core.settings import CoreSettings
 from controller.hardware.settings import DisplaySettings, LoadCellSettings, PinSettings
+from controller.session.settings import ClinicalSettings
 from firmware_bridge.drive import Mounting
 
 NamePart = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9-]{1,32}\Z", description="1 to 32 of a-z, 0-9 and the hyphen")]
@@ -76,12 +77,16 @@ class FirmwareSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 CORE_TABLES: dict[str, type[msgspec.Struct]] = {field.name: field.type for field in msgspec.structs.fields(CoreSettings)}
 """The core's own sections, each a table of the file."""
 
+CLINICAL_TABLES: dict[str, type[msgspec.Struct]] = {field.name: field.type for field in msgspec.structs.fields(ClinicalSettings)}
+"""Screening, prescription and progression: likewise."""
+
 TABLES: dict[str, type[msgspec.Struct]] = {
     "identity": IdentitySettings,
     "serial": SerialSettings,
     "paths": PathSettings,
     "firmware": FirmwareSettings,
     **CORE_TABLES,
+    **CLINICAL_TABLES,
     "load_chain": LoadChainSettings,
     "balance": BalanceSettings,
     "pins": PinSettings,

@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 from controller.channel import Channel
-from controller.core.chart import LATCHED_STATES, MOVING_STATES
+from controller.core.chart import LATCHED_STATES, MOVING_STATES, State
 from controller.core.commands import DriveCommand
 from controller.core.display_text import Lines, display_lines
 from controller.core.events import RULES, Happening
@@ -23,14 +23,18 @@ from controller.core.state import Answer, CoreState, Outputs, Request, ScanInput
 from controller.core.step import start_state, step
 from controller.event_ring import EventRing
 from controller.memory import ID_RESERVE, Memory, Remembered
-from controller.session.caps import judge_plan, treadmill_limits
+from controller.session.admission import Admission
 from controller.snapshot import event_record, session_record, snapshot
-from messages.wire import Prepare, Reply, SocketRequest, Stop
+from messages.patient import Screening
+from messages.plan import Plan
+from messages.wire import Prepare, Refused, Reply, SocketRequest, Stop
 
 SNAPSHOT_NS = 100_000_000
 WIND_DOWN_NS = 12_000_000_000
 """Longest wait for the belt before the process ends: beyond braking from the highest speed at the gentlest rate."""
 MAXIMUM_SAMPLES_A_SCAN = 64
+LONGEST_REASON = 8000
+"""Characters of an answer: every reason is named, and the datagram stays below its limit."""
 
 
 class Inputs(Protocol):
@@ -104,17 +108,20 @@ class Controller:
         channel: Channel,
         ring: EventRing,
         memory: Memory,
+        admit: Callable[[Plan, Screening | None], Admission],
         *,
         boot_id: str,
         now_ns: int,
         wall_clock: Callable[[], float],
     ) -> None:
-        """wall_clock: seconds since 1970, only for what people read. now_ns: monotonic."""
+        """admit: which session may be prepared (`controller.gatekeeper`). now_ns: monotonic. wall_clock: seconds since 1970, only
+        for what people read."""
         self._devices = devices
         self._settings = settings
         self._channel = channel
         self._ring = ring
         self._memory = memory
+        self._admit = admit
         self._wall_clock = wall_clock
         found = memory.found
         self._next_event_id = ring.highest_id + 1 if ring.highest_id else found.reserved_event_id + 1
@@ -181,22 +188,36 @@ class Controller:
         return tuple(sample for sample in waiting if sample.measured_at_ns <= now_ns) if self._early_samples else waiting
 
     def _judged(self, messages: tuple[SocketRequest, ...]) -> tuple[Request, ...]:
-        """A plan that breaks a cap never reaches the core; whoever sent it is told every reason."""
+        """A plan that this patient may not walk today never reaches the core; whoever sent it is told every reason."""
         if not messages:
             return ()
         accepted: list[Request] = []
+        judged = False
         for message in messages:
             if isinstance(message, Prepare):
-                problems = judge_plan(message.plan, self._settings.core)
-                if problems:
-                    reason = "; ".join(str(problem) for problem in problems)[:2000]
-                    self._channel.answer(Reply(message.request, False, reason))
-                    continue
-                limits = treadmill_limits(message.plan, self._settings.core)
-                accepted.append(SessionRequest(message.request, message.origin, message.plan, limits))
+                accepted.append(self._judged_session(message, judged))
+                judged = True
             else:
                 accepted.append(message)
         return tuple(accepted)
+
+    def _judged_session(self, message: Prepare, another_was_judged: bool) -> Request:
+        """At rest only, and one a scan: judging takes milliseconds, which nobody may take from a belt that moves. The record says
+        that a session was refused; why, which tells of the patient, is for whoever asked alone."""
+        said, reason, limits = "", "", None
+        if self.state.chart is not State.STANDBY:
+            reason = f"the treadmill is in state {self.state.chart.value}; a session is prepared in standby"
+        elif another_was_judged:
+            reason = "another request to prepare came at the same time: ask again"
+        else:
+            admission = self._admit(message.plan, message.screening)
+            limits = admission.limits
+            reason = "; ".join(str(problem) for problem in admission.problems)[:LONGEST_REASON]
+            said = f"screening and plan: {len(admission.problems)} reasons against it"
+        if limits is not None:
+            return SessionRequest(message.request, message.origin, message.plan, limits)
+        self._channel.answer(Reply(message.request, False, reason))
+        return Refused(message.origin, "prepare", said or reason)
 
     def _tell(self, before: CoreState, inputs: ScanInputs, outputs: Outputs, now_ns: int) -> None:
         time = ""

@@ -21,15 +21,18 @@ from controller.configuration import Configuration, ConfigurationError, load_con
 from controller.core.commands import Action, DriveCommand
 from controller.drive_adapter import DriveAdapter
 from controller.event_ring import EventRing
+from controller.gatekeeper import gatekeeper
 from controller.hardware.display import CharacterDisplay
 from controller.hardware.errors import HardwareError
 from controller.hardware.gpio import PanelPins, board_identity, load_gpio
 from controller.hardware.hx711 import LoadCellSampler, open_load_cell
 from controller.hardware.service_manager import ServiceManager
+from controller.local_clock import LocalClock
 from controller.memory import Memory
 from controller.pairing import why_not_paired
 from controller.scan import Controller, Devices
 from controller.scan_loop import ScanLoop
+from controller.session.facts import DeckGrade
 from firmware_bridge.discovery import open_drive
 from firmware_bridge.drive import Drive
 from messages.wire import About
@@ -109,6 +112,7 @@ def _scan(
         channel,
         ring,
         memory,
+        gatekeeper(configuration.core, configuration.clinical, LocalClock(time.time), _grade(drive)),
         boot_id=boot_id,
         now_ns=time.monotonic_ns(),
         wall_clock=time.time,
@@ -126,6 +130,11 @@ def _scan(
         channel.close()
         ring.close()
     return _CLEAN
+
+
+def _grade(drive: Drive) -> DeckGrade:
+    """No driver reads a grade back: one whose drive could change it is refused at every session."""
+    return DeckGrade(can_change=drive.capabilities.has_grade)
 
 
 def _stop_on_signals(controller: Controller, loop: ScanLoop) -> None:

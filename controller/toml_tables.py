@@ -137,6 +137,10 @@ def allowed_text(name: str, kind: Any) -> str:
             return " or ".join(f'"{_value(member)}"' for member in info.cls)
         case msgspec.inspect.CustomType():
             return "an absolute path"
+        case msgspec.inspect.DateType():
+            return "a day as 2026-03-31"
+        case msgspec.inspect.StructType():
+            return "an object { ... }"
         case msgspec.inspect.StrType() if words:
             return f"text: {words}"
         case msgspec.inspect.StrType() if info.max_length is not None:

@@ -16,7 +16,7 @@ import msgspec
 from messages.plan import AttendantStage, Plan, Pseudonym, RailStage
 
 Nprs = Annotated[int, msgspec.Meta(ge=0, le=10, description="numeric pain rating, 0 none to 10 worst")]
-Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
+Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=300, description="1 to 300 characters")]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=14400)]
 
 
@@ -45,7 +45,7 @@ class FlagName(enum.Enum):
 
 
 class Grade(enum.Enum):
-    """How much of it there is."""
+    """How much of it there is. What each grade of each finding leads to stands in docs/prescription.md."""
 
     MILD = "mild"
     MODERATE = "moderate"
@@ -53,7 +53,7 @@ class Grade(enum.Enum):
 
 
 class Flag(Record, frozen=True, kw_only=True):
-    """One finding, with the clinician who noted it and when."""
+    """One finding, with the clinician who noted it. on: when it was noted; for an operation, its day."""
 
     name: FlagName
     grade: Grade
@@ -138,7 +138,13 @@ class NextDay(enum.Enum):
 
 
 class TodayCheck(Record, frozen=True, kw_only=True):
-    """Asked before every session, by a named clinician."""
+    """Asked before every session, by a named clinician.
+
+    leg_symptoms: pain, numbness or weakness in a leg; asked where there is a lumbar finding, None: not asked.
+    examined_by: the clinician who has examined the patient today for new symptoms or falls, off the treadmill, and lets a careful
+    session go on; None: nobody has. clock_override_by: the clinician who vouches for `on` because the treadmill's clock cannot be
+    trusted; None: the clock decides.
+    """
 
     on: date
     by: Pseudonym
@@ -149,6 +155,9 @@ class TodayCheck(Record, frozen=True, kw_only=True):
     falls_since: bool
     pain: Nprs
     next_day: NextDay
+    leg_symptoms: bool | None = None
+    examined_by: Pseudonym | None = None
+    clock_override_by: Pseudonym | None = None
 
 
 class SessionKind(enum.Enum):

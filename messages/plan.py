@@ -11,7 +11,13 @@ Seconds = Annotated[float, msgspec.Meta(ge=0, le=7200)]
 AccelerationMS2 = Annotated[float, msgspec.Meta(ge=0, le=0.15)]
 SpeedMS = Annotated[float, msgspec.Meta(ge=0, le=5)]
 # Control C-PSEUDONYMS.
-Pseudonym = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$(?!\n)")]
+Pseudonym = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$(?!\n)",
+        description="a pseudonym, never a name: 1 to 32 letters, digits, - and _, the first a letter or digit",
+    ),
+]
 
 
 class PhaseKind(enum.Enum):

@@ -1,4 +1,5 @@
-"""The socket's messages: msgpack of tagged structs, one a datagram (SOCK_SEQPACKET), 16 KiB at most.
+"""The socket's messages: msgpack of tagged structs, one a datagram (SOCK_SEQPACKET), 32 KiB at most: a request to
+prepare brings the patient's records.
 
 Times named `_ns` are the controller's monotonic clock; `time` is UTC RFC 3339 and only for people.
 """
@@ -13,7 +14,7 @@ from messages.figures import SessionFigures
 from messages.patient import Screening
 from messages.plan import Plan
 
-MAXIMUM_MESSAGE_BYTES = 16 * 1024
+MAXIMUM_MESSAGE_BYTES = 32 * 1024
 
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 DetailValue = float | int | str

@@ -12,6 +12,7 @@ from documents.drawings import NAMES, drawing_page
 from documents.events import events_page
 from documents.failure_modes import failure_modes_page
 from documents.inputs import inputs_page
+from documents.prescription import prescription_page
 from documents.states import states_page
 from documents.treadmill_toml import treadmill_toml
 
@@ -23,6 +24,7 @@ DOCUMENTS: dict[str, Callable[[], str]] = {
     "docs/inputs.md": inputs_page,
     "docs/configuration.md": configuration_page,
     "docs/failure-modes.md": failure_modes_page,
+    "docs/prescription.md": prescription_page,
     "config/treadmill.toml": treadmill_toml,
     **{f"docs/wiring/{name.replace('_', '-')}.svg": drawing_page(name) for name in NAMES},
 }

@@ -24,13 +24,13 @@ from controller.hardware.settings import LoadCellSettings, PinSettings
 from messages.plan import Phase, PhaseKind
 from messages.wire import Snapshot
 from simulator.bench_figures import Figure, Section, percentile, spread
-from simulator.demo_configuration import write_configuration, write_plan
+from simulator.demo_configuration import write_configuration
 from simulator.load_cell import CellParameters
 from simulator.observer import SocketObserver
 from simulator.pins import PinBoard
 from simulator.play import Player
-from simulator.processes import controller_process, prepare_session
-from simulator.rig import ATTEMPTS, Rig, RigError
+from simulator.processes import controller_process
+from simulator.rig import ATTEMPTS, Rig, RigError, propose
 from simulator.scenarios import BY_NAME, Scenario
 from simulator.therapist import Therapist
 from simulator.treadmill import RealTimeTreadmill
@@ -187,9 +187,8 @@ def _knows_telemetry(seen: Snapshot | None) -> bool:
 
 def _prepare(rig: Rig, scenario: Scenario) -> None:
     """As a therapist does, who tries again while telemetry is still coming up."""
-    plan_file = write_plan(rig.directory, scenario.plan)
     deadline = time.monotonic() + _STARTS_WITHIN_S
-    while (result := prepare_session(rig.configuration, plan_file)).returncode != 0:
+    while (result := propose(rig, scenario)).returncode != 0:
         if time.monotonic() > deadline:
             raise RigError(f"the session was not prepared:\n{result.stdout}{result.stderr}")
         time.sleep(_RETRY_S)

@@ -1,4 +1,4 @@
-"""The configuration and the plan file of the simulated treadmill: the product's own format, and short times."""
+"""The configuration, the plan and the patient's records of the simulated treadmill: the product's own format, and short times."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from messages.patient import Screening
 from messages.plan import Plan
 from simulator.load_cell import CellParameters
 
@@ -51,6 +52,13 @@ def write_plan(directory: Path, plan: Plan) -> Path:
     phases = values.pop("phases")
     path = directory / "plan.toml"
     path.write_text("\n".join([_table("", values), *(_table("[[phases]]", phase) for phase in phases)]))
+    return path
+
+
+def write_screening(directory: Path, screening: Screening) -> Path:
+    """Writes a patient's records as a clinic's file would have them; returns its path."""
+    path = directory / "screening.json"
+    path.write_bytes(msgspec.json.encode(screening))
     return path
 
 

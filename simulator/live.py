@@ -8,11 +8,10 @@ from rich.console import Console
 from rich.live import Live
 
 from messages.wire import Snapshot
-from simulator.demo_configuration import BASE_TOPIC, write_plan
+from simulator.demo_configuration import BASE_TOPIC
 from simulator.keys import KEYS, Keyboard
 from simulator.play import Player
-from simulator.processes import prepare_session
-from simulator.rig import Rig
+from simulator.rig import Rig, propose
 from simulator.scenarios import Scenario
 from simulator.screen import View, draw
 from simulator.therapist import Lines, Therapist
@@ -54,7 +53,7 @@ class _Stage:
 
     def prepare(self) -> None:
         """`sternway prepare PLAN`."""
-        result = prepare_session(self.rig.configuration, write_plan(self.rig.directory, self.scenario.plan))
+        result = propose(self.rig, self.scenario)
         if result.returncode != 0:
             self.caption = (result.stderr or result.stdout).strip().splitlines()[-1]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+from messages.patient import Screening
 from messages.plan import Plan
 from messages.wire import (
     MAXIMUM_MESSAGE_BYTES,
@@ -52,11 +53,11 @@ class SocketObserver:
         if self._highest:
             self._send(Acknowledge(self._highest))
 
-    def prepare(self, plan: Plan) -> str:
+    def prepare(self, plan: Plan, screening: Screening) -> str:
         """Asks for a session; returns the request's name, to find the reply by."""
         self._requests += 1
         request = f"simulator-{self._requests}"
-        self._send(Prepare(request=request, origin="simulator", plan=plan))
+        self._send(Prepare(request=request, origin="simulator", plan=plan, screening=screening))
         return request
 
     def take_events(self) -> list[EventRecord]:

@@ -93,9 +93,10 @@ def telemetry_process(configuration: Path, directory: Path) -> ServiceProcess:
     return ServiceProcess("telemetry.service", configuration, directory / "telemetry.log", {"PYTHONPATH": str(ROOT)})
 
 
-def prepare_session(configuration: Path, plan: Path) -> subprocess.CompletedProcess[str]:
-    """`sternway prepare PLAN`, as a therapist at the treadmill's own computer types it."""
-    command = [sys.executable, "-m", "controller.command_line", "prepare", str(plan), "--config", str(configuration)]
+def prepare_session(configuration: Path, plan: Path, screening: Path) -> subprocess.CompletedProcess[str]:
+    """`sternway prepare PLAN --screening FILE`, as a therapist at the treadmill's own computer types it."""
+    command = [sys.executable, "-m", "controller.command_line", "prepare", str(plan), "--screening", str(screening)]
+    command += ["--config", str(configuration)]
     return subprocess.run(
         command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=10.0, check=False
     )

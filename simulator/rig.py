@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,7 +15,7 @@ from typing import Self
 from controller.hardware.settings import LoadCellSettings, PinSettings
 from messages.wire import Snapshot
 from simulator.broker import Broker
-from simulator.demo_configuration import BASE_TOPIC, write_configuration, write_plan
+from simulator.demo_configuration import BASE_TOPIC, write_configuration, write_plan, write_screening
 from simulator.heard import HeardEvent
 from simulator.listener import Listener
 from simulator.load_cell import CellParameters
@@ -189,10 +191,17 @@ def _play_once(scenario: Scenario, seed: int, report: Report, picture: Path | No
 def _prepare(rig: Rig, scenario: Scenario, therapist: Therapist) -> None:
     """Waits for standby (the therapist resets what a first start latches), then prepares the session as people do."""
     _wait_for(rig, lambda seen: seen.state == "standby", "standby")
-    result = prepare_session(rig.configuration, write_plan(rig.directory, scenario.plan))
+    result = propose(rig, scenario)
     if result.returncode != 0:
         raise RigError(f"the session was not prepared:\n{result.stdout}{result.stderr}")
     therapist.helps = False
+
+
+def propose(rig: Rig, scenario: Scenario) -> subprocess.CompletedProcess[str]:
+    """Writes the scenario's plan and its patient's records of today, and proposes the session."""
+    today = datetime.now().astimezone().date()
+    records = write_screening(rig.directory, scenario.patient(scenario.plan, today))
+    return prepare_session(rig.configuration, write_plan(rig.directory, scenario.plan), records)
 
 
 def _wait_for(rig: Rig, condition: Callable[[Snapshot], bool], what: str) -> None:

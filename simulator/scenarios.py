@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from messages.plan import Phase, PhaseKind, Plan
+from simulator.patients import PatientRecords, returning_patient
 
 
 class Action(Enum):
@@ -86,7 +87,10 @@ class Expected:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One play. rises: what is done with each offer. ends: when it is over; longest_s: when it is over at the latest."""
+    """One play. rises: what is done with each offer. ends: when it is over; longest_s: when it is over at the latest.
+
+    patient: whose records come with the plan.
+    """
 
     name: str
     description: str
@@ -96,6 +100,7 @@ class Scenario:
     expected: Expected
     rises: tuple[bool, ...] = ()
     longest_s: float = 58.0
+    patient: PatientRecords = returning_patient
 
 
 def _plan(*phases: Phase) -> Plan:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from random import Random
 from types import TracebackType
@@ -20,8 +21,12 @@ from controller.core.readings import Levels, LoadSample
 from controller.core.state import Settings
 from controller.drive_adapter import DriveAdapter
 from controller.event_ring import EventRing
+from controller.gatekeeper import gatekeeper
 from controller.memory import Memory
 from controller.scan import Controller, Devices
+from controller.session.facts import FIXED_FLAT
+from controller.session.local_day import Clock
+from controller.session.settings import ClinicalSettings
 from firmware_bridge.discovery import open_drive
 from firmware_bridge.drive import Drive, DriveLimits
 from messages.plan import Plan
@@ -30,6 +35,7 @@ from simulator.demo_configuration import demo_document
 from simulator.drive import NativeDrive
 from simulator.heard import HeardEvent, heard_event
 from simulator.observer import SocketObserver
+from simulator.patients import PatientRecords, returning_patient
 from simulator.play import Player
 from simulator.scenarios import Action, Scenario
 from simulator.serial_pty import SerialPty
@@ -45,6 +51,7 @@ _HEARTBEAT_NS = 500_000_000
 _LOOK_NS = 100_000_000
 _WALL_CLOCK_S = 1_767_225_600.0
 """What people's clocks show meanwhile: 2026-01-01."""
+_TODAY = date(2026, 1, 1)
 
 
 class VirtualPins:
@@ -164,6 +171,7 @@ class VirtualTreadmill:
             self._channel,
             self._ring,
             self._memory,
+            gatekeeper(self._settings.core, ClinicalSettings(), lambda: Clock(_TODAY, trusted=True), FIXED_FLAT),
             boot_id=f"{self.random.getrandbits(32):08x}",
             now_ns=self.now_ns,
             wall_clock=lambda: _WALL_CLOCK_S + self.now_ns / 1e9,
@@ -181,9 +189,9 @@ class VirtualTreadmill:
         self._channel.close()
         self._ring.close()
 
-    def prepare(self, plan: Plan) -> None:
+    def prepare(self, plan: Plan, patient: PatientRecords = returning_patient) -> None:
         """Asks for a session, as the command line does."""
-        self._observer.prepare(plan)
+        self._observer.prepare(plan, patient(plan, _TODAY))
 
     def advance(self, to_ns: int) -> None:
         """Lets virtual time go on, with a scan each period and one early when a contact changes."""
@@ -273,7 +281,7 @@ def play(scenario: Scenario, seed: int) -> Summary:
             treadmill.advance(until_ns)
             player.look(treadmill.snapshot, treadmill.display.lines)
             if not prepared and treadmill.snapshot is not None and treadmill.snapshot.state == "standby":
-                treadmill.prepare(scenario.plan)
+                treadmill.prepare(scenario.plan, scenario.patient)
                 prepared = True
                 therapist.helps = False
         return judge(player, treadmill.snapshot, treadmill.events, now_ns=treadmill.now_ns, stall_ms=0.0, seed=seed)

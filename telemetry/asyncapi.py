@@ -54,7 +54,7 @@ def document() -> dict[str, Any]:
         "servers": {"broker": {"host": "localhost:1883", "protocol": "mqtt", "protocolVersion": "5.0"}},
         "channels": channels,
         "operations": operations,
-        "components": {"schemas": components},
+        "components": {"schemas": msgspec.json.decode(msgspec.json.encode(components))},  # a default () is JSON's []
     }
 
 

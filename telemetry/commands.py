@@ -14,6 +14,7 @@ from typing import Annotated
 
 import msgspec
 
+from messages.patient import Screening
 from messages.plan import Plan
 from messages.wire import Cancel, Prepare, Silence, Stop, Symptom
 
@@ -38,9 +39,10 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class PrepareCommand(Command, frozen=True, kw_only=True):
-    """Proposes a session; hands at the panel confirm it."""
+    """Proposes a session; hands at the panel confirm it. Without the patient's records the controller refuses it."""
 
     plan: Plan
+    screening: Screening | None = None
 
 
 class CancelCommand(Command, frozen=True, kw_only=True):
@@ -161,7 +163,7 @@ def printable(text: str, longest: int) -> str:
 def _message(command: Command, request: str) -> Prepare | Cancel | Symptom | Silence:
     origin = _origin(command.id)
     if isinstance(command, PrepareCommand):
-        return Prepare(request=request, origin=origin, plan=command.plan)
+        return Prepare(request=request, origin=origin, plan=command.plan, screening=command.screening)
     if isinstance(command, SymptomCommand):
         return Symptom(request=request, origin=origin, kind=command.kind)
     if isinstance(command, CancelCommand):

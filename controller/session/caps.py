@@ -46,9 +46,21 @@ def treadmill_limits(plan: Plan, settings: CoreSettings) -> SessionLimits:
 
 
 # Control C-CAPS.
-def judge_plan(plan: Plan, settings: CoreSettings) -> tuple[Problem, ...]:
-    """Returns everything for which the plan is refused; empty when it may be prepared. Never raises, whatever the numbers."""
-    return (*_judge_patient(plan), *_judge_order(plan), *_judge_phases(plan, settings), *_judge_belt_time(plan, settings))
+def judge_plan(plan: Plan, settings: CoreSettings, first_session_ceiling_m_s: float | None = None) -> tuple[Problem, ...]:
+    """Returns everything for which the plan is refused, whoever walks; empty when this treadmill may run it. Never raises,
+    whatever the numbers. What a patient's screening caps besides is judged in `controller.session.patient_plan`.
+
+    first_session_ceiling_m_s: what screening has computed from a walk test, in place of the unmeasured first session's ceiling.
+    """
+    ceiling = ceiling_m_s(plan, settings)
+    if plan.first_session and first_session_ceiling_m_s is not None:
+        ceiling = min(first_session_ceiling_m_s, settings.speed.ceiling_m_s)
+    return (
+        *_judge_patient(plan),
+        *_judge_order(plan),
+        *_judge_phases(plan, settings, ceiling),
+        *_judge_belt_time(plan, settings),
+    )
 
 
 def _judge_patient(plan: Plan) -> Iterator[Problem]:
@@ -86,8 +98,7 @@ def _may_follow(before: PhaseKind, after: PhaseKind) -> bool:
     return (state, TRIGGER_OF_PHASE[after]) in TRANSITIONS
 
 
-def _judge_phases(plan: Plan, settings: CoreSettings) -> Iterator[Problem]:
-    ceiling = ceiling_m_s(plan, settings)
+def _judge_phases(plan: Plan, settings: CoreSettings, ceiling: float) -> Iterator[Problem]:
     for index, phase in enumerate(plan.phases):
         yield from _judge_duration(f"phases[{index}]", phase, settings)
         yield from _judge_ramp(f"phases[{index}]", phase, acceleration_m_s2(plan, None, settings))

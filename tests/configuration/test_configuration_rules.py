@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from controller.configuration import parse_configuration
+from controller.configuration import Configuration, parse_configuration
 from controller.configuration_rules import (
     LONGEST_TRAVEL_M,
     ORDERS,
@@ -17,8 +17,14 @@ from controller.configuration_rules import (
     highest_speed_m_s,
     judge_values,
 )
-from controller.configuration_tables import CORE_TABLES, TABLES
+from controller.configuration_tables import CLINICAL_TABLES, CORE_TABLES, TABLES
 from tests.configuration.documents import least
+
+
+def _owner(configuration: Configuration, table: str) -> object:
+    if table in CORE_TABLES:
+        return configuration.core
+    return configuration.clinical if table in CLINICAL_TABLES else configuration
 
 
 def good_values() -> dict[str, Any]:
@@ -26,7 +32,7 @@ def good_values() -> dict[str, Any]:
     configuration = parse_configuration(least())
     values: dict[str, Any] = {}
     for table in TABLES:
-        part = getattr(configuration.core if table in CORE_TABLES else configuration, table)
+        part = getattr(_owner(configuration, table), table)
         values |= {f"{table}.{key}": value for key, value in msgspec.structs.asdict(part).items()}
     return values
 

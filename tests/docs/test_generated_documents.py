@@ -14,9 +14,18 @@ from controller.configuration_tables import TABLES
 from controller.core.chart import EXERCISING_STATES, LATCHED_STATES, TRANSITIONS, State, Trigger
 from controller.core.events import EVENT_TABLE, EventRule
 from controller.core.inputs import INPUT_TABLE, InputRule
+from controller.session.facts import Rule
+from controller.session.rules import RULES
 
 ROOT = Path(__file__).parents[2]
-GENERATED = ("docs/states.md", "docs/events.md", "docs/inputs.md", "docs/configuration.md", "config/treadmill.toml")
+GENERATED = (
+    "docs/states.md",
+    "docs/events.md",
+    "docs/inputs.md",
+    "docs/configuration.md",
+    "docs/prescription.md",
+    "config/treadmill.toml",
+)
 
 
 def generate(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -87,6 +96,13 @@ def test_every_input_has_its_row(rule: InputRule) -> None:
     table = text("docs/inputs.md").partition("\n## ")[0]
     (row,) = [line for line in table.splitlines() if line.startswith(f"| {name} |")]
     assert rule.effect in row
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_every_screening_rule_has_its_row_with_what_it_caps_and_where_it_comes_from(rule: Rule) -> None:
+    (row,) = [line for line in text("docs/prescription.md").splitlines() if line.startswith(f"| `{rule.name}` |")]
+    assert rule.what in row
+    assert rule.source in row
 
 
 def test_every_table_of_the_configuration_has_its_section() -> None:

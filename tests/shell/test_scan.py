@@ -6,6 +6,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -17,11 +18,17 @@ from controller.core.commands import Action, DriveCommand
 from controller.core.display_text import Lines
 from controller.core.inputs import Input
 from controller.core.readings import DriveReading, Levels, LoadSample
+from controller.core.state import SessionRequest
 from controller.event_ring import EventRing
+from controller.gatekeeper import gatekeeper
 from controller.hardware.errors import HardwareError
 from controller.memory import Memory, Remembered
 from controller.scan import SNAPSHOT_NS, WIND_DOWN_NS, Controller, Devices
-from messages.plan import Phase, PhaseKind
+from controller.session.facts import FIXED_FLAT
+from controller.session.local_day import Clock
+from controller.session.settings import ClinicalSettings
+from messages.patient import Flag, FlagName, Grade
+from messages.plan import Phase, PhaseKind, Plan
 from messages.wire import (
     MAXIMUM_MESSAGE_BYTES,
     About,
@@ -33,16 +40,26 @@ from messages.wire import (
     Reply,
     SessionRecord,
     Snapshot,
+    SocketRequest,
     Stop,
     decode_from_controller,
     encode,
 )
+from simulator.patients import returning_patient
 from tests.core.machine import MS, PERIOD_NS, PLAN, Machine
 
 ABOUT = About(version="0", boot_id="b", clinic="c", treadmill="t", drive={}, limits={})
 HEARTBEAT_SCANS = 50
 MEMORY_WITHIN_S = 5.0
 WALL_CLOCK_S = 1_767_225_600.0
+TODAY = date(2026, 1, 1)
+
+
+def as_sent(request: SocketRequest | SessionRequest) -> SocketRequest:
+    """What a test hands to the core itself comes over the socket here, with a patient who may walk."""
+    if not isinstance(request, SessionRequest):
+        return request
+    return Prepare(request.request, request.origin, request.plan, returning_patient(request.plan, TODAY))
 
 
 class FakeDevices:
@@ -155,6 +172,7 @@ class Treadmill(Machine):
             self.channel,
             self.ring,
             self.memory,
+            gatekeeper(self.settings.core, ClinicalSettings(), lambda: Clock(TODAY, trusted=True), FIXED_FLAT),
             boot_id="b00t",
             now_ns=self.now_ns,
             wall_clock=lambda: WALL_CLOCK_S,
@@ -170,7 +188,7 @@ class Treadmill(Machine):
         self.devices.calls.clear()
         if self.telemetry and self._scans % HEARTBEAT_SCANS == 1:
             self.client.send(encode(Heartbeat("telemetry", True)))
-        for request in self.requests:
+        for request in map(as_sent, self.requests):
             self.client.send(encode(request))
         self.requests.clear()
         self.controller.cycle(self.now_ns, self.lateness_ns)
@@ -300,7 +318,7 @@ def test_a_device_that_fails_ends_the_scan_and_is_not_hidden(treadmill: Treadmil
 def test_a_plan_over_the_caps_is_answered_and_never_reaches_the_core(treadmill: Treadmill) -> None:
     ceiling = treadmill.settings.core.speed.ceiling_m_s
     fast = msgspec.structs.replace(PLAN, phases=(*PLAN.phases[:1], Phase(PhaseKind.WORK, 20, ceiling + 0.05), *PLAN.phases[-1:]))
-    treadmill.requests.append(Prepare("too-fast", "test", fast))
+    treadmill.requests.append(Prepare("too-fast", "test", fast, returning_patient(fast, TODAY)))
     treadmill.scan()
     assert treadmill.outputs.answers == ()
     replies = treadmill.told(Reply)
@@ -309,10 +327,75 @@ def test_a_plan_over_the_caps_is_answered_and_never_reaches_the_core(treadmill: 
     assert treadmill.chart is State.STANDBY
 
 
+def test_a_session_without_screening_is_refused_with_what_to_do(treadmill: Treadmill) -> None:
+    treadmill.requests.append(Prepare("unscreened", "test", PLAN))
+    treadmill.scan()
+    assert treadmill.outputs.answers == ()
+    (reply,) = treadmill.told(Reply)
+    assert (reply.accepted, reply.session) == (False, "")
+    assert "prepare with a screening" in reply.reason
+    assert treadmill.chart is State.STANDBY
+
+
+def test_a_refused_patient_never_reaches_the_core_and_every_reason_is_named(treadmill: Treadmill) -> None:
+    screening = returning_patient(PLAN, TODAY)
+    flag = Flag(name=FlagName.OSTEOPOROSIS, grade=Grade.SEVERE, on=TODAY, by="physio-1")
+    profile = msgspec.structs.replace(screening.profile, flags=(flag,))
+    today = msgspec.structs.replace(screening.today, systolic_mm_hg=201, pain=7)
+    screening = msgspec.structs.replace(screening, profile=profile, today=today)
+    treadmill.requests.append(Prepare("no", "test", PLAN, screening))
+    treadmill.scan()
+    (reply,) = treadmill.told(Reply)
+    assert not reply.accepted
+    (event,) = [event for event in treadmill.told(EventRecord) if event.code == "request-refused"]
+    assert event.detail["reason"] == "screening and plan: 3 reasons against it", "what is wrong with a patient is in no event"
+    for words in ("flags.osteoporosis = severe", "systolic_mm_hg = 201: allowed is 90 to 200 mmHg", "today.pain = 7"):
+        assert words in reply.reason
+    assert treadmill.chart is State.STANDBY
+
+
+def test_nobody_is_screened_while_a_session_runs_nor_twice_in_a_scan(treadmill: Treadmill, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    admit = treadmill.controller._admit
+    monkeypatch.setattr(
+        treadmill.controller, "_admit", lambda plan, screening: asked.append(plan.patient) or admit(plan, screening)
+    )
+    sound = Prepare("one", "test", PLAN, returning_patient(PLAN, TODAY))
+    treadmill.open(Input.CLIP)
+    treadmill.run(0.2)
+    treadmill.requests += [msgspec.structs.replace(sound, plan=with_speed(5.0)), msgspec.structs.replace(sound, request="two")]
+    treadmill.scan()
+    assert [(reply.request, reply.accepted) for reply in treadmill.told(Reply)] == [("one", False), ("two", False)]
+    assert "at the same time" in treadmill.told(Reply)[1].reason
+    assert len(asked) == 1
+    treadmill.requests.append(sound)
+    treadmill.scan()
+    assert treadmill.chart is State.PREPARED
+    treadmill.requests.append(msgspec.structs.replace(sound, request="three"))
+    treadmill.scan()
+    assert treadmill.told(Reply)[-1].reason == "the treadmill is in state prepared; a session is prepared in standby"
+    assert len(asked) == 2
+
+
+def with_speed(speed_m_s: float) -> Plan:
+    return msgspec.structs.replace(PLAN, phases=(*PLAN.phases[:1], Phase(PhaseKind.WORK, 20, speed_m_s), *PLAN.phases[-1:]))
+
+
+def test_the_limits_that_reach_the_core_are_the_controllers_own(treadmill: Treadmill) -> None:
+    treadmill.open(Input.CLIP)
+    treadmill.run(0.2)
+    screening = returning_patient(PLAN, TODAY)
+    profile = msgspec.structs.replace(screening.profile, belt_time_s=300.0, ceiling_m_s=0.35)
+    treadmill.requests.append(Prepare("good", "test", PLAN, msgspec.structs.replace(screening, profile=profile)))
+    treadmill.scan()
+    limits = treadmill.state.exercise.limits
+    assert (limits.ceiling_m_s, limits.belt_time_s, limits.check_interval_s) == (0.35, 300.0, 300.0)
+
+
 def test_a_plan_within_the_caps_is_accepted_by_the_core(treadmill: Treadmill) -> None:
     treadmill.open(Input.CLIP)
     treadmill.run(0.2)
-    treadmill.requests.append(Prepare("good", "test", PLAN))
+    treadmill.requests.append(Prepare("good", "test", PLAN, returning_patient(PLAN, TODAY)))
     treadmill.scan()
     assert [(reply.request, reply.accepted) for reply in treadmill.told(Reply)] == [("good", True)]
     assert treadmill.chart is State.PREPARED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from paho.mqtt.properties import Properties
 
 from messages import wire
 from messages.wire import Cancel, Prepare, Refused, Reply, Silence, Stop, Symptom, ToController
+from simulator.patients import returning_patient
 from telemetry.broker_client import MAXIMUM_QUEUED_COMMANDS, CommandQueue
 from telemetry.commands import MAXIMUM_KNOWN_IDS, CommandJudge, Forward, Incoming, Refusal
 from telemetry.intake import ANSWER_WITHIN_NS, MAXIMUM_UNANSWERED, CommandIntake, NetworkMessage, Response
@@ -41,6 +42,9 @@ def later(now: datetime, seconds: float) -> str:
 
 def plan(**changes: Any) -> dict[str, Any]:
     return {**PLAN, **changes}
+
+
+SCREENING = returning_patient(samples.PLAN, date(2026, 3, 1))
 
 
 def refused_rows(now: datetime) -> list[tuple[str, str, bytes, str]]:
@@ -119,6 +123,11 @@ def test_refused(name: str, payload: bytes, reason: str) -> None:
     ("name", "fields", "expected"),
     [
         ("session/prepare", {"plan": PLAN}, Prepare("r-1", "mqtt c-1", samples.PLAN)),
+        (
+            "session/prepare",
+            {"plan": PLAN, "screening": msgspec.to_builtins(SCREENING)},
+            Prepare("r-1", "mqtt c-1", samples.PLAN, SCREENING),
+        ),
         ("session/cancel", {}, Cancel("r-1", "mqtt c-1")),
         ("symptom", {"kind": "dizzy"}, Symptom("r-1", "mqtt c-1", "dizzy")),
         ("alarm/silence", {}, Silence("r-1", "mqtt c-1")),

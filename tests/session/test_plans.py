@@ -1,0 +1,229 @@
+"""Plans: each cap of the verdict at its boundary; what is proposed, with its reasons; the accepted plan repeated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from controller.problems import ProblemsError
+from controller.session.admission import admit
+from controller.session.facts import FIXED_FLAT
+from controller.session.patient_plan import judge_plan_for_patient
+from controller.session.plan_file import load_plan
+from controller.session.plan_text import phase_rows, plan_curve, plan_rows
+from controller.session.proposal import ProposedPlan, propose_plan
+from controller.session.repetition import repeat_plan
+from messages.patient import FlagName, Grade, Screening, UsableHand
+from messages.plan import AttendantStage, Phase, PhaseKind, Plan, RailStage
+from messages.progression import Proposal, Variable
+from tests.session.records import CLINICAL, CLOCK, CORE, flag, judged, new_patient, records
+
+CONFIG = Path(__file__).parents[2] / "config"
+WARM_UP, WORK, REST, COOL_DOWN = PhaseKind.WARM_UP, PhaseKind.WORK, PhaseKind.REST, PhaseKind.COOL_DOWN
+PLAN = Plan(
+    patient="p-017",
+    mass_kg=71.0,
+    phases=(Phase(WARM_UP, 120, 0.2), Phase(WORK, 480, 0.5), Phase(REST, 90), Phase(WORK, 480, 0.5), Phase(COOL_DOWN, 120, 0.2)),
+    attendant=AttendantStage.STAND_BY,
+)
+
+
+def keys(plan: Plan, screening: Screening) -> list[str]:
+    return [problem.key for problem in judge_plan_for_patient(plan, judged(screening), screening.profile)]
+
+
+def with_work(speed_m_s: float = 0.5, work_s: float = 480, acceleration_m_s2: float = 0.0) -> Plan:
+    phases = (Phase(WARM_UP, 120, 0.2), Phase(WORK, work_s, speed_m_s, acceleration_m_s2), *PLAN.phases[2:])
+    return msgspec.structs.replace(PLAN, phases=phases)
+
+
+@pytest.mark.parametrize(
+    ("plan", "profile", "expected"),
+    [
+        (PLAN, {}, []),
+        (with_work(0.6), {"ceiling_m_s": 0.6}, []),
+        (with_work(0.61), {"ceiling_m_s": 0.6}, ["phases[1].speed_m_s"]),
+        (with_work(work_s=481), {}, ["phases"]),
+        (with_work(acceleration_m_s2=0.051), {"flags": (flag(FlagName.LUMBAR),)}, ["phases[1].acceleration_m_s2", *["phases"] * 3]),
+        (msgspec.structs.replace(PLAN, patient="p-018"), {}, ["patient"]),
+        (msgspec.structs.replace(PLAN, mass_kg=77.0), {}, []),
+        (msgspec.structs.replace(PLAN, mass_kg=77.1), {}, ["mass_kg"]),
+        (msgspec.structs.replace(PLAN, attendant=AttendantStage.SUPERVISION), {}, ["attendant"]),
+        (msgspec.structs.replace(PLAN, attendant=AttendantStage.CONTACT_GUARD), {}, []),
+        (msgspec.structs.replace(PLAN, rails=RailStage.ONE), {}, ["rails"]),
+        (msgspec.structs.replace(PLAN, rails=RailStage.ONE), {"rails": RailStage.ONE}, []),
+        (PLAN, {"rails": RailStage.ONE}, []),
+        (msgspec.structs.replace(PLAN, rails=RailStage.RIGHT), {"rails": RailStage.LEFT}, ["rails"]),
+        (PLAN, {"rails": RailStage.LEFT, "usable_hand": UsableHand.LEFT}, ["rails"]),
+        (msgspec.structs.replace(PLAN, phases=(Phase(WARM_UP, 240, 0.2), Phase(WORK, 360, 0.5))), {}, []),
+        (msgspec.structs.replace(PLAN, phases=(Phase(WARM_UP, 241, 0.2), Phase(WORK, 360, 0.5))), {}, ["phases"]),
+    ],
+)
+def test_a_plan_from_outside_obeys_every_cap(plan: Plan, profile: dict[str, Any], expected: list[str]) -> None:
+    assert keys(plan, records(profile=profile)) == expected
+
+
+def first_plan(*phases: Phase) -> Plan:
+    return Plan(patient="p-017", mass_kg=70.0, phases=phases, first_session=True)
+
+
+@pytest.mark.parametrize(
+    ("phases", "expected"),
+    [
+        ((Phase(WARM_UP, 30, 0.1), Phase(WORK, 90, 0.2), Phase(REST, 60), Phase(WORK, 120, 0.2)), []),
+        ((Phase(WARM_UP, 30, 0.1), Phase(WORK, 91, 0.2)), ["phases"]),
+        ((Phase(WARM_UP, 30, 0.1), Phase(WORK, 90, 0.2), Phase(REST, 59), Phase(WORK, 120, 0.2)), ["phases[2].duration_s"]),
+        ((Phase(WARM_UP, 5, 0.1), Phase(WORK, 50, 0.2), *(Phase(REST, 60), Phase(WORK, 60, 0.2)) * 2), []),
+        ((Phase(WARM_UP, 5, 0.1), Phase(WORK, 50, 0.2), *(Phase(REST, 60), Phase(WORK, 60, 0.2)) * 3), ["phases"]),
+    ],
+)
+def test_a_first_session_has_three_stretches_of_two_minutes_with_rests(phases: tuple[Phase, ...], expected: list[str]) -> None:
+    assert keys(first_plan(*phases), new_patient()) == expected
+    not_so_called = msgspec.structs.replace(first_plan(*phases), first_session=False)
+    assert keys(not_so_called, new_patient())[0] == "first_session"
+
+
+def test_a_measured_first_session_is_admitted_up_to_its_own_ceiling() -> None:
+    plan = first_plan(Phase(WARM_UP, 30, 0.1), Phase(WORK, 90, 0.40))
+    assert admit(plan, new_patient(), CLOCK, CORE, CLINICAL, FIXED_FLAT).problems == ()
+    unmeasured = admit(plan, new_patient(walk_test=None), CLOCK, CORE, CLINICAL, FIXED_FLAT)
+    assert [(problem.key, problem.remedy) for problem in unmeasured.problems] == [
+        ("phases[1].speed_m_s", "change the plan (cap of rule first-session)")
+    ]
+
+
+def test_without_screening_there_is_no_session_and_every_other_reason_is_named() -> None:
+    admission = admit(with_work(1.1), None, CLOCK, CORE, CLINICAL, FIXED_FLAT)
+    assert [problem.key for problem in admission.problems] == ["screening", "phases[1].speed_m_s"]
+    assert admission.limits is None
+
+
+@pytest.mark.parametrize(("name", "screening"), [("first-session", new_patient()), ("standard", records())])
+def test_the_shipped_plans_suit_the_patients_that_they_are_for(name: str, screening: Screening) -> None:
+    plan = load_plan(CONFIG / "plans" / f"{name}.toml")
+    profile = msgspec.structs.replace(screening.profile, patient=plan.patient, mass_kg=plan.mass_kg)
+    screening = msgspec.structs.replace(screening, profile=profile)
+    assert admit(plan, screening, CLOCK, CORE, CLINICAL, FIXED_FLAT).problems == ()
+
+
+def proposed(screening: Screening, proposal: Proposal | None = None) -> ProposedPlan:
+    return propose_plan(judged(screening), screening.profile, screening.history, CORE, CLINICAL, proposal)
+
+
+def reasons(plan: ProposedPlan) -> dict[str, tuple[str, str]]:
+    return {row.what: (row.value, row.rule) for row in plan.rows}
+
+
+def test_a_first_session_is_proposed_as_three_times_two_minutes() -> None:
+    found = proposed(new_patient(walk_test=None))
+    assert [(phase.kind, phase.duration_s, phase.speed_m_s) for phase in found.plan.phases] == [
+        (WARM_UP, 40, 0.12),
+        (WORK, 80, 0.25),
+        (REST, 90, 0.0),
+        (WORK, 120, 0.25),
+        (REST, 90, 0.0),
+        (WORK, 80, 0.25),
+        (COOL_DOWN, 40, 0.12),
+    ]
+    assert found.plan.first_session
+    rows = reasons(found)
+    assert rows["speed of work"] == ("0.25 m/s", "first-session")
+    assert rows["belt time"] == ("360 s", "first session: 3 x 2 min")
+    assert rows["attendant"] == ("contact guard", "first-session")
+
+
+def test_the_next_session_is_as_the_last_one_and_says_so() -> None:
+    rows = reasons(proposed(records()))
+    assert rows["speed of work"] == ("0.50 m/s", "as on 2026-03-21")
+    assert rows["belt time"] == ("1200 s", "half-the-usual-session")
+    assert rows["hands-free windows"] == ("none", "stage")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "what", "row"),
+    [
+        (Variable.SPEED, 0.6, "speed of work", ("0.60 m/s", "proposal: speed")),
+        (Variable.SPEED, 1.4, "speed of work", ("1.00 m/s", "treadmill")),
+        (Variable.TIME, 1100.0, "belt time", ("1100 s", "proposal: time")),
+        (Variable.STEP_BACK, 0.8, "speed of work", ("0.40 m/s", "proposal: step back")),
+        (Variable.STEP_BACK, 0.8, "belt time", ("960 s", "proposal: step back")),
+        (Variable.RAILS, None, "belt time", ("1200 s", "half-the-usual-session")),
+    ],
+)
+def test_an_accepted_proposal_changes_its_one_number(
+    variable: Variable, value: float | None, what: str, row: tuple[str, str]
+) -> None:
+    proposal = Proposal(variable=variable, before="", after="", reason="", value=value)
+    assert reasons(proposed(records(), proposal))[what] == row
+
+
+def test_a_plan_that_is_too_short_says_so() -> None:
+    short = proposed(records(profile={"usual_forward_session_s": 470.0}))
+    assert short.notes[0] == "too short: 235 s of belt time, 240 s are the least worth its name"
+    assert not any("too short" in note for note in proposed(records(profile={"usual_forward_session_s": 480.0})).notes)
+
+
+def test_nothing_is_proposed_for_a_patient_who_is_refused() -> None:
+    screening = records(profile={"flags": (flag(FlagName.OSTEOPOROSIS, Grade.SEVERE),)})
+    with pytest.raises(ProblemsError, match=r"flags\.osteoporosis"):
+        proposed(screening)
+    with pytest.raises(ProblemsError, match=r"flags\.osteoporosis"):
+        repeat_plan(screening.profile, judged(screening), CORE, CLINICAL)
+
+
+def repeated(**profile: Any) -> ProposedPlan:
+    screening = records(profile={"accepted_plan": PLAN, "accepted_by": "physio-1", **profile})
+    return repeat_plan(screening.profile, judged(screening), CORE, CLINICAL)
+
+
+def test_the_accepted_plan_is_repeated_in_one_step_with_todays_mass() -> None:
+    found = repeated()
+    assert found.plan == msgspec.structs.replace(PLAN, mass_kg=70.0)
+    assert found.notes[0] == "the last accepted plan, unchanged"
+    assert reasons(found)["speed, at most"] == ("0.50 m/s", "as accepted by physio-1")
+
+
+def test_the_accepted_plan_is_cut_down_to_todays_caps_and_says_where() -> None:
+    found = repeated(ceiling_m_s=0.4, belt_time_s=600.0)
+    assert [(phase.kind, phase.duration_s, phase.speed_m_s) for phase in found.plan.phases] == [
+        (WARM_UP, 60, 0.2),
+        (WORK, 240, 0.4),
+        (REST, 90, 0.0),
+        (WORK, 240, 0.4),
+        (COOL_DOWN, 60, 0.2),
+    ]
+    assert found.notes[0] == "cut down to today's caps"
+    assert reasons(found)["speed, at most"] == ("0.40 m/s", "cut from 0.50 m/s: stage")
+    assert reasons(found)["belt time"] == ("600 s", "cut from 1200 s: stage")
+
+
+def test_an_accepted_plan_whose_stretches_are_too_long_is_laid_out_anew() -> None:
+    found = repeated(flags=(flag(FlagName.LUMBAR),))
+    assert reasons(found)["walking without a rest"] == ("150 s", "at most 180 s: lumbar")
+    assert found.plan.phases[1].acceleration_m_s2 == 0.05
+
+
+def test_there_must_be_an_accepted_plan_to_repeat() -> None:
+    with pytest.raises(ProblemsError, match="let a clinician accept it"):
+        repeated(accepted_plan=None, accepted_by=None)
+
+
+def test_a_plan_is_shown_as_rows_and_a_curve() -> None:
+    found = proposed(new_patient(walk_test=None))
+    assert plan_rows(found)[0] == ("speed of work", "0.25 m/s", "first-session")
+    assert phase_rows(found.plan)[:3] == (
+        ("0:00", "warm-up", "0:40", "0.12 m/s"),
+        ("0:40", "work", "1:20", "0.25 m/s"),
+        ("2:00", "rest", "1:30", "standing"),
+    )
+    assert plan_curve(found.plan, width=27, height=2) == (
+        " 0.25 |  ████    ██████     ████  ",
+        "      |██████    ██████     ██████",
+        " m/s  +---------------------------",
+        "       0:00                   9:00",
+    )
+    with pytest.raises(ValueError, match="at least 20 x 2"):
+        plan_curve(found.plan, width=10)
