@@ -1,7 +1,8 @@
 """The controller's end of the Unix socket: takes requests, gives events and snapshots, and never waits for anybody.
 
-SOCK_SEQPACKET, one message a datagram. A slow reader loses snapshots (counted); events go from the ring and are sent again until
-they are acknowledged. A client that sends what is not a message is closed.
+SOCK_SEQPACKET, one message a datagram. A slow reader loses snapshots (counted), and one that takes nothing at all for ten seconds
+is closed; events go from the ring and are sent again until they are acknowledged. A client that sends what is not a message, or is
+not admitted by the kernel's word of who it is, is closed.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from pathlib import Path
 import msgspec
 
 from controller.event_ring import EventRing
+from controller.peers import Peer, PeerRule, peer_of
 from messages.wire import (
     MAXIMUM_MESSAGE_BYTES,
     About,
     Acknowledge,
     Heartbeat,
+    Refused,
     Reply,
     SessionRecord,
     Snapshot,
@@ -33,12 +36,17 @@ from messages.wire import (
 MAXIMUM_CLIENTS = 8
 _SEND_BUFFER_BYTES = 64 * 1024
 _REQUESTS_A_SCAN = 8
+_SLEEPS_FOR_NS = 10_000_000_000
+_MAXIMUM_STRANGERS = 64
+"""Users of whom it was said that they were turned away; beyond that nobody's name is news."""
 TELEMETRY_ROLE = "telemetry"
 
 
 class _Client:
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, peer: Peer) -> None:
         self.connection = connection
+        self.peer = peer
+        self.full_since_ns: int | None = None
         self.is_telemetry = False
         self.sent_up_to = 0
         self.greeted = False
@@ -48,10 +56,12 @@ class _Client:
 class Channel:
     """All clients of the socket. Every method returns at once."""
 
-    def __init__(self, path: Path, ring: EventRing, about: Callable[[], About]) -> None:
-        """Binds the socket, replacing a dead one; raises OSError when the path cannot be bound."""
+    def __init__(self, path: Path, ring: EventRing, about: Callable[[], About], rule: PeerRule) -> None:
+        """Binds the socket, replacing a dead one; raises OSError when the path cannot be bound. rule: who is admitted."""
         self._ring = ring
         self._about = about
+        self._rule = rule
+        self._strangers: set[int] = set()
         self._path = path
         self._clients: list[_Client] = []
         self._requesters: dict[str, _Client] = {}
@@ -74,13 +84,13 @@ class Channel:
 
     def take(self, now_ns: int) -> tuple[SocketRequest, ...]:
         """Accepts and reads, a bounded number a scan; returns what the core or the configuration has to judge."""
-        self._accept()
         requests: list[SocketRequest] = []
+        self._accept(requests)
         for client in tuple(self._clients):
             self._read(client, requests, now_ns)
         return tuple(requests)
 
-    def _accept(self) -> None:
+    def _accept(self, requests: list[SocketRequest]) -> None:
         if len(self._clients) >= MAXIMUM_CLIENTS:
             return
         try:
@@ -88,8 +98,25 @@ class Channel:
         except OSError:
             return
         connection.setblocking(False)
+        try:
+            peer = peer_of(connection)
+        except OSError:
+            connection.close()
+            return
+        if not self._rule.admits(peer):
+            connection.close()
+            self._say_once(peer, requests)
+            return
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
-        self._clients.append(_Client(connection))
+        self._clients.append(_Client(connection, peer))
+
+    def _say_once(self, peer: Peer, requests: list[SocketRequest]) -> None:
+        """A stranger is news the first time; who knocks a thousand times fills no journal."""
+        if peer.user not in self._strangers and len(self._strangers) < _MAXIMUM_STRANGERS:
+            self._strangers.add(peer.user)
+            requests.append(
+                Refused(f"user {peer.user}, process {peer.pid}", "connect", "not a member of the group in access.group")
+            )
 
     def _read(self, client: _Client, requests: list[SocketRequest], now_ns: int) -> None:
         if not client.greeted:
@@ -114,7 +141,7 @@ class Channel:
 
     def _sort(self, client: _Client, message: ToController, requests: list[SocketRequest], now_ns: int) -> None:
         if isinstance(message, Heartbeat):
-            if message.role == TELEMETRY_ROLE:
+            if message.role == TELEMETRY_ROLE and self._rule.is_telemetry(client.peer):
                 self._heartbeat_ns = now_ns
                 self._journal_writable = message.journal_writable
                 if not client.is_telemetry:
@@ -150,8 +177,14 @@ class Channel:
         """Offers the snapshot to every client; one that is too slow loses it."""
         datagram = encode(snapshot)
         for client in tuple(self._clients):
-            if not self._send(client, datagram):
-                self.lost_snapshots += 1
+            if self._send(client, datagram):
+                client.full_since_ns = None
+                continue
+            self.lost_snapshots += 1
+            if client.full_since_ns is None:
+                client.full_since_ns = snapshot.at_ns
+            elif snapshot.at_ns - client.full_since_ns > _SLEEPS_FOR_NS:
+                self._drop(client)
 
     def record_session(self, record: SessionRecord) -> None:
         """Sends the session's record, and again to a telemetry that comes later."""

@@ -16,14 +16,14 @@ from pathlib import Path
 from controller import __version__
 from controller.command_client import ClientError, ControllerClient
 from controller.command_words import status_lines
-from controller.configuration import ConfigurationError, load_configuration
+from controller.configuration import ConfigurationError, check_configuration, load_configuration
 from controller.configuration_tables import PathSettings
 from controller.other_commands import find_other_commands, run_other_command
-from controller.problems import Problem, ProblemsError
 from controller.session.caps import judge_plan
 from controller.session.plan_file import PlanFileError, load_plan
 from controller.session.record_file import RecordError, load_screening
 from messages.wire import MAXIMUM_MESSAGE_BYTES, Cancel, Prepare, Reply, Stop, encode
+from settings_files.problems import Problem, ProblemsError
 
 DONE, REFUSED, WRONG_INPUT, NOT_REACHED = 0, 1, 2, 3
 DEFAULT_CONFIGURATION = Path("/etc/sternway/treadmill.toml")
@@ -78,7 +78,7 @@ def _parser(others: tuple[str, ...]) -> argparse.ArgumentParser:
 
 
 def _check_config(options: argparse.Namespace) -> int:
-    configuration = load_configuration(options.file)
+    configuration = check_configuration(options.file)
     identity = configuration.identity
     print(f"{options.file}: correct, for {identity.treadmill} at {identity.clinic}")
     return DONE

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from controller.commissioning.settings import CommissioningSettings
 from controller.configuration_rules import judge_values
 from controller.configuration_tables import (
     CLINICAL_TABLES,
@@ -28,10 +29,13 @@ from controller.core.load_chain import LoadChainSettings
 from controller.core.settings import CoreSettings
 from controller.core.state import Settings
 from controller.hardware.settings import DisplaySettings, LoadCellSettings, PinSettings
-from controller.problems import Problem, ProblemsError
+from controller.peers import AccessSettings
 from controller.session.settings import ClinicalSettings
-from controller.toml_tables import read_table, read_toml, unknown_key
 from firmware_bridge.drive import DriveLimits
+from settings_files.problems import Problem, ProblemsError
+from settings_files.telemetry_table import TABLE as TELEMETRY_TABLE
+from settings_files.telemetry_table import read_telemetry
+from settings_files.toml_tables import read_table, read_toml, unknown_key
 
 MAXIMUM_BYTES = 256 * 1024
 
@@ -54,6 +58,8 @@ class Configuration(msgspec.Struct, frozen=True):
     pins: PinSettings
     load_cell: LoadCellSettings
     display: DisplaySettings
+    commissioning: CommissioningSettings
+    access: AccessSettings
 
     @property
     def core_settings(self) -> Settings:
@@ -72,6 +78,21 @@ def load_configuration(path: Path) -> Configuration:
     if problems:
         raise ConfigurationError(str(path), problems)
     return parse_configuration(document, str(path))
+
+
+def check_configuration(path: Path) -> Configuration:
+    """As `load_configuration`, but with telemetry's table judged, too: what a person asks before starting either process."""
+    document, problems = read_toml(path, MAXIMUM_BYTES)
+    _, problems_of_telemetry = read_telemetry(document.get(TELEMETRY_TABLE, {}))
+    if problems:
+        raise ConfigurationError(str(path), problems)
+    try:
+        configuration = parse_configuration(document, str(path))
+    except ConfigurationError as error:
+        raise ConfigurationError(str(path), (*error.problems, *problems_of_telemetry)) from error
+    if problems_of_telemetry:
+        raise ConfigurationError(str(path), problems_of_telemetry)
+    return configuration
 
 
 # Control C-CONFIGURATION.

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from controller.hardware.settings import LoadCellSettings, PinSettings, functions_by_pin
-from controller.problems import Problem, written
-from controller.units import unit_text
+from settings_files.problems import Problem, written
+from settings_files.units import unit_text
 
 Values = Mapping[str, Any]
 

@@ -11,10 +11,12 @@ from typing import Annotated
 
 import msgspec
 
+from controller.commissioning.settings import CommissioningSettings
 from controller.core.balance import BalanceSettings
 from controller.core.load_chain import LoadChainSettings
 from controller.core.settings import CoreSettings
 from controller.hardware.settings import DisplaySettings, LoadCellSettings, PinSettings
+from controller.peers import AccessSettings
 from controller.session.settings import ClinicalSettings
 from firmware_bridge.drive import Mounting
 
@@ -92,6 +94,8 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "pins": PinSettings,
     "load_cell": LoadCellSettings,
     "display": DisplaySettings,
+    "commissioning": CommissioningSettings,
+    "access": AccessSettings,
 }
 """Every table that the controller reads, in the order of the file."""
 

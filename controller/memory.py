@@ -5,23 +5,32 @@ Writing is a helper thread's work, after the STOP frame has gone out; the scan o
 
 from __future__ import annotations
 
-import contextlib
-import os
 import threading
 from pathlib import Path
 
 import msgspec
 
+from controller.durable_file import write_durably
+
 ID_RESERVE = 256
 """Ids are promised ahead by so many, so that a lost power supply never makes one twice; a gap is then left, and said."""
 
 
+class UncleanStart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A start that found no clean stop before it. kernel_boot: the computer's boot, on whose monotonic clock at_ns is."""
+
+    kernel_boot: str
+    at_ns: int
+
+
 class Remembered(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The file's content."""
+    """The file's content. clean: ended at rest with nothing latched. orderly: ended by itself, latched or not."""
 
     clean: bool
     causes: tuple[str, ...] = ()
     reserved_event_id: int = 0
+    orderly: bool = False
+    unclean_starts: tuple[UncleanStart, ...] = ()
 
 
 class Memory:
@@ -75,17 +84,4 @@ class Memory:
                 self.failure = f"cannot write {self._path}: {error.strerror}"
 
     def _write(self, value: Remembered) -> None:
-        temporary = self._path.with_suffix(".new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
-        try:
-            os.write(descriptor, msgspec.json.encode(value))
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        os.replace(temporary, self._path)
-        with contextlib.suppress(OSError):
-            directory = os.open(self._path.parent, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
+        write_durably(self._path, msgspec.json.encode(value), 0o640)

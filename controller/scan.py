@@ -23,11 +23,12 @@ from controller.core.state import Answer, CoreState, Outputs, Request, ScanInput
 from controller.core.step import start_state, step
 from controller.event_ring import EventRing
 from controller.memory import ID_RESERVE, Memory, Remembered
+from controller.restart_budget import unclean_starts
 from controller.session.admission import Admission
 from controller.snapshot import event_record, session_record, snapshot
 from messages.patient import Screening
 from messages.plan import Plan
-from messages.wire import Prepare, Refused, Reply, SocketRequest, Stop
+from messages.wire import Health, Prepare, Refused, Reply, SocketRequest, Stop
 
 SNAPSHOT_NS = 100_000_000
 WIND_DOWN_NS = 12_000_000_000
@@ -88,6 +89,18 @@ class ServiceManager(Protocol):
         """One line for people."""
 
 
+class Readiness(Protocol):
+    """Whether the machine may take a patient, found out by another thread."""
+
+    @property
+    def unready(self) -> tuple[str, ...]:
+        """The reasons why not, in the words of the display."""
+
+    @property
+    def health(self) -> Health:
+        """The computer's state."""
+
+
 class Devices(msgspec.Struct, frozen=True):
     """Everything at the edge."""
 
@@ -96,6 +109,7 @@ class Devices(msgspec.Struct, frozen=True):
     drive: DriveLink
     display: Display
     service_manager: ServiceManager
+    readiness: Readiness
 
 
 class Controller:
@@ -113,9 +127,10 @@ class Controller:
         boot_id: str,
         now_ns: int,
         wall_clock: Callable[[], float],
+        kernel_boot: str,
     ) -> None:
         """admit: which session may be prepared (`controller.gatekeeper`). now_ns: monotonic. wall_clock: seconds since 1970, only
-        for what people read."""
+        for what people read. kernel_boot: names the computer's boot."""
         self._devices = devices
         self._settings = settings
         self._channel = channel
@@ -132,7 +147,8 @@ class Controller:
         self._early_samples: tuple[LoadSample, ...] = ()
         self._when_at_rest: Callable[[], None] | None = None
         self._wind_down_until_ns = 0
-        self.state: CoreState = start_state(boot_id, not found.clean, now_ns)
+        self._unclean_starts = unclean_starts(found, kernel_boot, now_ns)
+        self.state: CoreState = start_state(boot_id, not found.clean, now_ns, len(self._unclean_starts))
         self.outputs: Outputs | None = None
         self._remember(force=True)
 
@@ -177,6 +193,7 @@ class Controller:
             requests=requests,
             telemetry_present=self._channel.telemetry_present(now_ns, timeout_s),
             display_healthy=devices.display.healthy,
+            unready=devices.readiness.unready,
             lateness_ns=lateness_ns,
         )
 
@@ -268,6 +285,7 @@ class Controller:
                 sequence=self._sequence,
                 lost=self._channel.lost_snapshots + self._ring.dropped,
                 lateness_ms=self._worst_lateness_ns / 1e6,
+                health=self._devices.readiness.health,
             )
         )
         self._worst_lateness_ns = 0
@@ -286,12 +304,12 @@ class Controller:
         self._reserved_event_id = self._next_event_id + ID_RESERVE
         self._memory.keep(self._remembered(clean=False))
 
-    def _remembered(self, *, clean: bool) -> Remembered:
+    def _remembered(self, *, clean: bool, orderly: bool = False) -> Remembered:
         causes = tuple(cause.value for cause in self.state.causes)
         reserved = self._next_event_id - 1 if clean else self._reserved_event_id
-        return Remembered(clean=clean and not causes, causes=causes, reserved_event_id=reserved)
+        return Remembered(clean and not causes, causes, reserved, orderly, self._unclean_starts)
 
     def close(self) -> None:
         """The clean stop: the marker is written only when the belt is proven at rest and nothing is latched."""
         at_rest = self.state.drive.standstill and self.state.chart not in LATCHED_STATES
-        self._memory.close(self._remembered(clean=at_rest))
+        self._memory.close(self._remembered(clean=at_rest, orderly=self.state.drive.standstill))

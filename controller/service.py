@@ -7,39 +7,62 @@ latched. Whatever happens here, the drive's lease and the watchdog relay stop th
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import secrets
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+import msgspec
+
 from controller import __version__
 from controller.channel import Channel
+from controller.commissioning.readiness import Damaged
 from controller.configuration import Configuration, ConfigurationError, load_configuration
 from controller.core.commands import Action, DriveCommand
 from controller.drive_adapter import DriveAdapter
 from controller.event_ring import EventRing
 from controller.gatekeeper import gatekeeper
+from controller.hardware.device_lock import DeviceLock
 from controller.hardware.display import CharacterDisplay
 from controller.hardware.errors import HardwareError
 from controller.hardware.gpio import PanelPins, board_identity, load_gpio
 from controller.hardware.hx711 import LoadCellSampler, open_load_cell
+from controller.hardware.memory_lock import lock_memory
+from controller.hardware.pi_health import read_pi_health
 from controller.hardware.service_manager import ServiceManager
 from controller.local_clock import LocalClock
 from controller.memory import Memory
-from controller.pairing import why_not_paired
+from controller.pairing import refuse_wrong_drive
+from controller.peers import rule_of
+from controller.readiness_watch import ReadinessWatch, fitted_to, read_certificates
+from controller.restart_budget import kernel_boot_id
 from controller.scan import Controller, Devices
 from controller.scan_loop import ScanLoop
 from controller.session.facts import DeckGrade
-from firmware_bridge.discovery import open_drive
+from firmware_bridge.discovery import UnknownDriveError, open_drive
 from firmware_bridge.drive import Drive
+from messages.journal import JournalPriority, goes_to_journal, journal_text
 from messages.wire import About
 
 _CLEAN, _BAD_CONFIGURATION, _BAD_DEVICE, _SCAN_FAILED = 0, 2, 3, 4
-_IDENTITY_WAIT_S = 3.0
 _LAST_STOP = DriveCommand(Action.STOP, rate_mm_s2=500)
+
+
+class _Parts(msgspec.Struct, frozen=True):
+    """What is open while the process scans."""
+
+    panel: PanelPins
+    drive: Drive
+    sampler: LoadCellSampler
+    display: CharacterDisplay
+    readiness: ReadinessWatch
+    manager: ServiceManager
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,83 +72,94 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     manager = ServiceManager()
     try:
-        configuration = load_configuration(options.config)
-    except ConfigurationError as error:
-        return _fail(manager, _BAD_CONFIGURATION, str(error))
-    try:
-        return _run(configuration, manager)
+        return _run(load_configuration(options.config), options.config.parent, manager)
+    except (ConfigurationError, UnknownDriveError) as error:
+        return _fail(manager, _BAD_CONFIGURATION, str(error).splitlines())
     except HardwareError as error:
-        return _fail(manager, _BAD_DEVICE, str(error))
+        return _fail(manager, _BAD_DEVICE, [str(error)])
     except OSError as error:
-        return _fail(manager, _BAD_DEVICE, f"{error.strerror}: {error.filename}")
+        return _fail(manager, _BAD_DEVICE, [f"{error.strerror}: {error.filename}"])
+    except Exception:
+        return _fail(
+            manager, _SCAN_FAILED, ["the controller failed; the next start is latched", *traceback.format_exc().splitlines()]
+        )
 
 
-def _fail(manager: ServiceManager, code: int, text: str) -> int:
-    print(text, file=sys.stderr)  # noqa: T201  the journal reads it
-    manager.status(text.splitlines()[0][:200] if text else "failed")
+def _say(priority: JournalPriority, *lines: str) -> None:
+    sys.stderr.write(journal_text(priority, lines, prefixed=goes_to_journal(os.environ)))
+
+
+def _fail(manager: ServiceManager, code: int, lines: list[str]) -> int:
+    _say(JournalPriority.ERROR, *lines)
+    manager.status(lines[0][:200] if lines else "failed")
     return code
 
 
-def _run(configuration: Configuration, manager: ServiceManager) -> int:
-    gpio = load_gpio()
-    panel = PanelPins(configuration.pins, gpio)
-    drive = open_drive(configuration.serial.driver, configuration.serial.device, configuration.drive_limits, time.monotonic_ns())
-    sampler = open_load_cell(configuration.load_cell)
-    display = CharacterDisplay(configuration.display)
-    try:
-        _refuse_mixed_pair(drive, board_identity(gpio).is_simulated)
-        return _scan(configuration, manager, panel, drive, sampler, display)
-    finally:
-        sampler.close()
-        display.close()
-        drive.close()
-        panel.close()
+def _run(configuration: Configuration, certificates: Path, manager: ServiceManager) -> int:
+    """Opens every device, each to be given back whatever happens, and scans. certificates: the directory they are in."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(DeviceLock(configuration.paths.runtime_directory))
+        gpio = load_gpio()
+        simulated = board_identity(gpio).is_simulated
+        panel = PanelPins(configuration.pins, gpio)
+        stack.callback(panel.close)
+        drive = open_drive(
+            configuration.serial.driver, configuration.serial.device, configuration.drive_limits, time.monotonic_ns()
+        )
+        stack.callback(drive.close)
+        display = CharacterDisplay(configuration.display)
+        stack.callback(display.close)
+        sampler = open_load_cell(configuration.load_cell)
+        stack.callback(sampler.close)
+        refuse_wrong_drive(drive, simulated, configuration.identity.mounting)
+        readiness = _watch_readiness(configuration, certificates, simulated)
+        stack.callback(readiness.close)
+        return _scan(configuration, _Parts(panel, drive, sampler, display, readiness, manager))
 
 
-def _refuse_mixed_pair(drive: Drive, panel_is_simulated: bool) -> None:
-    """A virtual panel and a real drive never meet: waits for the drive's HELLO, and refuses the pair before the first scan."""
-    deadline = time.monotonic() + _IDENTITY_WAIT_S
-    while drive.identity is None and drive.loss is None and time.monotonic() < deadline:
-        drive.receive(time.monotonic_ns())
-        time.sleep(0.005)
-    reason = why_not_paired(drive, panel_is_simulated)
-    if reason:
-        raise HardwareError(reason, "Use real pins with a real drive, or the simulator's pins with the emulated drive.")
+def _watch_readiness(configuration: Configuration, directory: Path, simulated: bool) -> ReadinessWatch:
+    found = read_certificates(directory)
+    for certificate in (found.calibration, found.self_test):
+        if isinstance(certificate, Damaged):
+            _say(JournalPriority.WARNING, certificate.reason)
+    state_directory = configuration.paths.state_directory
+    return ReadinessWatch(
+        found, fitted_to(configuration, simulated), configuration.commissioning, lambda: read_pi_health(state_directory), time.time
+    )
 
 
-def _scan(
-    configuration: Configuration,
-    manager: ServiceManager,
-    panel: PanelPins,
-    drive: Drive,
-    sampler: LoadCellSampler,
-    display: CharacterDisplay,
-) -> int:
-    adapter = DriveAdapter(drive)
+def _scan(configuration: Configuration, parts: _Parts) -> int:
+    adapter = DriveAdapter(parts.drive)
     boot_id = secrets.token_hex(4)
     ring = EventRing(configuration.paths.runtime_directory / "events.ring")
     memory = Memory(configuration.paths.state_directory / "controller.json")
-    channel = Channel(configuration.paths.socket, ring, lambda: _about(configuration, drive, boot_id))
+    rule, unknown = rule_of(configuration.access)
+    _say(JournalPriority.WARNING, *unknown)
+    channel = Channel(configuration.paths.socket, ring, lambda: _about(configuration, parts, boot_id), rule)
     controller = Controller(
-        Devices(panel, sampler, adapter, display, manager),
+        Devices(parts.panel, parts.sampler, adapter, parts.display, parts.manager, parts.readiness),
         configuration.core_settings,
         channel,
         ring,
         memory,
-        gatekeeper(configuration.core, configuration.clinical, LocalClock(time.time), _grade(drive)),
+        gatekeeper(configuration.core, configuration.clinical, LocalClock(time.time), _grade(parts.drive)),
         boot_id=boot_id,
         now_ns=time.monotonic_ns(),
         wall_clock=time.time,
+        kernel_boot=kernel_boot_id(),
     )
-    loop = ScanLoop(controller, panel.wake_descriptor, lambda: adapter.wait_descriptor(time.monotonic_ns()))
+    loop = ScanLoop(controller, parts.panel.wake_descriptor, lambda: adapter.wait_descriptor(time.monotonic_ns()))
     _stop_on_signals(controller, loop)
+    not_locked = lock_memory()
+    if not_locked:
+        _say(JournalPriority.WARNING, not_locked)
     try:
-        loop.run(on_first_scan=lambda: manager.ready(f"Sternway {__version__}: scanning"))
+        loop.run(on_first_scan=lambda: parts.manager.ready(f"Sternway {__version__}: scanning"))
     except BaseException:
         adapter.send(_LAST_STOP)
         raise
     finally:
-        manager.stopping("the belt is at rest; stopping")
+        parts.manager.stopping("the belt is at rest; stopping")
         controller.close()
         channel.close()
         ring.close()
@@ -147,8 +181,8 @@ def _stop_on_signals(controller: Controller, loop: ScanLoop) -> None:
     signal.signal(signal.SIGINT, on_signal)
 
 
-def _about(configuration: Configuration, drive: Drive, boot_id: str) -> About:
-    identity, capabilities = drive.identity, drive.capabilities
+def _about(configuration: Configuration, parts: _Parts, boot_id: str) -> About:
+    identity, capabilities = parts.drive.identity, parts.drive.capabilities
     speed = configuration.core_settings.core.speed
     return About(
         version=__version__,
@@ -170,6 +204,7 @@ def _about(configuration: Configuration, drive: Drive, boot_id: str) -> About:
             "first_speed_m_s": speed.first_m_s,
             "lease_ms": configuration.core_settings.core.drive.lease_ms,
         },
+        certificates=parts.readiness.dates(),
     )
 
 

@@ -10,7 +10,7 @@ from controller.core.events import RULES, Happening
 from controller.core.inputs import Input
 from controller.core.patient import body_weight_n, known_load_n
 from controller.core.state import CoreState, Outputs, ScanInputs
-from messages.wire import EventRecord, SessionRecord, Snapshot
+from messages.wire import EventRecord, Health, SessionRecord, Snapshot
 
 
 def chart_name(state: State) -> str:
@@ -69,6 +69,7 @@ def snapshot(
     sequence: int,
     lost: int,
     lateness_ms: float,
+    health: Health,
 ) -> Snapshot:
     """The machine as this scan left it."""
     load_n = known_load_n(state)
@@ -113,6 +114,8 @@ def snapshot(
         phase_remaining_s=round(phase_s, 2),
         session_remaining_s=round(session_s, 2),
         balance_losses=state.exercise.balance_losses,
+        unready=state.unready,
+        health=health,
     )
 
 

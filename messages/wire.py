@@ -24,6 +24,32 @@ class Message(msgspec.Struct, frozen=True, tag_field="type", forbid_unknown_fiel
     """Whatever crosses the socket."""
 
 
+class Health(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The computer's own state. None: not measured, as on a machine that is no Raspberry Pi."""
+
+    under_voltage: bool | None = None
+    """The supply is too low now."""
+    under_voltage_seen: bool | None = None
+    """It was so at least once since the boot."""
+    throttled: bool | None = None
+    """The processor is slowed now, for heat or voltage."""
+    temperature_c: float | None = None
+    """Of the processor."""
+    disk_free_mb: float | None = None
+    """Where the controller keeps its state."""
+    clock_known: bool | None = None
+    """The wall clock was synchronised, or set from a real-time clock, since the boot."""
+
+
+class CertificateDates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of a calibration or self-test: when it was made and by whom, and when it is due again. Dates are RFC 3339."""
+
+    made_at: str
+    made_by: str
+    due_at: str
+    emulated: bool
+
+
 # --- from the controller ---------------------------------------------------------------------------------------------
 
 
@@ -38,6 +64,8 @@ class About(Message, tag="about", frozen=True):
     drive: dict[str, DetailValue | bool]
     """The drive's identity and capability record."""
     limits: dict[str, DetailValue]
+    certificates: dict[str, CertificateDates] = {}
+    """By name: calibration, self_test. What was not found is not there."""
 
 
 class EventRecord(Message, tag="event", frozen=True):
@@ -104,6 +132,9 @@ class Snapshot(Message, tag="snapshot", frozen=True):
     phase_remaining_s: float
     session_remaining_s: float
     balance_losses: int
+    unready: tuple[str, ...] = ()
+    """Why no session may be prepared: uncalibrated, overdue, under-voltage; in the words of the display."""
+    health: Health = Health()
 
 
 class SessionRecord(Message, tag="session", frozen=True):

@@ -8,8 +8,10 @@ from typing import Any
 
 import msgspec
 
+from controller.configuration import load_configuration
 from messages.patient import Screening
 from messages.plan import Plan
+from simulator.commissioning import CELL_SERIAL, write_emulated_certificates
 from simulator.load_cell import CellParameters
 
 CLINIC, TREADMILL = "demo", "simulated"
@@ -23,12 +25,15 @@ def demo_document(device: str = "/dev/shm/drive") -> dict[str, dict[str, Any]]:
         "identity": {"clinic": CLINIC, "treadmill": TREADMILL, "mounting": "belt_reversed"},
         "serial": {"device": device, "driver": "reference"},
         "speed": {"increment_interval_s": 10.0, "offer_s": 3.0, "ceiling_m_s": 0.5},
-        "calibration": {"zero_counts": cell.zero_counts, "newtons_per_count": cell.newtons_per_count},
+        "calibration": {"zero_counts": cell.zero_counts, "newtons_per_count": cell.newtons_per_count, "cell_serial": CELL_SERIAL},
     }
 
 
 def write_configuration(directory: Path, devices: Path, broker_port: int) -> Path:
-    """Writes treadmill.toml for processes that live in `directory` and find drive and display in `devices`; returns its path."""
+    """Writes treadmill.toml for processes that live in `directory` and find drive and display in `devices`; returns its path.
+
+    The certificates of the emulated cell and panel lie beside it.
+    """
     socket = directory / "controller.sock"
     for name in ("runtime", "state"):
         (directory / name).mkdir(exist_ok=True)
@@ -43,6 +48,7 @@ def write_configuration(directory: Path, devices: Path, broker_port: int) -> Pat
     document["telemetry.broker"] = {"host": "127.0.0.1", "port": broker_port}
     path = directory / "treadmill.toml"
     path.write_text("\n".join(_table(f"[{name}]", values) for name, values in document.items()))
+    write_emulated_certificates(directory, load_configuration(path))
     return path
 
 

@@ -23,6 +23,7 @@ from controller.drive_adapter import DriveAdapter
 from controller.event_ring import EventRing
 from controller.gatekeeper import gatekeeper
 from controller.memory import Memory
+from controller.peers import own_user_only
 from controller.scan import Controller, Devices
 from controller.session.facts import FIXED_FLAT
 from controller.session.local_day import Clock
@@ -30,7 +31,7 @@ from controller.session.settings import ClinicalSettings
 from firmware_bridge.discovery import open_drive
 from firmware_bridge.drive import Drive, DriveLimits
 from messages.plan import Plan
-from messages.wire import About, Snapshot
+from messages.wire import About, Health, Snapshot
 from simulator.demo_configuration import demo_document
 from simulator.drive import NativeDrive
 from simulator.heard import HeardEvent, heard_event
@@ -108,6 +109,13 @@ class VirtualDisplay:
         self.lines = lines
 
 
+class _Commissioned:
+    """In virtual time the machine is calibrated and tested: there is nothing that could be otherwise."""
+
+    unready: tuple[str, ...] = ()
+    health = Health()
+
+
 class _NoServiceManager:
     def watchdog(self) -> None:
         """Nobody restarts anything in virtual time."""
@@ -164,9 +172,9 @@ class VirtualTreadmill:
         self._adapter = DriveAdapter(self._bridge)
         self._ring = EventRing(directory / "events.ring")
         self._memory = Memory(directory / "controller.json")
-        self._channel = Channel(directory / "controller.sock", self._ring, _about)
+        self._channel = Channel(directory / "controller.sock", self._ring, _about, own_user_only())
         self.controller = Controller(
-            Devices(self.pins, VirtualLoadCell(self.world), self._adapter, self.display, _NoServiceManager()),
+            Devices(self.pins, VirtualLoadCell(self.world), self._adapter, self.display, _NoServiceManager(), _Commissioned()),
             self._settings,
             self._channel,
             self._ring,
@@ -175,6 +183,7 @@ class VirtualTreadmill:
             boot_id=f"{self.random.getrandbits(32):08x}",
             now_ns=self.now_ns,
             wall_clock=lambda: _WALL_CLOCK_S + self.now_ns / 1e9,
+            kernel_boot="virtual",
         )
         self._observer = SocketObserver(directory / "controller.sock", role="telemetry")
         self._next_scan_ns = self.now_ns + SCAN_NS

@@ -17,7 +17,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from telemetry.settings import BrokerSettings, TlsSettings, read_password
+from settings_files.telemetry_table import BrokerSettings, TlsSettings
+from telemetry.settings import read_password
 
 OPERATION_TIMEOUT_S = 5.0
 MAXIMUM_QUEUED_COMMANDS = 64

@@ -22,10 +22,10 @@ from typing import ParamSpec, TypeVar
 import msgspec
 
 from messages.wire import EventRecord, SessionRecord
+from settings_files.telemetry_table import TelemetrySettings
 from telemetry.backoff import Backoff
 from telemetry.journal import ConflictError, Journal, JournalError, NewerSchemaError, open_journal, put_aside
 from telemetry.payloads import Alarm
-from telemetry.settings import TelemetrySettings
 
 MAXIMUM_PENDING_EVENTS = 1024
 """As many as the controller's ring holds. One more is turned away, and asked for again when there is room."""

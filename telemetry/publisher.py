@@ -21,6 +21,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from messages.wire import EventRecord
+from settings_files.telemetry_table import BrokerSettings
 from telemetry.backoff import BROKER_BACKOFF
 from telemetry.broker_client import BrokerClient, PublishRefused, make_client
 from telemetry.cancelling import cancel_all
@@ -28,7 +29,6 @@ from telemetry.intake import NetworkMessage, Response
 from telemetry.keeper import JournalKeeper
 from telemetry.payloads import EventPayload, finite_values
 from telemetry.rate_limit import RateLimit
-from telemetry.settings import BrokerSettings
 from telemetry.topics import Topics
 from telemetry.view import View
 

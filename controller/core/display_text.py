@@ -105,6 +105,8 @@ def _quiet(state: CoreState, now_ns: int) -> Lines:
         return _fit("COMPLETE", *_wrap(why), "unclip the patient" if state.drive.standstill else "belt is slowing")
     if state.chart is State.SELF_TEST:
         return _fit("SELF TEST", "please wait")
+    if state.unready:
+        return _fit("STANDBY, but:", *state.unready[: ROWS - 1])
     return _fit("STANDBY", "prepare a session")
 
 

@@ -108,6 +108,7 @@ class Event(enum.Enum):
     # life of the machine
     STARTED = "started"
     UNCLEAN_START = "unclean-start"
+    RESTART_LOOP = "restart-loop"
     SELF_TEST_PASSED = "self-test-passed"
     SELF_TEST_FAILED = "self-test-failed"
     LATCH_RESET = "latch-reset"
@@ -330,6 +331,14 @@ _ROWS: tuple[tuple[Event, Severity, Effect, Priority, str, str], ...] = (
         _MEDIUM,
         "Controller was not shut down properly",
         "Look after the patient if there is one. Then RESET.",
+    ),
+    (
+        Event.RESTART_LOOP,
+        _C,
+        _E.FAULT,
+        _HIGH,
+        "Controller restarts again and again",
+        "Do not use. Have the computer examined (sternway logs), then RESET.",
     ),
     (Event.SELF_TEST_PASSED, _I, _E.RECORD, _QUIET, "Self-test passed", ""),
     (Event.SELF_TEST_FAILED, _C, _E.FAULT, _MEDIUM, "Self-test failed", "Mend what the journal names, then RESET."),

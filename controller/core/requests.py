@@ -82,6 +82,8 @@ def _prepare(scan: Scan, request: SessionRequest) -> None:
         reason = "the display is lost; no new session starts without it"
     elif not scan.drive.healthy:
         reason = "the drive is not healthy"
+    elif state.unready:
+        reason = f"the machine is not ready for a patient: {', '.join(state.unready)}; `sternway status` says what to do"
     if reason:
         _refuse(scan, request, reason)
         return

@@ -104,6 +104,10 @@ class CalibrationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     zero_counts: Annotated[int, _meta(-8388608, 8388607, "counts with nothing on the cell (tare)")] = 0
     newtons_per_count: Annotated[float, _meta(1e-5, 1.0, "span")] = 3.58722e-3
     maximum_n: Annotated[float, _meta(500, 20000, "the cell's range")] = 10000.0
+    cell_serial: Annotated[
+        str,
+        msgspec.Meta(max_length=40, description="the cell's serial number, up to 40 characters; `sternway calibrate` asks for it"),
+    ] = ""
 
 
 class CoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -69,6 +69,7 @@ def _machine_missing(state: CoreState) -> list[str]:
             missing.append("recording away")
         if not state.display_healthy:
             missing.append("display lost")
+        missing.extend(state.unready)
     return missing
 
 

@@ -41,7 +41,10 @@ STANDARD_MASS_KG = 70.0
 
 
 class ScanInputs(msgspec.Struct, frozen=True, gc=False):
-    """Everything that one scan knows of the world."""
+    """Everything that one scan knows of the world.
+
+    unready: what else keeps the machine from taking a patient (not calibrated, under-voltage), each in the words of a display line.
+    """
 
     levels: Levels
     load_samples: tuple[LoadSample, ...] = ()
@@ -49,6 +52,7 @@ class ScanInputs(msgspec.Struct, frozen=True, gc=False):
     requests: tuple[Request, ...] = ()
     telemetry_present: bool = False
     display_healthy: bool = False
+    unready: tuple[str, ...] = ()
     lateness_ns: int = 0
 
 
@@ -83,8 +87,9 @@ class AlarmState(msgspec.Struct, frozen=True, gc=False):
 class CoreState(msgspec.Struct, frozen=True, gc=False):
     """One serialisable value.
 
-    causes: what has latched and not been reset. channels_proved: since the emergency channels last disagreed, both opened
-    together. power_off: the stop is of category 0. rested: standstill was proven since the belt last was to move.
+    unclean_starts: how many there were in the five minutes before this life began, its own among them. causes: what has latched
+    and not been reset. channels_proved: since the emergency channels last disagreed, both opened together. power_off: the stop is
+    of category 0. rested: standstill was proven since the belt last was to move.
     start_pressed_ns: when START last closed, start_open_before_ns: for how long it had been open before. reset_until_ns,
     start_until_ns, accept_until_ns: how long a hand's press still waits for its effect.
     """
@@ -92,6 +97,7 @@ class CoreState(msgspec.Struct, frozen=True, gc=False):
     boot_id: str
     booted_ns: int
     unclean: bool
+    unclean_starts: int = 0
     chart: State = State.SELF_TEST
     since_ns: int = 0
     scanned_ns: int = 0
@@ -122,6 +128,7 @@ class CoreState(msgspec.Struct, frozen=True, gc=False):
     refusal_said_ns: int = 0
     telemetry_present: bool = False
     display_healthy: bool = False
+    unready: tuple[str, ...] = ()
     command: DriveCommand = NOTHING
     denied: str = ""
 

@@ -30,6 +30,8 @@ from messages.plan import AttendantStage, RailStage
 
 _SELF_TEST_NS = 10_000_000_000
 _SELF_TEST_LEAST_NS = 1_500_000_000
+RESTART_LOOP_STARTS = 3
+"""So many unclean starts in five minutes are no accident."""
 _MUST_BE_CLOSED_AT_REST = (
     Input.EMERGENCY_A,
     Input.EMERGENCY_B,
@@ -41,9 +43,14 @@ _MUST_BE_CLOSED_AT_REST = (
 
 
 # Control C-UNCLEAN-START.
-def start_state(boot_id: str, unclean: bool, now_ns: int) -> CoreState:
-    """Returns the state of a controller that has just started; `unclean`: it did not find its own clean-stop marker."""
-    return CoreState(boot_id=boot_id, booted_ns=now_ns, unclean=unclean, since_ns=now_ns, scanned_ns=now_ns)
+def start_state(boot_id: str, unclean: bool, now_ns: int, unclean_starts: int = 0) -> CoreState:
+    """Returns the state of a controller that has just started.
+
+    unclean: it did not find its own clean-stop marker. unclean_starts: how many such starts there were in the last five minutes.
+    """
+    return CoreState(
+        boot_id=boot_id, booted_ns=now_ns, unclean=unclean, unclean_starts=unclean_starts, since_ns=now_ns, scanned_ns=now_ns
+    )
 
 
 def step(state: CoreState, inputs: ScanInputs, settings: Settings, now_ns: int) -> tuple[CoreState, Outputs]:
@@ -98,6 +105,7 @@ def _read(state: CoreState, inputs: ScanInputs, settings: Settings, now_ns: int)
         rested=rested,
         telemetry_present=inputs.telemetry_present,
         display_healthy=inputs.display_healthy,
+        unready=inputs.unready,
     )
     if start_changed & facts.pressed:
         open_ns = now_ns - state.digital.changed_at_ns[Input.START]
@@ -194,6 +202,9 @@ def _self_test(scan: Scan) -> None:
     wrong = _what_is_wrong(scan)
     if wrong and waited_ns < _SELF_TEST_NS:
         return
+    if scan.state.unclean_starts >= RESTART_LOOP_STARTS:
+        detail = (("unclean_starts", scan.state.unclean_starts),)
+        scan.happenings.append(Happening(Event.RESTART_LOOP, scan.now_ns, detail))
     if wrong:
         scan.happenings.append(Happening(Event.SELF_TEST_FAILED, scan.now_ns, (("wrong", ", ".join(wrong)),)))
     else:

@@ -6,7 +6,6 @@ import msgspec
 
 from controller.core.limits import SessionLimits
 from controller.core.settings import CoreSettings
-from controller.problems import Problem
 from controller.session.caps import judge_plan
 from controller.session.facts import DeckGrade
 from controller.session.local_day import Clock
@@ -16,6 +15,7 @@ from controller.session.settings import ClinicalSettings
 from controller.session.verdict import Demand, Limit, Verdict
 from messages.patient import Screening
 from messages.plan import Plan
+from settings_files.problems import Problem
 
 _MISSING = Problem(
     "screening",

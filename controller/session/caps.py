@@ -13,8 +13,8 @@ from controller.core.chart import STATE_OF_PHASE, TRANSITIONS, TRIGGER_OF_PHASE,
 from controller.core.limits import SessionLimits
 from controller.core.patient import acceleration_m_s2, belt_time_limit_s, ceiling_m_s
 from controller.core.settings import CoreSettings
-from controller.problems import Problem, written
 from messages.plan import Phase, PhaseKind, Plan
+from settings_files.problems import Problem, written
 
 LEAST_MASS_KG, GREATEST_MASS_KG = 20.0, 200.0
 SHORTEST_PHASE_S = 1.0

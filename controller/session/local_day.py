@@ -7,8 +7,8 @@ from datetime import date
 
 import msgspec
 
-from controller.problems import Problem
 from messages.patient import PastSession, Screening, TodayCheck
+from settings_files.problems import Problem
 
 
 class Clock(msgspec.Struct, frozen=True):

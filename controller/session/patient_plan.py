@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from controller.problems import Problem, written
 from controller.session.screening import rails_stage
 from controller.session.verdict import ATTENDANTS, Demand, Limit, Verdict
 from messages.patient import Profile, UsableHand
 from messages.plan import Phase, PhaseKind, Plan, RailStage
+from settings_files.problems import Problem, written
 
 MASS_WITHIN_FRACTION = 0.1
 """A plan's mass comes from the scale of the day: further from the profile's than this one of them is wrong."""

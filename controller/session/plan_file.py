@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from controller.problems import Problem, ProblemsError, written
 from controller.session.caps import MAXIMUM_PHASES
-from controller.toml_tables import read_table, read_toml
 from messages.plan import Phase, Plan
+from settings_files.problems import Problem, ProblemsError, written
+from settings_files.toml_tables import read_table, read_toml
 
 MAXIMUM_BYTES = 64 * 1024
 

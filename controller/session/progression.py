@@ -12,7 +12,6 @@ import msgspec
 
 from controller.core.exercise import increment_m_s
 from controller.core.settings import CoreSettings
-from controller.problems import Problem, ProblemsError, written
 from controller.session.facts import FIXED_FLAT, Facts
 from controller.session.rules_patient import why_not_running
 from controller.session.settings import ClinicalSettings
@@ -21,6 +20,7 @@ from controller.session.week import is_prescribed
 from messages.patient import Ending, NextDay, PastSession, PrescriptionKind, Profile, Screening, UsableHand
 from messages.plan import AttendantStage, Plan, RailStage
 from messages.progression import Accepted, Changed, Decision, Proposal, Variable
+from settings_files.problems import Problem, ProblemsError, written
 
 _STAGE_RULE = "stage"
 _SAME_SPEED_M_S, _SAME_TIME_FRACTION = 0.03, 0.9

@@ -10,7 +10,6 @@ import math
 import msgspec
 
 from controller.core.settings import CoreSettings
-from controller.problems import ProblemsError
 from controller.session.patient_plan import stretches, walking_time_s
 from controller.session.screening import rails_stage
 from controller.session.settings import ClinicalSettings
@@ -19,6 +18,7 @@ from controller.session.week import counted_sessions
 from messages.patient import PastSession, Profile
 from messages.plan import Phase, PhaseKind, Plan
 from messages.progression import Proposal, Variable
+from settings_files.problems import ProblemsError
 
 LONGEST_END_S = 180.0
 _ENDS_SHARE = 1 / 6

@@ -14,10 +14,10 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from controller.problems import Problem, ProblemsError, written
-from controller.toml_tables import allowed_text, unknown_key
 from messages.patient import Profile, Screening, TodayCheck
 from messages.plan import Plan
+from settings_files.problems import Problem, ProblemsError, written
+from settings_files.toml_tables import allowed_text, unknown_key
 
 MAXIMUM_BYTES = 64 * 1024
 _Record = TypeVar("_Record", bound=msgspec.Struct)

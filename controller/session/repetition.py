@@ -7,7 +7,6 @@ import math
 import msgspec
 
 from controller.core.settings import CoreSettings
-from controller.problems import Problem, ProblemsError
 from controller.session.patient_plan import judge_plan_for_patient, walking_time_s
 from controller.session.proposal import PlanRow, ProposedPlan, Target, capped, compose, plan_notes, refuse_refused, stage_rows
 from controller.session.screening import rails_stage
@@ -15,6 +14,7 @@ from controller.session.settings import ClinicalSettings
 from controller.session.verdict import ATTENDANTS, Demand, Limit, Verdict
 from messages.patient import Profile, UsableHand
 from messages.plan import PhaseKind, Plan, RailStage
+from settings_files.problems import Problem, ProblemsError
 
 
 def repeat_plan(profile: Profile, verdict: Verdict, core: CoreSettings, clinical: ClinicalSettings) -> ProposedPlan:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from controller.problems import Problem
 from controller.session.facts import Facts
 from controller.session.verdict import ATTENDANTS, Ask, Cap, Demand, Finding, Limit, Note, Refusal
 from controller.session.week import is_prescribed
 from messages.patient import FlagName, Grade, PrescriptionKind
 from messages.plan import AttendantStage, RailStage
+from settings_files.problems import Problem
 
 CONTACT_GUARD, STAND_BY = (float(ATTENDANTS.index(stage)) for stage in (AttendantStage.CONTACT_GUARD, AttendantStage.STAND_BY))
 EVERY_HAND, AS_STAGED = 0.0, 1.0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from controller.problems import Problem
 from controller.session.facts import Facts
 from controller.session.rules_patient import CONTACT_GUARD, EVERY_HAND, NONE, careful
 from controller.session.verdict import Ask, Cap, Demand, Finding, Limit, Note, Refusal
 from controller.session.week import judge_week
 from messages.patient import Ending, NextDay
+from settings_files.problems import Problem
 
 _AGAIN = "let the patient sit for 5 min and measure again; if it stays so, no session, and the physician is told"
 _EXAMINE = (

@@ -9,7 +9,6 @@ import msgspec
 
 from controller.core.limits import SessionLimits
 from controller.core.settings import CoreSettings
-from controller.problems import Problem
 from controller.session.facts import FIXED_FLAT, DeckGrade, Facts, Rule
 from controller.session.local_day import Clock, session_day
 from controller.session.rules import RULES
@@ -19,6 +18,7 @@ from controller.session.verdict import ATTENDANTS, Cap, Demand, Finding, Limit, 
 from messages.figures import Question
 from messages.patient import Profile, Screening, UsableHand
 from messages.plan import RailStage
+from settings_files.problems import Problem
 
 _ALL_HANDS = {UsableHand.BOTH: RailStage.BOTH, UsableHand.LEFT: RailStage.LEFT, UsableHand.RIGHT: RailStage.RIGHT}
 _EQUAL_WITHIN = 1e-9

@@ -13,10 +13,10 @@ from typing import Any
 
 import msgspec
 
-from controller.problems import Problem, written
 from controller.session.settings import ScreeningSettings
 from messages.patient import Clearance, FlagName, NextDay, Prescription, Profile, Screening, SessionKind, TodayCheck, UsableHand
 from messages.plan import RailStage
+from settings_files.problems import Problem, written
 
 LEAST_BMI, GREATEST_BMI = 12.0, 60.0
 """kg/m²: beyond these mass or height was mistyped."""

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import msgspec
 
-from controller.problems import Problem
 from messages.plan import AttendantStage
+from settings_files.problems import Problem
 
 
 class Limit(enum.Enum):

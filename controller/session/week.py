@@ -8,9 +8,9 @@ from __future__ import annotations
 import itertools
 from datetime import date
 
-from controller.problems import Problem
 from controller.session.settings import PrescriptionSettings
 from messages.patient import Ending, PastSession, Prescription, PrescriptionKind, SessionKind
+from settings_files.problems import Problem
 
 DAYS_IN_WINDOW = 7
 _FREE_DAY_BETWEEN = 2

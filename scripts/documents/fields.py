@@ -12,10 +12,9 @@ from typing import get_type_hints
 import msgspec
 
 from controller.configuration_tables import DERIVED, TABLES
-from controller.toml_tables import allowed_text, description
-from telemetry.settings import TelemetrySettings
-
-TELEMETRY_TABLE = "telemetry"
+from settings_files.telemetry_table import TABLE as TELEMETRY_TABLE
+from settings_files.telemetry_table import TelemetrySettings
+from settings_files.toml_tables import allowed_text, description
 
 
 class Key(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ import pytest
 
 from controller.channel import Channel
 from controller.event_ring import EventRing
+from controller.peers import own_user_only
 from messages.wire import About, Cancel, Prepare, Reply, Snapshot, Stop, ToController
 
 ABOUT = About("0.1.0", "boot", "clinic", "one", {"driver": "reference"}, {"ceiling_m_s": 1.0})
@@ -61,7 +62,7 @@ class Machine:
         self.answer: Callable[[Any], Reply | None] = lambda request: Reply(request.request, True, "", "boot-1")
         self.snapshot: Snapshot | None = SNAPSHOT
         self._ring = EventRing(directory / "events.ring")
-        self._channel = Channel(self.socket, self._ring, lambda: ABOUT)
+        self._channel = Channel(self.socket, self._ring, lambda: ABOUT, own_user_only())
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()

@@ -19,8 +19,8 @@ from controller.configuration import (
     parse_configuration,
 )
 from controller.configuration_tables import DERIVED, TABLES
-from controller.toml_tables import read_table
 from firmware_bridge.drive import DriveLimits, Mounting
+from settings_files.toml_tables import read_table
 from tests.configuration.documents import LEAST, least
 
 

@@ -12,8 +12,9 @@ from controller.configuration import load_configuration
 from controller.configuration_tables import DERIVED, TABLES
 from controller.session.caps import judge_plan
 from controller.session.plan_file import load_plan
-from controller.toml_tables import allowed_text
-from telemetry.settings import TelemetrySettings, load_telemetry_settings
+from settings_files.telemetry_table import TelemetrySettings
+from settings_files.toml_tables import allowed_text
+from telemetry.settings import load_telemetry_settings
 
 CONFIG = Path(__file__).parents[2] / "config"
 TREADMILL = CONFIG / "treadmill.toml"

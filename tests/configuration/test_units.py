@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.units import UNITS, same_in, split_unit, unit_text
+from settings_files.units import UNITS, same_in, split_unit, unit_text
 
 
 @pytest.mark.parametrize(

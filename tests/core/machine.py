@@ -59,7 +59,7 @@ def proposal(request: str, origin: str, plan: Plan, **limits: object) -> Session
 class Machine:
     """Steps core and firmware together, 10 ms at a time. Levels are changed by `press`, `open` and `close`."""
 
-    def __init__(self, core: CoreSettings = CORE, *, unclean: bool = False) -> None:
+    def __init__(self, core: CoreSettings = CORE, *, unclean: bool = False, unclean_starts: int = 0) -> None:
         self.settings = Settings(
             core=core,
             load_chain=LoadChainSettings(zero_counts=0.0, newtons_per_count=NEWTONS_PER_COUNT, maximum_n=10_000.0),
@@ -86,6 +86,7 @@ class Machine:
         self.load_frozen = False
         self.telemetry = True
         self.display = True
+        self.unready: tuple[str, ...] = ()
         self.lateness_ns = 0
         self.requests: list[Request] = []
         self.happenings: list[Happening] = []
@@ -95,7 +96,7 @@ class Machine:
         self._reading: DriveReading | None = None
         self._sequence = 0
         self._scans = 0
-        self.state = start_state("b00t", unclean, self.now_ns)
+        self.state = start_state("b00t", unclean, self.now_ns, unclean_starts)
 
     # --- time ------------------------------------------------------------------------------------------------------
 
@@ -122,6 +123,7 @@ class Machine:
             requests=tuple(self.requests),
             telemetry_present=self.telemetry,
             display_healthy=self.display,
+            unready=self.unready,
             lateness_ns=self.lateness_ns,
         )
         self.edges, self.lateness_ns = 0, 0

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from controller.problems import ProblemsError
 from controller.session.admission import admit
 from controller.session.facts import FIXED_FLAT
 from controller.session.patient_plan import judge_plan_for_patient
@@ -19,6 +18,7 @@ from controller.session.repetition import repeat_plan
 from messages.patient import FlagName, Grade, Screening, UsableHand
 from messages.plan import AttendantStage, Phase, PhaseKind, Plan, RailStage
 from messages.progression import Proposal, Variable
+from settings_files.problems import ProblemsError
 from tests.session.records import CLINICAL, CLOCK, CORE, flag, judged, new_patient, records
 
 CONFIG = Path(__file__).parents[2] / "config"

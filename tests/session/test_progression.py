@@ -8,13 +8,13 @@ import msgspec
 import pytest
 
 from controller.core.settings import SpeedSettings
-from controller.problems import ProblemsError
 from controller.session.local_day import Clock
 from controller.session.progression import apply_decision, propose_progression
 from controller.session.screening import screen
 from messages.patient import Ending, FlagName, Grade, NextDay, PrescriptionKind, Screening, UsableHand
 from messages.plan import AttendantStage, Phase, PhaseKind, Plan, RailStage
 from messages.progression import Accepted, Changed, Proposal, Rejected, Variable
+from settings_files.problems import ProblemsError
 from tests.session.records import CLINICAL, CORE, PROFILE, TODAY, flag, new_patient, past, prescription, records
 
 FULL = (past(20, top_speed_m_s=1.0), past(10, top_speed_m_s=1.0))

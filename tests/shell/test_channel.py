@@ -10,6 +10,7 @@ import pytest
 
 from controller.channel import MAXIMUM_CLIENTS, Channel
 from controller.event_ring import EventRing
+from controller.peers import own_user_only
 from messages.wire import (
     MAXIMUM_MESSAGE_BYTES,
     About,
@@ -34,7 +35,7 @@ class Bench:
     def __init__(self, directory: Path) -> None:
         self.ring = EventRing(directory / "ring")
         self.path = directory / "socket"
-        self.channel = Channel(self.path, self.ring, lambda: ABOUT)
+        self.channel = Channel(self.path, self.ring, lambda: ABOUT, own_user_only())
         self.clients: list[socket.socket] = []
 
     def connect(self) -> socket.socket:

@@ -23,6 +23,7 @@ from controller.event_ring import EventRing
 from controller.gatekeeper import gatekeeper
 from controller.hardware.errors import HardwareError
 from controller.memory import Memory, Remembered
+from controller.peers import own_user_only
 from controller.scan import SNAPSHOT_NS, WIND_DOWN_NS, Controller, Devices
 from controller.session.facts import FIXED_FLAT
 from controller.session.local_day import Clock
@@ -35,6 +36,7 @@ from messages.wire import (
     Acknowledge,
     EventRecord,
     FromController,
+    Health,
     Heartbeat,
     Prepare,
     Reply,
@@ -51,6 +53,7 @@ from tests.core.machine import MS, PERIOD_NS, PLAN, Machine
 ABOUT = About(version="0", boot_id="b", clinic="c", treadmill="t", drive={}, limits={})
 HEARTBEAT_SCANS = 50
 MEMORY_WITHIN_S = 5.0
+KERNEL_BOOT = "kernel-1"
 WALL_CLOCK_S = 1_767_225_600.0
 TODAY = date(2026, 1, 1)
 
@@ -117,6 +120,14 @@ class FakeDevices:
     def watchdog(self) -> None:
         self._call("watchdog")
 
+    @property
+    def unready(self) -> tuple[str, ...]:
+        return self.machine.unready
+
+    @property
+    def health(self) -> Health:
+        return Health(temperature_c=51.5)
+
 
 class NotedChannel(Channel):
     """The real channel; notes what it is told among the devices' calls."""
@@ -164,10 +175,10 @@ class Treadmill(Machine):
         self.devices = FakeDevices(self)
         self.ring = NotedRing(self.directory / "events.ring")
         self.memory = Memory(self.directory / "controller.json")
-        self.channel = NotedChannel(self.directory / "socket", self.ring, lambda: ABOUT)
+        self.channel = NotedChannel(self.directory / "socket", self.ring, lambda: ABOUT, own_user_only())
         self.ring.calls = self.channel.calls = self.devices.calls
         self.controller = Controller(
-            Devices(self.devices, self.devices, self.devices, self.devices, self.devices),
+            Devices(self.devices, self.devices, self.devices, self.devices, self.devices, self.devices),
             self.settings,
             self.channel,
             self.ring,
@@ -176,6 +187,7 @@ class Treadmill(Machine):
             boot_id="b00t",
             now_ns=self.now_ns,
             wall_clock=lambda: WALL_CLOCK_S,
+            kernel_boot=KERNEL_BOOT,
         )
         self.client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.client.connect(str(self.directory / "socket"))

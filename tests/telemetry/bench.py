@@ -24,6 +24,7 @@ from paho.mqtt.properties import Properties
 
 from controller.channel import Channel
 from controller.event_ring import EventRing
+from controller.peers import own_user_only
 from messages.wire import EventRecord, Message, Refused, Reply, SessionRecord
 from tests.telemetry import samples
 
@@ -150,7 +151,7 @@ class Peer:
 
     def _open(self, boot_id: str) -> None:
         self.ring = EventRing(self._directory / "ring")
-        self.channel = Channel(self.path, self.ring, lambda: samples.about(boot_id))
+        self.channel = Channel(self.path, self.ring, lambda: samples.about(boot_id), own_user_only())
 
     async def _run(self) -> None:
         while True:

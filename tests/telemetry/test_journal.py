@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from settings_files.telemetry_table import TelemetrySettings
 from telemetry import journal as journal_module
 from telemetry.journal import (
     MAXIMUM_PUT_ASIDE,
@@ -27,7 +28,6 @@ from telemetry.journal import (
 )
 from telemetry.journal_reader import JournalReader
 from telemetry.keeper import JournalKeeper
-from telemetry.settings import TelemetrySettings
 from tests.telemetry import samples
 from tests.telemetry.bench import ROOT, Ear, Mosquitto, Peer, Telemetry, ear, until
 

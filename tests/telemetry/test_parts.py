@@ -27,6 +27,7 @@ from messages.wire import (
     decode_to_controller,
     encode,
 )
+from settings_files.telemetry_table import BrokerSettings, TelemetrySettings
 from telemetry.backoff import BROKER_BACKOFF, SOCKET_BACKOFF
 from telemetry.cancelling import cancel_all
 from telemetry.keeper import MAXIMUM_PENDING_EVENTS, STALLED_NS, JournalKeeper
@@ -34,9 +35,7 @@ from telemetry.link import ControllerLink
 from telemetry.notify import Notifier
 from telemetry.rate_limit import RateLimit
 from telemetry.settings import (
-    BrokerSettings,
     SettingsError,
-    TelemetrySettings,
     load_telemetry_settings,
     parse_telemetry_settings,
     read_password,
@@ -77,18 +76,18 @@ def test_all_mistakes_at_once_each_with_key_value_and_remedy() -> None:
                 },
             }
         )
-    problems = caught.value.problems
+    problems = [str(problem) for problem in caught.value.problems]
     expected = [
-        ("identity.clinic", "'North Clinic'", "hyphen"),
+        ("identity.clinic", '"North Clinic"', "hyphen"),
         ("identity.treadmill", "missing", "add it"),
-        ("telemetry.socket_pth", "'/x'", "'socket_path' was meant"),
-        ("telemetry.journal_path", "'relative'", "an absolute path"),
-        ("telemetry.retention_days", "0", "int from 1 to 36500"),
-        ("telemetry.journal_limit_mb", "'many'", "int from 1 to 65536"),
-        ("telemetry.broker.port", "70000", "int from 1 to 65535"),
-        ("telemetry.broker.host", "''", "a host name or address"),
-        ("telemetry.broker.tls.enabled", "'yes'", "true or false"),
-        ("telemetry.broker.tls.cafile", "'/x'", "'ca_file' was meant"),
+        ("telemetry.socket_pth", '"/x"', "telemetry.socket_path was meant"),
+        ("telemetry.journal_path", '"relative"', "an absolute path"),
+        ("telemetry.retention_days", "0", "a whole number from 1 to 36500 days"),
+        ("telemetry.journal_limit_mb", '"many"', "a whole number from 1 to 65536 MB"),
+        ("telemetry.broker.port", "70000", "a whole number from 1 to 65535"),
+        ("telemetry.broker.host", '""', "a host name or address"),
+        ("telemetry.broker.tls.enabled", '"yes"', "true or false"),
+        ("telemetry.broker.tls.cafile", '"/x"', "telemetry.broker.tls.ca_file was meant"),
     ]
     assert len(problems) == len(expected)
     for words in expected:

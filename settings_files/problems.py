@@ -19,7 +19,8 @@ class Problem(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         written = f" = {self.value}" if self.value else ""
-        return f"{self.key}{written}: allowed is {self.allowed}; {self.remedy}"
+        key = self.key if self.key.isprintable() else ascii(self.key)
+        return f"{key}{written}: allowed is {self.allowed}; {self.remedy}"
 
 
 class ProblemsError(ValueError):
@@ -33,5 +34,8 @@ class ProblemsError(ValueError):
 
 def written(value: object) -> str:
     """Returns a value as TOML writes it, shortened: what a person will look for in the file."""
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, bool | str) else repr(value)
+    if isinstance(value, str) and not value.isprintable():
+        text = ascii(value)
+    else:
+        text = json.dumps(value, ensure_ascii=False) if isinstance(value, bool | str) else repr(value)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."

@@ -51,6 +51,7 @@ UNITS: dict[str, Unit] = {
     "_mm_hg": Unit("mmHg", "pressure", 1.0),
     "_days": Unit("days", "time", 86400.0),
     "_per_min": Unit("1/min", "rate", 1 / 60),
+    "_mb": Unit("MB", "size", 1e6),
     "_per_s": Unit("1/s", "rate", 1.0),
     "_share": Unit("(1 = body weight)", "share", 1.0),
     "_percent": Unit("%", "share", 0.01),

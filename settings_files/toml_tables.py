@@ -16,8 +16,8 @@ from typing import Any
 
 import msgspec
 
-from controller.problems import Problem, written
-from controller.units import same_in, split_unit, unit_text
+from settings_files.problems import Problem, written
+from settings_files.units import same_in, split_unit, unit_text
 
 _LONGEST_PATH = 4096
 
@@ -70,6 +70,23 @@ def read_table(
     for key, value in table.items():
         if key not in fields:
             reading.problems.append(unknown_key(prefix, key, value, fields))
+    return reading
+
+
+def read_nested(struct: type[msgspec.Struct], table: object, where: str) -> TableReading:
+    """As `read_table`, for a struct of which some fields are tables themselves; their values are structs."""
+    inner = {
+        field.name: field.type
+        for field in msgspec.structs.fields(struct)
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct)
+    }
+    outer = {key: value for key, value in table.items() if key not in inner} if isinstance(table, dict) else table
+    reading = read_table(struct, outer, where, derived=inner)
+    for name, kind in inner.items():
+        below = read_nested(kind, table.get(name, {}) if isinstance(table, dict) else {}, f"{where}.{name}")
+        reading.problems += below.problems
+        if not below.problems:
+            reading.values[name] = kind(**below.values)
     return reading
 
 

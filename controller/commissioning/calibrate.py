@@ -1,0 +1,198 @@
+"""`sternway calibrate`: from a cell of which nothing is known to a certificate, with a person who hangs weights on the hook.
+
+Diagnose, tare, known weights, tare again, residuals, accept or abandon. Until the last yes nothing is written.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from controller.commissioning.calibration import (
+    Fit,
+    Measured,
+    diagnose,
+    differs_from_before,
+    fit,
+    judge_fit,
+    judge_weights,
+    measure,
+    not_still,
+)
+from controller.commissioning.certificate import CALIBRATION_FILE, CalibrationCertificate, write_certificate
+from controller.commissioning.configuration_edit import EditError, Value, with_values
+from controller.commissioning.console import AbandonedError, Console, ask_kg, ask_text, ask_yes
+from controller.core.readings import LoadSample
+from controller.core.settings import CalibrationSettings
+from controller.durable_file import write_durably
+
+DIAGNOSE_S, MEASURE_S = 4.0, 3.0
+_POLL_S = 0.1
+_LOWEST_KG, _HIGHEST_KG = 0.5, 500.0
+_CONFIGURATION_MODE = 0o640
+
+
+class Cell(Protocol):
+    """The load cell, being sampled."""
+
+    def drain(self) -> tuple[LoadSample, ...]:
+        """The samples since the last call."""
+
+    def discarded_total(self) -> int:
+        """Samples that were dropped for their clocking since the start; settling is none."""
+
+
+class Work(msgspec.Struct, frozen=True):
+    """What one calibration is about. wall_clock: the time with its zone. emulated: the pins are the simulator's."""
+
+    configuration: Path
+    before: CalibrationSettings
+    emulated: bool
+    wall_clock: Callable[[], datetime]
+    wait: Callable[[float], None] = time.sleep
+
+
+def calibrate(cell: Cell, console: Console, work: Work) -> CalibrationCertificate | None:
+    """Leads through a calibration; returns its certificate, or None where it was not accepted. Raises AbandonedError, OSError."""
+    if work.emulated:
+        console.say("These pins are simulated: the certificate will say that the cell was emulated.")
+    person = ask_text(console, "Who calibrates? Your name:", 80)
+    serial = ask_text(console, _serial_question(work.before), 40)
+    console.say("Take everything off the hook and let it hang still. Nobody stands on the treadmill.")
+    console.ask("Press Enter when the hook is empty.")
+    if not _healthy(cell, console, work):
+        return None
+    tare = _settled(cell, console, work)
+    loads = _weigh(cell, console, work)
+    unfit = judge_weights(tuple(mass for mass, _ in loads))
+    if unfit:
+        console.say(f"NOT CALIBRATED. {unfit}")
+        return None
+    console.ask("Take the weights off, let the empty hook hang still, and press Enter.")
+    found = fit(tare, loads, _settled(cell, console, work))
+    _report(console, found)
+    if not _accepted(console, found, work):
+        return None
+    certificate = _certificate(found, tare, person, serial, work)
+    _write(console, certificate, work)
+    return certificate
+
+
+def _serial_question(before: CalibrationSettings) -> str:
+    now = f" (configured: {before.cell_serial})" if before.cell_serial else ""
+    return f"Serial number on the load cell{now}:"
+
+
+def _sample(cell: Cell, seconds: float, wait: Callable[[float], None]) -> Measured:
+    cell.drain()
+    dropped = cell.discarded_total()
+    samples: list[LoadSample] = []
+    for _ in range(round(seconds / _POLL_S)):
+        wait(_POLL_S)
+        samples += cell.drain()
+    return measure(tuple(samples), cell.discarded_total() - dropped)
+
+
+def _healthy(cell: Cell, console: Console, work: Work) -> bool:
+    console.say(f"Looking at cell and amplifier for {DIAGNOSE_S:g} s ...")
+    found = _sample(cell, DIAGNOSE_S, work.wait)
+    faults = diagnose(found)
+    console.say(f"  {found.rate_hz:.1f} samples a second, noise {found.noise_counts:.0f} counts, at {found.mean_counts:.0f} counts")
+    for fault in faults:
+        console.say(f"  FAULT: {fault}")
+    if faults:
+        console.say("NOT CALIBRATED. Mend this first, then begin again.")
+    return not faults
+
+
+def _settled(cell: Cell, console: Console, work: Work) -> Measured:
+    """A measurement of a load at rest; asks again as long as it is not. Raises AbandonedError when the person gives up."""
+    while True:
+        console.say(f"Measuring for {MEASURE_S:g} s ...")
+        found = _sample(cell, MEASURE_S, work.wait)
+        reason = not_still(found)
+        if not reason:
+            return found
+        console.say(f"  {reason}")
+        if not ask_yes(console, "Measure again?"):
+            raise AbandonedError
+
+
+def _weigh(cell: Cell, console: Console, work: Work) -> tuple[tuple[float, Measured], ...]:
+    console.say("Now hang known weights on the hook, one after the other: two at least, the heaviest 20 kg or more.")
+    loads: list[tuple[float, Measured]] = []
+    while True:
+        question = "Hang a weight and let it rest. Its mass in kg (an empty line when there is no more):"
+        mass_kg = ask_kg(console, question, _LOWEST_KG, _HIGHEST_KG)
+        if mass_kg is None:
+            return tuple(loads)
+        loads.append((mass_kg, _settled(cell, console, work)))
+        console.say(f"  {mass_kg:g} kg: {loads[-1][1].mean_counts:.0f} counts")
+
+
+def _report(console: Console, found: Fit) -> None:
+    console.say("    mass      force    reading     error")
+    for point in found.weights:
+        reading = point.force_n + point.residual_n
+        console.say(f"{point.mass_kg:8.3f} kg {point.force_n:8.1f} N {reading:8.1f} N {point.residual_n:+8.2f} N")
+    console.say(f"Zero {found.zero_counts} counts, span {found.newtons_per_count:.8g} N a count.")
+    console.say(f"Largest error {found.worst_residual_n:.2f} N; the empty hook came back to {found.zero_return_n:+.2f} N.")
+
+
+def _accepted(console: Console, found: Fit, work: Work) -> bool:
+    faults = judge_fit(found, work.before.maximum_n)
+    for fault in faults:
+        console.say(f"  FAULT: {fault}")
+    if faults:
+        console.say("NOT CALIBRATED. The configuration is as it was.")
+        return False
+    unusual = differs_from_before(found, work.before)
+    if unusual:
+        console.say(f"NOTE: {unusual} Is it another cell, or was a weight wrong?")
+    if not ask_yes(console, "Accept this calibration?"):
+        console.say("NOT CALIBRATED. The configuration is as it was.")
+        return False
+    return True
+
+
+def _certificate(found: Fit, tare: Measured, person: str, serial: str, work: Work) -> CalibrationCertificate:
+    return CalibrationCertificate(
+        kind="sternway-calibration-1",
+        cell="harness",
+        cell_serial=serial,
+        made_at=work.wall_clock(),
+        made_by=person,
+        emulated=work.emulated,
+        zero_counts=found.zero_counts,
+        newtons_per_count=found.newtons_per_count,
+        weights=found.weights,
+        worst_residual_n=found.worst_residual_n,
+        zero_return_n=found.zero_return_n,
+        noise_n=tare.noise_counts * found.newtons_per_count,
+        rate_hz=tare.rate_hz,
+    )
+
+
+def _write(console: Console, certificate: CalibrationCertificate, work: Work) -> None:
+    """The configuration first: a power cut between the two leaves a pair that does not match, which the controller refuses."""
+    values: dict[str, Value] = {
+        "zero_counts": certificate.zero_counts,
+        "newtons_per_count": certificate.newtons_per_count,
+        "cell_serial": certificate.cell_serial,
+    }
+    try:
+        edited = with_values(work.configuration.read_text(encoding="utf-8"), "calibration", values)
+        write_durably(work.configuration, edited.encode(), _CONFIGURATION_MODE)
+        console.say(f"{work.configuration}: the table [calibration] has the new values.")
+    except EditError as error:
+        console.say(f"{error}. Write these lines into it by hand:")
+        for line in with_values("", "calibration", values).splitlines():
+            console.say(f"  {line}")
+    path = work.configuration.parent / CALIBRATION_FILE
+    write_certificate(path, certificate)
+    console.say(f"CALIBRATED. The certificate is {path}. Start the controller: systemctl start sternway-controller")

@@ -1,0 +1,133 @@
+"""Opens the devices for a calibration or a self-test, with the controller stopped, and gives them back.
+
+The drive is only listened to: neither program has a way to send it an order, so nothing here can move a belt.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import statistics
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from controller.commissioning.calibrate import Work, calibrate
+from controller.commissioning.certificate import SELF_TEST_FILE, SelfTestCertificate, write_certificate
+from controller.commissioning.console import AbandonedError, Console, ask_text
+from controller.commissioning.panel_bench import PanelBench
+from controller.commissioning.readiness import wiring_fingerprint
+from controller.commissioning.self_test import Extras, Walk
+from controller.configuration import Configuration
+from controller.core.readings import LoadSample
+from controller.core.settings import CalibrationSettings
+from controller.drive_adapter import DriveAdapter
+from controller.hardware.device_lock import DeviceLock
+from controller.hardware.display import CharacterDisplay
+from controller.hardware.gpio import PanelPins, board_identity, load_gpio
+from controller.hardware.hx711 import Discard, LoadCellSampler, open_load_cell
+from controller.pairing import refuse_wrong_drive
+from firmware_bridge.discovery import open_drive
+
+_SAMPLES_OF_A_READING = 5
+_READING_FRESH_NS = 500_000_000
+
+
+class SampledCell:
+    """A sampler as a calibration sees it."""
+
+    def __init__(self, sampler: LoadCellSampler) -> None:
+        self._sampler = sampler
+
+    def drain(self) -> tuple[LoadSample, ...]:
+        """The samples since the last call."""
+        return self._sampler.drain()
+
+    def discarded_total(self) -> int:
+        """Samples dropped for their clocking. The first conversions after a start are no fault."""
+        return sum(count for why, count in self._sampler.discarded.items() if why is not Discard.SETTLING)
+
+
+def run_calibration(configuration: Configuration, path: Path, console: Console) -> bool:
+    """Calibrates; returns whether a certificate was written. Raises HardwareError, OSError."""
+    with DeviceLock(configuration.paths.runtime_directory):
+        emulated = board_identity(load_gpio()).is_simulated
+        sampler = open_load_cell(configuration.load_cell)
+        try:
+            work = Work(path, configuration.core.calibration, emulated, _now)
+            return calibrate(SampledCell(sampler), console, work) is not None
+        except AbandonedError:
+            console.say("ABANDONED. Nothing has been written.")
+            return False
+        finally:
+            sampler.close()
+
+
+class LoadGauge:
+    """The load in newtons, for a person who pulls: the median of the newest samples."""
+
+    def __init__(self, sampler: LoadCellSampler, calibration: CalibrationSettings) -> None:
+        self._sampler = sampler
+        self._calibration = calibration
+        self._newest: collections.deque[LoadSample] = collections.deque(maxlen=_SAMPLES_OF_A_READING)
+
+    def load_n(self) -> float | None:
+        """The load now; None while no sample is younger than half a second."""
+        self._newest.extend(self._sampler.drain())
+        if not self._newest or time.monotonic_ns() - self._newest[-1].measured_at_ns > _READING_FRESH_NS:
+            return None
+        counts = statistics.median(sample.counts for sample in self._newest)
+        return (counts - self._calibration.zero_counts) * self._calibration.newtons_per_count
+
+
+def run_self_test(configuration: Configuration, path: Path, console: Console) -> bool:
+    """Walks through the machine; returns whether all was found right. Raises HardwareError, OSError."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(DeviceLock(configuration.paths.runtime_directory))
+        gpio = load_gpio()
+        emulated = board_identity(gpio).is_simulated
+        panel = PanelPins(configuration.pins, gpio)
+        stack.callback(panel.close)
+        drive = open_drive(
+            configuration.serial.driver, configuration.serial.device, configuration.drive_limits, time.monotonic_ns()
+        )
+        stack.callback(drive.close)
+        refuse_wrong_drive(drive, emulated, configuration.identity.mounting)
+        sampler = open_load_cell(configuration.load_cell)
+        stack.callback(sampler.close)
+        display = CharacterDisplay(configuration.display)
+        stack.callback(display.close)
+        bench = PanelBench(panel, DriveAdapter(drive))
+        stack.callback(bench.close)
+        gauge = LoadGauge(sampler, configuration.core.calibration)
+        extras = Extras(gauge.load_n, display.show if configuration.display.device else None)
+        return _walk(configuration, path, console, Walk(bench, extras, console), emulated)
+
+
+def _walk(configuration: Configuration, path: Path, console: Console, walk: Walk, emulated: bool) -> bool:
+    if emulated:
+        console.say("These pins are simulated: the record will say that the test was emulated.")
+    try:
+        person = ask_text(console, "Who tests? Your name:", 80)
+        walk.run()
+    except AbandonedError:
+        console.say("ABANDONED. Nothing has been written.")
+        return False
+    certificate = SelfTestCertificate(
+        kind="sternway-self-test-1",
+        made_at=_now(),
+        made_by=person,
+        emulated=emulated,
+        wiring=wiring_fingerprint(configuration.pins, configuration.load_cell, configuration.serial.driver),
+        belt_at_rest=walk.belt_at_rest,
+        items=tuple(walk.items),
+    )
+    record = path.parent / SELF_TEST_FILE
+    write_certificate(record, certificate)
+    failed = [item.name for item in certificate.items if not item.passed]
+    console.say(f"{'FAILED: ' + ', '.join(failed) if failed else 'PASSED'}. The record is {record}.")
+    return certificate.passed
+
+
+def _now() -> datetime:
+    return datetime.fromtimestamp(time.time(), UTC).replace(microsecond=0)

@@ -1,0 +1,233 @@
+"""`sternway selftest`: a person walks through every input, every output, the watchdog relay and the belt at rest.
+
+What was tried is recorded, what failed or was left out as well; a record with a failure keeps the machine from taking a patient.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+import msgspec
+
+from controller.commissioning.certificate import SelfTestItem
+from controller.commissioning.console import Console, ask_yes
+from controller.commissioning.self_test_plan import OUTPUTS, RESTING_MASK, TRIALS, Trial, names_of
+from controller.core.readings import DriveReading
+
+WAIT_S = 30.0
+"""How long a hand may take."""
+_POLL_S = 0.02
+_SETTLE_S = 0.1
+RELAY_WITHIN_S = 1.0
+"""The relay opens 120 ms after the last pulse; a second is said to be a fault."""
+CONTACTORS_WITHIN_S = 6.0
+"""Longest off-delay that still is one [O]."""
+PUSH_S = 8.0
+_MOVES_MM_S = 20
+PULL_N, SLACK_N = 50.0, 20.0
+AtRest = Literal["holds", "rolls", "not tried"]
+
+
+class Bench(Protocol):
+    """The machine, scanned beside the questions."""
+
+    @property
+    def closed(self) -> int:
+        """Mask of the contacts that are closed now."""
+
+    @property
+    def status(self) -> DriveReading | None:
+        """The drive's STATUS, None while it is silent."""
+
+    def switch(self, output: str, on: bool) -> None:
+        """Switches an output."""
+
+    def feed_watchdog(self, fed: bool) -> None:
+        """Pulses, or none."""
+
+
+class Extras(msgspec.Struct, frozen=True):
+    """What not every machine has at hand.
+
+    load_n: the load now, None while unknown. show: puts lines on the display; None: none is fitted.
+    """
+
+    load_n: Callable[[], float | None]
+    show: Callable[[tuple[str, ...]], None] | None
+
+
+class Walk:
+    """One walk through the machine. `items` grows by one with each thing that was tried."""
+
+    def __init__(
+        self,
+        bench: Bench,
+        extras: Extras,
+        console: Console,
+        clock: Callable[[], float] = time.monotonic,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._bench = bench
+        self._extras = extras
+        self._console = console
+        self._clock = clock
+        self._wait = wait
+        self.items: list[SelfTestItem] = []
+        self.belt_at_rest: AtRest = "not tried"
+
+    def run(self) -> None:
+        """Everything, in order. Raises AbandonedError when the person leaves, HardwareError when a device fails."""
+        self._console.say("Nobody stands on the treadmill. Nothing here moves the belt; hands must do everything else.")
+        self._try("drive", self._drive)
+        self._try("inputs at rest", self._at_rest)
+        for number, trial in enumerate(TRIALS, 1):
+            self._try(trial.name, lambda trial=trial: self._input(trial), f"[{number}/{len(TRIALS)}] ")  # type: ignore[misc]
+        for name, words in OUTPUTS:
+            self._try(name, lambda name=name, words=words: self._output(name, words))  # type: ignore[misc]
+        if self._extras.show is not None:
+            self._try("display", self._display)
+        self._try("watchdog relay", self._watchdog)
+        self._try("belt at rest", self._belt)
+        self._try("load cell", self._load)
+
+    def _try(self, name: str, trial: Callable[[], tuple[bool, str]], prefix: str = "") -> None:
+        """Tries it, and again as long as it fails and the person wants to; the last result is recorded."""
+        self._console.say(f"{prefix}{name}")
+        while True:
+            passed, found = trial()
+            self._console.say(f"  {'ok' if passed else 'FAILED'}: {found}")
+            if passed or not ask_yes(self._console, "  Try it again?"):
+                self.items.append(SelfTestItem(name, passed, found))
+                return
+
+    def _until(self, condition: Callable[[], object], within_s: float) -> bool:
+        deadline = self._clock() + within_s
+        while not condition():
+            if self._clock() > deadline:
+                return False
+            self._wait(_POLL_S)
+        return True
+
+    # --- what is tried -------------------------------------------------------------------------------------------------
+
+    def _drive(self) -> tuple[bool, str]:
+        if not self._until(lambda: self._bench.status is not None, 3.0):
+            return False, "the drive is silent: check its power and its cable"
+        status = self._bench.status
+        if status is None or status.measured_mm_s > _MOVES_MM_S:
+            return False, "the belt moves"
+        if not status.stop_input_closed or status.contactors_closed != 2:
+            return False, "the stop chain is open at the drive: mushroom, lanyard, overload switch, watchdog relay, contactors"
+        return True, "the drive answers, the belt rests, the stop chain is closed"
+
+    def _at_rest(self) -> tuple[bool, str]:
+        self._wait(_SETTLE_S)
+        wrong = self._bench.closed ^ RESTING_MASK
+        return not wrong, f"not as it rests: {names_of(wrong)}" if wrong else "all as they rest"
+
+    def _input(self, trial: Trial) -> tuple[bool, str]:
+        before = self._bench.closed
+        if before & trial.mask != (trial.mask if trial.rests_closed else 0):
+            return False, f"{names_of((before ^ RESTING_MASK) & trial.mask)} does not rest as it should"
+        for words, closed in ((trial.do, not trial.rests_closed), (trial.undo, trial.rests_closed)):
+            self._console.say(f"  {words}")
+            if not self._until(lambda: self._follows(trial, closed), WAIT_S):  # noqa: B023  called before the next turn
+                return False, self._why_not(trial, closed, before)
+            self._wait(_SETTLE_S)
+            others = (self._bench.closed ^ before) & ~trial.mask
+            if others:
+                return False, f"{names_of(others)} changed with it: wires touch, or are swapped"
+        return True, "both ways" + (", and the drive saw it" if trial.drive_sees else "")
+
+    def _follows(self, trial: Trial, closed: bool) -> bool:
+        if self._bench.closed & trial.mask != (trial.mask if closed else 0):
+            return False
+        status = self._bench.status
+        return not trial.drive_sees or (status is not None and getattr(status, trial.drive_sees) is closed)
+
+    def _why_not(self, trial: Trial, closed: bool, before: int) -> str:
+        now = self._bench.closed
+        wanted = trial.mask if closed else 0
+        if now & trial.mask == wanted:
+            return f"the Pi saw it, the drive did not ({trial.drive_sees.replace('_', ' ')})"
+        others = (now ^ before) & ~trial.mask
+        if others:
+            return f"{names_of(others)} changed instead: the wires are swapped"
+        return f"{names_of((now ^ wanted) & trial.mask)} did not change within {WAIT_S:g} s"
+
+    def _output(self, name: str, words: str) -> tuple[bool, str]:
+        self._bench.switch(name, True)
+        comes = ask_yes(self._console, f"  Is {words} ON now?")
+        self._bench.switch(name, False)
+        goes = ask_yes(self._console, f"  Is {words} OFF now?")
+        return comes and goes, "on and off" if comes and goes else "does not come on" if not comes else "does not go off"
+
+    def _display(self) -> tuple[bool, str]:
+        if self._extras.show is None:
+            return False, "none is fitted"
+        code = f"{secrets.randbelow(10_000):04d}"
+        self._extras.show(("SELF TEST", code, "", ""))
+        read = self._console.ask("  Which four digits does the display show?")
+        self._extras.show(("SELF TEST", "", "", ""))
+        return read == code, "shows what it is told" if read == code else f"was told {code}, {read or 'nothing'} was read"
+
+    def _watchdog(self) -> tuple[bool, str]:
+        """The pulses stop; relay and contactors must open by themselves, each read back through the drive."""
+        began = self._clock()
+        self._bench.feed_watchdog(False)
+        try:
+            if not self._until(lambda: self._chain_closed() is False, RELAY_WITHIN_S):
+                return False, f"the relay did not open within {RELAY_WITHIN_S:g} s after the last pulse"
+            relay_s = self._clock() - began
+            if not self._until(lambda: self._contactors() == 0, CONTACTORS_WITHIN_S):
+                return False, f"{self._contactors()} of 2 contactors are still closed after {CONTACTORS_WITHIN_S:g} s"
+            contactors_s = self._clock() - began
+            lamp = ask_yes(self._console, "  The pulses have stopped. Is the RED lamp on?")
+        finally:
+            self._bench.feed_watchdog(True)
+        if not lamp:
+            return False, "the red lamp hangs on the relay's closed contact and stayed dark"
+        if not self._until(lambda: self._chain_closed() and self._contactors() == 2, CONTACTORS_WITHIN_S):
+            return False, "relay and contactors did not close again with the pulses"
+        return True, f"relay open after {relay_s:.2f} s, both contactors after {contactors_s:.2f} s; closed again"
+
+    def _chain_closed(self) -> bool | None:
+        status = self._bench.status
+        return None if status is None else status.stop_input_closed
+
+    def _contactors(self) -> int | None:
+        status = self._bench.status
+        return None if status is None else status.contactors_closed
+
+    def _belt(self) -> tuple[bool, str]:
+        """Both answers are right; it must be known whether a patient steps onto a belt that holds or one that gives way."""
+        self._console.ask(f"  Press Enter, then push the belt along by hand for {PUSH_S:g} s.")
+        fastest = 0
+        deadline = self._clock() + PUSH_S
+        while self._clock() < deadline:
+            status = self._bench.status
+            if status is None:
+                return False, "the drive fell silent"
+            fastest = max(fastest, status.measured_mm_s)
+            self._wait(_POLL_S)
+        rolls = ask_yes(self._console, "  Did the belt give way and roll?")
+        self.belt_at_rest = "rolls" if rolls else "holds"
+        if rolls != (fastest > _MOVES_MM_S):
+            return False, f"it was said to {self.belt_at_rest[:-1]}, but the encoder saw up to {fastest} mm/s: check the encoder"
+        return True, f"it {self.belt_at_rest}; up to {fastest} mm/s were measured"
+
+    def _load(self) -> tuple[bool, str]:
+        self._console.say(f"  Pull on the hook with more than {PULL_N:g} N (5 kg).")
+        if not self._until(lambda: (self._extras.load_n() or 0.0) > PULL_N, WAIT_S):
+            return False, "the load cell did not feel it"
+        self._console.say("  Let go.")
+        if not self._until(lambda: abs(self._load_or_infinite()) < SLACK_N, WAIT_S):
+            return False, f"it did not come back below {SLACK_N:g} N"
+        return True, "felt, and back to zero"
+
+    def _load_or_infinite(self) -> float:
+        load_n = self._extras.load_n()
+        return float("inf") if load_n is None else load_n
