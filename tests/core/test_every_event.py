@@ -283,6 +283,12 @@ def _(machine: Machine) -> None:
     machine.run(3)
 
 
+@brings(Event.RESTART_LOOP, walking=False)
+def _(machine: Machine) -> None:
+    machine.state = msgspec.structs.replace(machine.state, unclean=True, unclean_starts=3)
+    machine.run(3)
+
+
 @brings(Event.SELF_TEST_FAILED, walking=False)
 def _(machine: Machine) -> None:
     machine.open(Input.LANYARD)

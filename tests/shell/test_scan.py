@@ -16,6 +16,7 @@ from controller.channel import Channel
 from controller.core.chart import State
 from controller.core.commands import Action, DriveCommand
 from controller.core.display_text import Lines
+from controller.core.events import Event
 from controller.core.inputs import Input
 from controller.core.readings import DriveReading, Levels, LoadSample
 from controller.core.state import SessionRequest
@@ -24,6 +25,7 @@ from controller.gatekeeper import gatekeeper
 from controller.hardware.errors import HardwareError
 from controller.memory import Memory, Remembered
 from controller.peers import own_user_only
+from controller.restart_budget import WINDOW_NS
 from controller.scan import SNAPSHOT_NS, WIND_DOWN_NS, Controller, Devices
 from controller.session.facts import FIXED_FLAT
 from controller.session.local_day import Clock
@@ -547,3 +549,53 @@ def test_a_sample_newer_than_the_scan_waits_for_the_next(treadmill: Treadmill) -
     assert treadmill.chart is State.WARM_UP
     assert treadmill.state.estimate.load.measured_at_ns <= treadmill.now_ns
     assert treadmill.now_ns - treadmill.state.estimate.load.measured_at_ns < 40 * MS
+
+
+def begin_again(treadmill: Treadmill, starts: int) -> None:
+    """The process is killed once its last word, with so many unclean starts, is on the disk; and another begins."""
+    path = treadmill.directory / "controller.json"
+    deadline = time.monotonic() + MEMORY_WITHIN_S
+    while len(msgspec.json.decode(path.read_bytes(), type=Remembered).unclean_starts) != starts:
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    treadmill.reboot(cleanly=False)
+    treadmill.run(2.0)
+
+
+def test_the_third_unclean_start_in_five_minutes_latches_and_says_why(treadmill: Treadmill) -> None:
+    begin_again(treadmill, 1)
+    assert treadmill.state.stopped_by is Event.UNCLEAN_START
+    begin_again(treadmill, 2)
+    assert treadmill.chart is State.FAULT
+    assert treadmill.state.stopped_by is Event.RESTART_LOOP
+    assert treadmill.devices.status_line == "fault: Controller restarts again and again"
+    assert treadmill.devices.lines[1].strip() == "Controller restarts"
+    assert treadmill.told(Snapshot)[-1].cause == "restart-loop"
+    treadmill.requests.append(Prepare("p", "test", PLAN))
+    treadmill.scan()
+    assert [(reply.request, reply.accepted) for reply in treadmill.told(Reply)] == [("p", False)]
+    treadmill.press(Input.RESET)
+    treadmill.run(0.2)
+    assert treadmill.chart is State.STANDBY, "a hand that has seen it may go on"
+
+
+def test_unclean_starts_that_lie_apart_are_only_unclean_starts(treadmill: Treadmill) -> None:
+    begin_again(treadmill, 1)
+    treadmill.now_ns += WINDOW_NS
+    begin_again(treadmill, 2)
+    assert treadmill.state.unclean_starts == 1
+    assert treadmill.state.stopped_by is Event.UNCLEAN_START
+
+
+def test_why_no_patient_may_come_is_published_shown_and_answered(treadmill: Treadmill) -> None:
+    treadmill.unready = ("not calibrated", "under-voltage")
+    treadmill.run(0.2)
+    snapshot = treadmill.told(Snapshot)[-1]
+    assert snapshot.unready == ("not calibrated", "under-voltage")
+    assert snapshot.health == Health(temperature_c=51.5)
+    assert [line.strip() for line in treadmill.devices.lines] == ["STANDBY, but:", "not calibrated", "under-voltage", ""]
+    treadmill.requests.append(Prepare("p", "test", PLAN))
+    treadmill.scan()
+    (reply,) = treadmill.told(Reply)
+    assert not reply.accepted
+    assert "not calibrated, under-voltage" in reply.reason
