@@ -1,7 +1,7 @@
-"""`sternway`: checks a configuration, prepares and cancels a session, stops the belt, says how the treadmill is.
+"""`sternway`: a session's proposal and end, the belt's stop, how the treadmill is, and its upkeep: calibration, self-test, logs.
 
-Nothing here can start the belt or make it faster. Exit codes: 0 done; 1 the controller refused; 2 a file or the command itself is
-wrong; 3 the controller cannot be asked.
+Nothing here can start the belt or make it faster. Exit codes: 0 done; 1 the controller refused, or a calibration or self-test
+did not pass; 2 a file or the command itself is wrong; 3 the controller or a device cannot be reached.
 """
 
 from __future__ import annotations
@@ -16,8 +16,12 @@ from pathlib import Path
 from controller import __version__
 from controller.command_client import ClientError, ControllerClient
 from controller.command_words import status_lines
+from controller.commissioning.console import Terminal
+from controller.commissioning.programs import run_calibration, run_self_test
 from controller.configuration import ConfigurationError, check_configuration, load_configuration
 from controller.configuration_tables import PathSettings
+from controller.hardware.errors import HardwareError
+from controller.journal_command import journalctl_arguments, run_journalctl
 from controller.other_commands import find_other_commands, run_other_command
 from controller.session.caps import judge_plan
 from controller.session.plan_file import PlanFileError, load_plan
@@ -35,30 +39,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     others = find_other_commands()
     if words and words[0] in others:
         return run_other_command(others[words[0]], words[1:])
-    options = _parser(tuple(others)).parse_args(words)
+    options = build_parser(tuple(others)).parse_args(words)
     try:
         return int(options.run(options))
     except ProblemsError as error:
         print(error, file=sys.stderr)
         return WRONG_INPUT
-    except ClientError as error:
+    except (ClientError, HardwareError) as error:
         print(error, file=sys.stderr)
+        return NOT_REACHED
+    except OSError as error:
+        print(f"{error.strerror or error}: {error.filename}", file=sys.stderr)
         return NOT_REACHED
 
 
-def _parser(others: tuple[str, ...]) -> argparse.ArgumentParser:
+def build_parser(others: tuple[str, ...]) -> argparse.ArgumentParser:
+    """Returns the parser of the whole command line; manual page and shell completion are made from it."""
     parser = argparse.ArgumentParser(
         prog="sternway",
         description="The treadmill's command line. It can stop the belt and propose a session; only hands at the panel start it.",
         epilog=f"Installed beside it, each with its own --help: {', '.join(others) or 'nothing'}. "
-        "Exit codes: 0 done; 1 refused by the controller; 2 wrong file or command; 3 the controller is not reached.",
+        "Exit codes: 0 done; 1 refused by the controller, or not passed; 2 wrong file or command; "
+        "3 the controller or a device is not reached.",
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    check = commands.add_parser("check-config", help="say everything that is wrong with a configuration file")
-    check.add_argument("file", type=Path)
-    check.set_defaults(run=_check_config)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    _add_session_commands(commands)
+    _add_upkeep_commands(commands)
+    return parser
+
+
+def _add_session_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     prepare = commands.add_parser("prepare", help="propose the session in a plan file; hands at the panel confirm it")
-    prepare.add_argument("plan", type=Path)
+    prepare.add_argument("plan", type=Path, help="the plan, a TOML file")
     prepare.add_argument(
         "--screening", type=Path, required=True, metavar="FILE", help="the patient's profile, today's check and sessions, as JSON"
     )
@@ -70,11 +82,33 @@ def _parser(others: tuple[str, ...]) -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="say how the treadmill is, why, and what to do")
     status.set_defaults(run=_status)
     for command in (prepare, cancel, stop, status):
-        command.add_argument("--config", type=Path, default=DEFAULT_CONFIGURATION, help="the treadmill's configuration file")
+        _add_configuration(command)
         command.add_argument("--socket", type=Path, help="the controller's socket; without it, the configuration's")
+
+
+def _add_upkeep_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    check = commands.add_parser("check-config", help="say everything that is wrong with a configuration file")
+    check.add_argument("file", type=Path, help="the configuration, a TOML file")
+    check.set_defaults(run=_check_config)
+    calibration = commands.add_parser(
+        "calibrate", help="calibrate the harness load cell with known weights; the controller is stopped"
+    )
+    _add_configuration(calibration)
+    calibration.set_defaults(run=_calibrate)
+    self_test = commands.add_parser("selftest", help="walk through every input and output; the controller is stopped")
+    _add_configuration(self_test)
+    self_test.set_defaults(run=_self_test)
+    logs = commands.add_parser("logs", help="show what both services wrote into the journal")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on showing new lines")
+    logs.add_argument("--since", default="today", help="from when on, as journalctl understands it; today without it")
+    logs.add_argument("--priority", default="info", help="at least this grave: err, warning, notice, info; info without it")
+    logs.set_defaults(run=_logs)
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(run=_version)
-    return parser
+
+
+def _add_configuration(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--config", type=Path, default=DEFAULT_CONFIGURATION, help="the treadmill's configuration file")
 
 
 def _check_config(options: argparse.Namespace) -> int:
@@ -125,6 +159,18 @@ def _status(options: argparse.Namespace) -> int:
         about, snapshot = client.look()
     print("\n".join(status_lines(about, snapshot)))
     return DONE
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    return DONE if run_calibration(load_configuration(options.config), options.config.absolute(), Terminal()) else REFUSED
+
+
+def _self_test(options: argparse.Namespace) -> int:
+    return DONE if run_self_test(load_configuration(options.config), options.config.absolute(), Terminal()) else REFUSED
+
+
+def _logs(options: argparse.Namespace) -> int:
+    return run_journalctl(journalctl_arguments(options.follow, options.since, options.priority))
 
 
 def _version(_options: argparse.Namespace) -> int:

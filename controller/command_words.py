@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from messages.wire import About, Snapshot
+from controller.commissioning.readiness import REMEDIES
+from messages.wire import About, Health, Snapshot
 
 _SECOND_NS = 1_000_000_000
 
@@ -16,6 +17,9 @@ def status_lines(about: About, snapshot: Snapshot) -> tuple[str, ...]:
         f"Belt: {_belt(snapshot)}",
         f"Harness: {_load(snapshot)}",
         *_session(snapshot),
+        *_readiness(snapshot),
+        *_dates(about),
+        f"Computer: {_health(snapshot.health)}",
         *(f"Alarm ({priority}): {code}" for code, priority in snapshot.alarms),
         "Display:",
         *(f"  |{line:<20}|" for line in snapshot.display),
@@ -53,6 +57,39 @@ def _session(snapshot: Snapshot) -> tuple[str, ...]:
     left = f"{_duration(snapshot.phase_remaining_s)} left of this phase, {_duration(snapshot.session_remaining_s)} in all"
     walked = f"{snapshot.distance_m:.0f} m walked, {snapshot.balance_losses} losses of balance"
     return (f"Session: {snapshot.session} for {snapshot.patient}; {left}; {walked}",)
+
+
+def _readiness(snapshot: Snapshot) -> tuple[str, ...]:
+    """The remedies are this program's; of a reason that it does not know, the words alone are said."""
+    remedies = {reason.value: remedy for reason, remedy in REMEDIES.items()}
+    return tuple(f"No patient yet: {words}" + (f"; {remedies[words]}" if words in remedies else "") for words in snapshot.unready)
+
+
+def _dates(about: About) -> tuple[str, ...]:
+    return tuple(
+        f"{name.replace('_', '-').capitalize()}: {dates.made_at[:10]} by {dates.made_by}"
+        f"{' (emulated)' if dates.emulated else ''}, due again {dates.due_at[:10]}"
+        for name, dates in about.certificates.items()
+    )
+
+
+def _health(health: Health) -> str:
+    measured = [
+        f"{health.temperature_c:.0f} °C" if health.temperature_c is not None else "",
+        f"{health.disk_free_mb:.0f} MB of disk free" if health.disk_free_mb is not None else "",
+        _said(
+            health.under_voltage,
+            "UNDER-VOLTAGE now",
+            "under-voltage since the boot" if health.under_voltage_seen else "supply good",
+        ),
+        _said(health.throttled, "SLOWED by heat or voltage", "full speed"),
+        _said(health.clock_known, "clock set", "CLOCK NOT SET"),
+    ]
+    return ", ".join(words for words in measured if words) or "not measured"
+
+
+def _said(fact: bool | None, if_true: str, if_false: str) -> str:
+    return "" if fact is None else if_true if fact else if_false
 
 
 def _duration(seconds: float) -> str:

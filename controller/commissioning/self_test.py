@@ -21,6 +21,7 @@ WAIT_S = 30.0
 """How long a hand may take."""
 _POLL_S = 0.02
 _SETTLE_S = 0.1
+_DISPLAY_S = 0.5
 RELAY_WITHIN_S = 1.0
 """The relay opens 120 ms after the last pulse; a second is said to be a fault."""
 CONTACTORS_WITHIN_S = 6.0
@@ -119,7 +120,7 @@ class Walk:
         status = self._bench.status
         if status is None or status.measured_mm_s > _MOVES_MM_S:
             return False, "the belt moves"
-        if not status.stop_input_closed or status.contactors_closed != 2:
+        if not self._until(lambda: self._chain_closed() and self._contactors() == 2, 3.0):
             return False, "the stop chain is open at the drive: mushroom, lanyard, overload switch, watchdog relay, contactors"
         return True, "the drive answers, the belt rests, the stop chain is closed"
 
@@ -160,8 +161,10 @@ class Walk:
 
     def _output(self, name: str, words: str) -> tuple[bool, str]:
         self._bench.switch(name, True)
+        self._wait(_SETTLE_S)
         comes = ask_yes(self._console, f"  Is {words} ON now?")
         self._bench.switch(name, False)
+        self._wait(_SETTLE_S)
         goes = ask_yes(self._console, f"  Is {words} OFF now?")
         return comes and goes, "on and off" if comes and goes else "does not come on" if not comes else "does not go off"
 
@@ -170,6 +173,7 @@ class Walk:
             return False, "none is fitted"
         code = f"{secrets.randbelow(10_000):04d}"
         self._extras.show(("SELF TEST", code, "", ""))
+        self._wait(_DISPLAY_S)
         read = self._console.ask("  Which four digits does the display show?")
         self._extras.show(("SELF TEST", "", "", ""))
         return read == code, "shows what it is told" if read == code else f"was told {code}, {read or 'nothing'} was read"
