@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from documents.command_line import bash_completion, manual_page
 from documents.configuration import configuration_page
 from documents.drawings import NAMES, drawing_page
 from documents.events import events_page
@@ -26,6 +27,8 @@ DOCUMENTS: dict[str, Callable[[], str]] = {
     "docs/failure-modes.md": failure_modes_page,
     "docs/prescription.md": prescription_page,
     "config/treadmill.toml": treadmill_toml,
+    "docs/sternway.1": manual_page,
+    "config/sternway.bash-completion": bash_completion,
     **{f"docs/wiring/{name.replace('_', '-')}.svg": drawing_page(name) for name in NAMES},
 }
 

@@ -62,6 +62,8 @@ class StatePayload(Payload, frozen=True, kw_only=True):
     remedy: str
     display: tuple[str, str, str, str]
     """The panel's display."""
+    unready: tuple[str, ...]
+    """Why no session may be prepared: not calibrated, self-test overdue, under-voltage; in the words of the display."""
 
 
 class SessionPayload(Payload, frozen=True, kw_only=True):
@@ -83,6 +85,22 @@ class SessionPayload(Payload, frozen=True, kw_only=True):
     ended_by: str
 
 
+class HealthPayload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The Raspberry Pi's own state. null: not measured."""
+
+    under_voltage: bool | None
+    """The supply is too low now."""
+    under_voltage_seen: bool | None
+    """It was so at least once since the boot."""
+    throttled: bool | None
+    """The processor is slowed now, for heat or voltage."""
+    temperature_c: float | None
+    """Of the processor."""
+    disk_free_mb: float | None
+    clock_known: bool | None
+    """The wall clock was synchronised, or set from a real-time clock, since the boot."""
+
+
 class TelemetryPayload(Payload, frozen=True, kw_only=True):
     """The machine at one instant, ten times a second. null: unknown."""
 
@@ -101,6 +119,7 @@ class TelemetryPayload(Payload, frozen=True, kw_only=True):
     scan_lateness_s: float | None
     drive_state: str
     drive_current_a: float | None
+    health: HealthPayload
 
 
 class EventPayload(Payload, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import random
 import signal
 import sys
@@ -12,10 +13,12 @@ import time
 import uuid
 from pathlib import Path
 
+from messages.journal import JournalPriority, goes_to_journal, journal_text
 from messages.wire import About, EventRecord, FromController, Heartbeat, Reply, SessionRecord, Snapshot
 from telemetry.cancelling import cancel_all
 from telemetry.intake import CommandIntake, NetworkMessage
 from telemetry.journal import NewerSchemaError
+from telemetry.journal_formatter import JournalFormatter
 from telemetry.keeper import JournalKeeper
 from telemetry.link import ControllerLink
 from telemetry.notify import Notifier
@@ -147,11 +150,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="sternway-telemetry", description="Journal and MQTT side of a treadmill")
     parser.add_argument("--config", type=Path, default=Path("/etc/sternway/treadmill.toml"))
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(JournalFormatter(prefixed=goes_to_journal(os.environ)))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
         asyncio.run(_serve(load_telemetry_settings(options.config)))
     except (SettingsError, NewerSchemaError, FileNotFoundError) as error:
-        sys.stderr.write(f"{error}\n")
+        lines = str(error).splitlines()
+        sys.stderr.write(journal_text(JournalPriority.ERROR, lines, prefixed=goes_to_journal(os.environ)))
         return EXIT_CONFIGURATION
     return 0
 

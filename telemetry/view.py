@@ -8,12 +8,13 @@ from typing import cast
 
 import msgspec
 
-from messages.wire import About, EventRecord, SessionRecord, Snapshot
+from messages.wire import About, EventRecord, Health, SessionRecord, Snapshot
 from telemetry.payloads import (
     OUTGOING,
     AboutPayload,
     Alarm,
     AlarmPayload,
+    HealthPayload,
     Payload,
     Priority,
     SessionPayload,
@@ -135,6 +136,7 @@ class View:
                 scan_lateness_s=finite(snapshot.lateness_ms / 1000),
                 drive_state=snapshot.drive_state,
                 drive_current_a=snapshot.drive_current_ma / 1000,
+                health=_health(snapshot.health),
             )
         )
 
@@ -173,6 +175,7 @@ class View:
             cause_text=snapshot.cause_text,
             remedy=snapshot.remedy,
             display=snapshot.display,
+            unready=snapshot.unready,
         )
 
     def _unknown_state(self, now: datetime) -> StatePayload:
@@ -190,6 +193,7 @@ class View:
             cause_text=CONTROLLER_LOST.text,
             remedy=CONTROLLER_LOST.remedy,
             display=("", "", "", ""),
+            unready=(),
         )
 
     def _alarm_content(self, now_ns: int) -> AlarmPayload:
@@ -246,6 +250,17 @@ class View:
     def _next(self, kind: str) -> int:
         self._sequences[kind] = self._sequences.get(kind, 0) + 1
         return self._sequences[kind]
+
+
+def _health(health: Health) -> HealthPayload:
+    return HealthPayload(
+        under_voltage=health.under_voltage,
+        under_voltage_seen=health.under_voltage_seen,
+        throttled=health.throttled,
+        temperature_c=finite(health.temperature_c),
+        disk_free_mb=finite(health.disk_free_mb),
+        clock_known=health.clock_known,
+    )
 
 
 def _same_but_for_progress(one: SessionPayload, other: SessionPayload) -> bool:

@@ -33,11 +33,12 @@ _WINDOW_NS = 1_000_000_000
 class DigitalState(msgspec.Struct, frozen=True, gc=False):
     """What the filters remember.
 
-    closed: the filtered levels. pending: some raw level differs; differs_since_ns: since when (0: it does not).
-    changed_at_ns: the last change of each filtered level. seen_changed: inputs that changed since the last patient.
+    closed: the filtered levels. raw: the levels as last polled. pending: some raw level differs; differs_since_ns: since when (0:
+    it does not). changed_at_ns: the last change of each filtered level. seen_changed: inputs that changed since the last patient.
     """
 
     closed: int = 0
+    raw: int = 0
     pending: bool = False
     differs_since_ns: tuple[int, ...] = _NONE
     changed_at_ns: tuple[int, ...] = _NONE
@@ -82,7 +83,8 @@ def advance_digital(
     closed, differs, changed = _filter(state, levels, now_ns)
     pressed = closed & ~state.closed
     released = state.closed & ~closed
-    counts, window = _count_edges(state, levels.edges, now_ns)
+    # A library that misses edges must not hide a contact that chatters: what the polls saw change counts as well.
+    counts, window = _count_edges(state, levels.edges | (levels.closed ^ state.raw) & ALL_INPUTS_MASK, now_ns)
     chattering = _over_limit(counts, chatter_edges_per_s)
     happenings = tuple(
         Happening(Event.INPUT_CHATTER, now_ns, (("input", name.name.lower()), ("edges_per_s", counts[name])))
@@ -91,6 +93,7 @@ def advance_digital(
     )
     moved = DigitalState(
         closed=closed,
+        raw=levels.closed & ALL_INPUTS_MASK,
         pending=any(differs),
         differs_since_ns=differs,
         changed_at_ns=changed,

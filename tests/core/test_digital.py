@@ -124,3 +124,23 @@ def test_no_trip_is_ever_read_closed_while_it_is_open(scans: list[tuple[int, int
         for name in TRIPS:
             if not closed & name.bit or edges & name.bit:
                 assert not facts.is_closed(name)
+
+
+@pytest.mark.parametrize("name", list(Input))
+def test_a_contact_that_never_settles_is_a_fault_even_where_the_library_sees_no_edge(name: Input) -> None:
+    """Level polling alone: the contact changes at every other scan, and not one edge is reported."""
+    bench = Bench()
+    for _ in range(100):
+        bench.closed ^= name.bit
+        bench.scan()
+        bench.scan()
+    assert set(bench.events) == {Event.INPUT_CHATTER}
+
+
+def test_hands_that_press_in_haste_are_no_chatter_without_edges_either() -> None:
+    bench = Bench()
+    for _ in range(10):  # five presses a second, seen by polling alone
+        bench.closed ^= Input.FASTER.bit
+        for _ in range(10):
+            bench.scan()
+    assert Event.INPUT_CHATTER not in bench.events

@@ -25,6 +25,8 @@ GENERATED = (
     "docs/configuration.md",
     "docs/prescription.md",
     "config/treadmill.toml",
+    "docs/sternway.1",
+    "config/sternway.bash-completion",
 )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from messages.journal import JournalPriority, goes_to_journal, journal_text, printable
 from settings_files.problems import Problem
+from telemetry.journal_formatter import JournalFormatter
 
 
 @pytest.mark.parametrize(
@@ -48,3 +51,19 @@ def test_a_configuration_file_cannot_forge_a_line_either() -> None:
     said = str(Problem("a\n<0>b\x9b", "", "nothing", "remove it"))
     assert said.isprintable()
     assert "\\n" in said
+
+
+def test_what_telemetry_logs_of_a_stranger_is_one_line_and_a_traceback_keeps_its_priority() -> None:
+    def formatted(level: int, exception: BaseException | None = None) -> list[str]:
+        information = (type(exception), exception, exception.__traceback__) if exception is not None else None
+        record = logging.LogRecord("telemetry.intake", level, __file__, 1, "refused %s", ("a\n<0>b",), information)
+        return JournalFormatter(prefixed=True).format(record).split("\n")
+
+    assert formatted(logging.WARNING) == [r"<4>telemetry.intake: refused a\n<0>b"]
+    assert formatted(logging.INFO) == [r"<6>telemetry.intake: refused a\n<0>b"]
+    try:
+        raise ValueError("a\x1b[0m")
+    except ValueError as error:
+        lines = formatted(logging.ERROR, error)
+    assert len(lines) > 3
+    assert all(line.startswith("<3>") and line.isprintable() for line in lines)

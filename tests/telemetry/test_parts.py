@@ -22,6 +22,7 @@ from messages.wire import (
     Acknowledge,
     Cancel,
     FromController,
+    Health,
     Heartbeat,
     Stop,
     decode_to_controller,
@@ -228,6 +229,19 @@ def test_no_number_that_is_none_is_published(bad: float) -> None:
     body = msgspec.json.decode(payloads[0] or b"")
     assert body["load_n"] is None
     assert body["scan_lateness_s"] is None
+
+
+def test_health_and_what_keeps_patients_away_are_published() -> None:
+    view = View()
+    health = Health(under_voltage=True, temperature_c=math.nan, disk_free_mb=812.5)
+    view.take_snapshot(samples.snapshot(1, unready=("not calibrated",), health=health), NOW, S)
+    (state,) = [msgspec.json.decode(payload) for kind, payload in view.due(NOW, S) if kind == "state"]
+    assert state["unready"] == ["not calibrated"]
+    published = msgspec.json.decode(view.telemetry() or b"")["health"]
+    assert published["under_voltage"] is True
+    assert published["disk_free_mb"] == 812.5
+    assert published["temperature_c"] is None
+    assert published["clock_known"] is None
 
 
 # --- the keeper ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,72 @@
+"""The Pi's health from files like the kernel's; what is not there was not measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from controller.hardware.pi_health import read_pi_health
+from messages.wire import Health
+
+
+def pi(root: Path, **files: str) -> Path:
+    paths = {
+        "model": "proc/device-tree/model",
+        "throttled": "sys/devices/platform/soc/soc:firmware/get_throttled",
+        "temperature": "sys/class/thermal/thermal_zone0/temp",
+        "synchronised": "run/systemd/timesync/synchronized",
+        "rtc": "sys/class/rtc/rtc0/hctosys",
+    }
+    for name, text in files.items():
+        path = root / paths[name]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+MODEL = "Raspberry Pi 4 Model B Rev 1.4\0"
+
+
+def test_a_healthy_pi(tmp_path: Path) -> None:
+    found = read_pi_health(tmp_path, pi(tmp_path, model=MODEL, throttled="0\n", temperature="48312\n", synchronised=""))
+    assert (found.under_voltage, found.under_voltage_seen, found.throttled) == (False, False, False)
+    assert found.temperature_c == 48.312
+    assert found.clock_known is True
+    assert found.disk_free_mb is not None
+    assert found.disk_free_mb > 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "now", "seen", "slowed"),
+    [
+        ("1", True, False, False),
+        ("50005", True, True, True),
+        ("50000", False, True, False),
+        ("2", False, False, True),
+        ("8", False, False, True),
+        ("e0000", False, False, False),
+    ],
+)
+def test_the_firmwares_flags(tmp_path: Path, flags: str, now: bool, seen: bool, slowed: bool) -> None:
+    found = read_pi_health(tmp_path, pi(tmp_path, model=MODEL, throttled=flags))
+    assert (found.under_voltage, found.under_voltage_seen, found.throttled) == (now, seen, slowed)
+
+
+def test_the_clock_is_known_by_network_time_or_by_a_real_time_clock(tmp_path: Path) -> None:
+    assert read_pi_health(tmp_path, pi(tmp_path, model=MODEL)).clock_known is False
+    assert read_pi_health(tmp_path, pi(tmp_path, rtc="0\n")).clock_known is False
+    assert read_pi_health(tmp_path, pi(tmp_path, rtc="1\n")).clock_known is True
+
+
+@pytest.mark.parametrize("text", ["", "x", "\xff", "9" * 1000, "nan"])
+def test_what_cannot_be_read_was_not_measured(tmp_path: Path, text: str) -> None:
+    found = read_pi_health(tmp_path, pi(tmp_path, model=MODEL, throttled="zz" + text, temperature="t" + text))
+    assert (found.under_voltage, found.throttled, found.temperature_c) == (None, None, None)
+
+
+def test_another_computer_is_asked_for_its_disk_alone(tmp_path: Path) -> None:
+    root = pi(tmp_path, model="A laptop", throttled="50005", temperature="99000")
+    found = read_pi_health(tmp_path, root)
+    assert found == Health(disk_free_mb=found.disk_free_mb)
+    assert read_pi_health(tmp_path / "away", root) == Health()
