@@ -34,5 +34,7 @@ def _take_over_rights(descriptor: int, path: Path, new_mode: int) -> None:
     except FileNotFoundError:
         os.fchmod(descriptor, new_mode)
         return
-    os.fchown(descriptor, before.st_uid, before.st_gid)
+    ours = os.fstat(descriptor)
+    if (ours.st_uid, ours.st_gid) != (before.st_uid, before.st_gid):
+        os.fchown(descriptor, before.st_uid, before.st_gid)  # the service may not even ask: its system call filter has no chown
     os.fchmod(descriptor, before.st_mode & 0o7777)
