@@ -72,7 +72,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     manager = ServiceManager()
     try:
-        return _run(load_configuration(options.config), options.config.parent, manager)
+        return _run_or_say_why(options.config, manager)
+    finally:
+        manager.close()
+
+
+def _run_or_say_why(path: Path, manager: ServiceManager) -> int:
+    try:
+        return _run(load_configuration(path), path.parent, manager)
     except (ConfigurationError, UnknownDriveError) as error:
         return _fail(manager, _BAD_CONFIGURATION, str(error).splitlines())
     except HardwareError as error:

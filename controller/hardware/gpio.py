@@ -18,10 +18,12 @@ from controller.core.inputs import Input
 from controller.core.readings import Levels
 from controller.hardware.edges import EdgeRecorder
 from controller.hardware.errors import HardwareError
+from controller.hardware.gpio_chip import point_at_header
 from controller.hardware.settings import PinSettings
 
 _SECOND_NS = 1_000_000_000
-_GPIO_DISTRIBUTIONS = ("RPi.GPIO", "rpi-lgpio")
+_LGPIO = "rpi-lgpio"
+_GPIO_DISTRIBUTIONS = ("RPi.GPIO", _LGPIO)
 _SAFE_LEVELS: Final = {"lamp_red": 1, "lamp_yellow": 0, "buzzer": 0, "nurse_call": 0, "watchdog_pulse": 0}
 """What the outputs say whenever no scan stands behind them. Every output is active high, through a driver transistor."""
 
@@ -66,7 +68,7 @@ class BoardIdentity(msgspec.Struct, frozen=True):
 
 def load_gpio() -> GpioModule:
     """Load the GPIO library and set BCM numbering. Raises HardwareError with what to do about it."""
-    _refuse_two_libraries()
+    installed = _refuse_two_libraries()
     try:
         gpio = cast(GpioModule, importlib.import_module("RPi.GPIO"))
     except ModuleNotFoundError as error:
@@ -78,8 +80,12 @@ def load_gpio() -> GpioModule:
             f"The GPIO library refuses this machine ({error}).", "run the controller on the treadmill's Raspberry Pi."
         ) from error
     try:
+        if _LGPIO in installed and not board_identity(gpio).is_simulated:
+            point_at_header()
         gpio.setwarnings(False)  # what they warn of is checked below, and refused
         gpio.setmode(gpio.BCM)
+    except HardwareError:
+        raise
     except Exception as error:
         raise _unusable("The GPIO device cannot be opened", error) from error
     return gpio
@@ -212,7 +218,8 @@ class LoadCellPins:
         self._gpio.cleanup([self._dout])
 
 
-def _refuse_two_libraries() -> None:
+def _refuse_two_libraries() -> list[str]:
+    """The one library that is installed, or none. Raises HardwareError where both are."""
     installed = []
     for name in _GPIO_DISTRIBUTIONS:
         try:
@@ -225,6 +232,7 @@ def _refuse_two_libraries() -> None:
             f"{' and '.join(installed)} are both installed: which one answers is chance.",
             "uninstall both, then install one: rpi-lgpio on a Pi 5 or a recent kernel, otherwise RPi.GPIO.",
         )
+    return installed
 
 
 def _refuse_pins_in_use(gpio: GpioModule, numbers: Mapping[str, int]) -> None:

@@ -61,8 +61,9 @@ class Machine:
         self.requests: list[ToController] = []
         self.answer: Callable[[Any], Reply | None] = lambda request: Reply(request.request, True, "", "boot-1")
         self.snapshot: Snapshot | None = SNAPSHOT
+        self.about = ABOUT
         self._ring = EventRing(directory / "events.ring")
-        self._channel = Channel(self.socket, self._ring, lambda: ABOUT, own_user_only())
+        self._channel = Channel(self.socket, self._ring, lambda: self.about, own_user_only())
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -13,10 +16,10 @@ from controller.command_line import DONE, NOT_REACHED, REFUSED, WRONG_INPUT, mai
 from controller.configuration_tables import PathSettings
 from controller.session.plan_file import load_plan
 from messages.patient import Clearance, FlagName, Prescription, PrescriptionKind
-from messages.wire import Cancel, Prepare, Reply, Stop
+from messages.wire import Cancel, CertificateDates, Health, Prepare, Reply, Stop
 from simulator.demo_configuration import write_screening
 from simulator.patients import returning_patient
-from tests.command_line.conftest import SNAPSHOT, Machine
+from tests.command_line.conftest import ABOUT, SNAPSHOT, Machine
 
 CONFIG = Path(__file__).parents[2] / "config"
 PLAN = CONFIG / "plans" / "demo.toml"
@@ -154,6 +157,7 @@ def test_the_status_says_state_reason_and_remedy(machine: Machine, configuration
         "Belt: 0.12 m/s measured, 0.00 m/s asked, 0.30 m/s granted by hand",
         "Harness: 412 N, 56 % of body weight",
         "Session: boot-1 for p-17; 1 min 1 s left of this phase, 2 min 5 s in all; 42 m walked, 1 losses of balance",
+        "Computer: not measured",
         "Alarm (high): harness-loaded",
         "Display:",
         "  |PROTECTIVE STOP     |",
@@ -187,3 +191,65 @@ def test_there_is_no_command_to_start_the_belt(arguments: list[str], capsys: pyt
         main(arguments)
     assert caught.value.code == WRONG_INPUT
     assert "usage: sternway" in capsys.readouterr().err
+
+
+def test_the_status_says_what_keeps_patients_away_when_things_are_due_and_how_the_computer_is(
+    machine: Machine, configuration: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.about = msgspec.structs.replace(
+        ABOUT,
+        certificates={
+            "calibration": CertificateDates("2026-05-01T09:30:00+00:00", "Ada", "2026-10-28T09:30:00+00:00", False),
+            "self_test": CertificateDates("2026-05-01T10:00:00+00:00", "Ada", "2026-05-31T10:00:00+00:00", True),
+        },
+    )
+    machine.snapshot = msgspec.structs.replace(
+        SNAPSHOT,
+        unready=("self-test overdue", "words of a later version"),
+        health=Health(False, True, False, 52.4, 2048.0, True),
+    )
+    assert main(["status", "--config", str(configuration)]) == DONE
+    said = capsys.readouterr().out
+    for line in (
+        "No patient yet: self-test overdue; walk through the machine again: sternway selftest",
+        "No patient yet: words of a later version",
+        "Calibration: 2026-05-01 by Ada, due again 2026-10-28",
+        "Self-test: 2026-05-01 by Ada (emulated), due again 2026-05-31",
+        "Computer: 52 °C, 2048 MB of disk free, under-voltage since the boot, full speed, clock set",
+    ):
+        assert f"{line}\n" in said
+
+
+def test_telemetrys_table_is_judged_with_the_rest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bad.toml"
+    text = (CONFIG / "treadmill.toml").read_text(encoding="utf-8")
+    path.write_text(text.replace("retention_days = 730", "retention_days = 0").replace("keep_alive_s = 10", "keep_alive_ms = 10"))
+    assert main(["check-config", str(path)]) == WRONG_INPUT
+    said = capsys.readouterr().err
+    assert "2 problems" in said
+    assert "telemetry.retention_days = 0: allowed is a whole number from 1 to 36500 days" in said
+    assert "telemetry.broker.keep_alive_ms" in said
+    path.write_text(text.replace("first_m_s = 0.1", "first_m_s = 9.0").replace('ca_file = ""', 'ca_file = "/ca.pem"'))
+    assert main(["check-config", str(path)]) == WRONG_INPUT
+    said = capsys.readouterr().err
+    assert "speed.first_m_s" in said
+    assert "telemetry.broker.tls.enabled" in said
+
+
+def test_the_logs_are_journalctls_of_both_units(tmp_path: Path) -> None:
+    """A program of that name says what it was called with; the command becomes it."""
+    fake = tmp_path / "journalctl"
+    fake.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    fake.chmod(0o755)
+    command = [sys.executable, "-m", "controller.command_line", "logs", "--follow", "--priority", "warning"]
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(CONFIG.parent)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=30)
+    words = done.stdout.split()
+    assert words[:4] == ["--unit", "sternway-controller.service", "--unit", "sternway-telemetry.service"]
+    assert {"--since=today", "--priority=warning", "--follow"} <= set(words)
+
+
+def test_without_a_journal_that_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert main(["logs"]) == NOT_REACHED
+    assert "the logs are where the services' output goes" in capsys.readouterr().err

@@ -421,3 +421,35 @@ def test_after_a_protective_stop_the_whole_harness_check_stands_before_the_resta
     machine.harness_check()
     machine.start()
     assert machine.chart is State.WARM_UP
+
+
+def test_what_makes_the_machine_unready_after_preparing_keeps_it_from_starting_and_stops_nothing() -> None:
+    """Under-voltage that comes while the patient is made ready refuses START; one that comes later lets the session go on."""
+    machine = Machine()
+    machine.to_standby()
+    machine.prepare()
+    machine.unready = ("under-voltage",)
+    machine.run(1.0)
+    assert "under-voltage" in machine.lines()[1]
+    machine.press(Input.START, 0.3)
+    machine.run(1.0)
+    assert machine.events.count(Event.START_REFUSED) == 1
+    assert machine.chart is State.PREPARED
+    assert machine.belt_m_s == 0.0
+    machine.unready = ()
+    machine.start()
+    machine.unready = ("under-voltage",)
+    machine.run(2.0)
+    assert machine.chart is State.WARM_UP
+    assert machine.belt_m_s > 0.05
+
+
+def test_an_unready_machine_prepares_nobody_and_says_why() -> None:
+    machine = Machine()
+    machine.to_standby()
+    machine.unready = ("not calibrated", "self-test overdue")
+    machine.requests.append(proposal("r", "test", PLAN))
+    machine.scan()
+    assert not machine.answers[-1].accepted
+    assert "not calibrated, self-test overdue" in machine.answers[-1].reason
+    assert machine.lines() == ("STANDBY, but:       ", "not calibrated      ", "self-test overdue   ", " " * 20)
