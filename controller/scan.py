@@ -242,7 +242,7 @@ class Controller:
             time = self._time()
             self._record(outputs.happenings, time)
             self._answer(outputs.answers)
-        if self.state.chart is not before.chart:
+        if self.state.chart is not before.chart or self.state.unready != before.unready:
             self._devices.service_manager.status(self._status())
         if self.state.chart is not before.chart or outputs.happenings:
             record = session_record(self.state if self.state.exercise.plan is not None else before, time or self._time())
@@ -255,10 +255,11 @@ class Controller:
             self._channel.send_events()
 
     def _status(self) -> str:
-        """What systemctl shows: the state, and what stopped the belt."""
+        """What systemctl shows: the state, what stopped the belt, and what keeps patients away."""
         state = self.state
         cause = f": {RULES[state.stopped_by].text}" if state.stopped_by is not None else ""
-        return f"{state.chart.value.replace('_', ' ')}{cause}"
+        unready = f"; no patient yet: {', '.join(state.unready)}" if state.unready else ""
+        return f"{state.chart.value.replace('_', ' ')}{cause}{unready}"
 
     def _record(self, happenings: tuple[Happening, ...], time: str) -> None:
         for happening in happenings:

@@ -56,7 +56,7 @@ def run_calibration(configuration: Configuration, path: Path, console: Console) 
         try:
             work = Work(path, configuration.core.calibration, emulated, _now)
             return calibrate(SampledCell(sampler), console, work) is not None
-        except AbandonedError:
+        except (AbandonedError, KeyboardInterrupt):
             console.say("ABANDONED. Nothing has been written.")
             return False
         finally:
@@ -110,7 +110,7 @@ def _walk(configuration: Configuration, path: Path, console: Console, walk: Walk
     try:
         person = ask_text(console, "Who tests? Your name:", 80)
         walk.run()
-    except AbandonedError:
+    except (AbandonedError, KeyboardInterrupt):
         console.say("ABANDONED. Nothing has been written.")
         return False
     certificate = SelfTestCertificate(

@@ -593,6 +593,8 @@ def test_why_no_patient_may_come_is_published_shown_and_answered(treadmill: Trea
     snapshot = treadmill.told(Snapshot)[-1]
     assert snapshot.unready == ("not calibrated", "under-voltage")
     assert snapshot.health == Health(temperature_c=51.5)
+    assert treadmill.devices.status_line.startswith("standby")
+    assert treadmill.devices.status_line.endswith("; no patient yet: not calibrated, under-voltage")
     assert [line.strip() for line in treadmill.devices.lines] == ["STANDBY, but:", "not calibrated", "under-voltage", ""]
     treadmill.requests.append(Prepare("p", "test", PLAN))
     treadmill.scan()
