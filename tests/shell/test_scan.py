@@ -571,7 +571,7 @@ def test_the_third_unclean_start_in_five_minutes_latches_and_says_why(treadmill:
     assert treadmill.devices.status_line == "fault: Controller restarts again and again"
     assert treadmill.devices.lines[1].strip() == "Controller restarts"
     assert treadmill.told(Snapshot)[-1].cause == "restart-loop"
-    treadmill.requests.append(Prepare("p", "test", PLAN))
+    treadmill.requests.append(Prepare("p", "test", PLAN, returning_patient(PLAN, TODAY)))
     treadmill.scan()
     assert [(reply.request, reply.accepted) for reply in treadmill.told(Reply)] == [("p", False)]
     treadmill.press(Input.RESET)
@@ -596,7 +596,7 @@ def test_why_no_patient_may_come_is_published_shown_and_answered(treadmill: Trea
     assert treadmill.devices.status_line.startswith("standby")
     assert treadmill.devices.status_line.endswith("; no patient yet: not calibrated, under-voltage")
     assert [line.strip() for line in treadmill.devices.lines] == ["STANDBY, but:", "not calibrated", "under-voltage", ""]
-    treadmill.requests.append(Prepare("p", "test", PLAN))
+    treadmill.requests.append(Prepare("p", "test", PLAN, returning_patient(PLAN, TODAY)))
     treadmill.scan()
     (reply,) = treadmill.told(Reply)
     assert not reply.accepted
