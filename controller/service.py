@@ -12,16 +12,20 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
 from controller import __version__
 from controller.channel import Channel
+from controller.code_identity import code_identity
 from controller.configuration import Configuration, ConfigurationError, load_configuration
 from controller.core.commands import Action, DriveCommand
 from controller.drive_adapter import DriveAdapter
 from controller.event_ring import EventRing
 from controller.gatekeeper import gatekeeper
+from controller.flight_format import FlightHeader
+from controller.flight_recorder import FlightRecorder, python_version
 from controller.hardware.display import CharacterDisplay
 from controller.hardware.errors import HardwareError
 from controller.hardware.gpio import PanelPins, board_identity, load_gpio
@@ -61,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(manager: ServiceManager, code: int, text: str) -> int:
-    print(text, file=sys.stderr)  # noqa: T201  the journal reads it
+    _say(text)
     manager.status(text.splitlines()[0][:200] if text else "failed")
     return code
 
@@ -104,6 +108,7 @@ def _scan(
     adapter = DriveAdapter(drive)
     boot_id = secrets.token_hex(4)
     ring = EventRing(configuration.paths.runtime_directory / "events.ring")
+    recorder = FlightRecorder(configuration.paths.runtime_directory, _flight_header(configuration, boot_id), _say)
     memory = Memory(configuration.paths.state_directory / "controller.json")
     channel = Channel(configuration.paths.socket, ring, lambda: _about(configuration, drive, boot_id))
     controller = Controller(
@@ -113,6 +118,7 @@ def _scan(
         ring,
         memory,
         gatekeeper(configuration.core, configuration.clinical, LocalClock(time.time), _grade(drive)),
+        recorder,
         boot_id=boot_id,
         now_ns=time.monotonic_ns(),
         wall_clock=time.time,
@@ -129,12 +135,28 @@ def _scan(
         controller.close()
         channel.close()
         ring.close()
+        recorder.close()
     return _CLEAN
 
 
 def _grade(drive: Drive) -> DeckGrade:
     """No driver reads a grade back: one whose drive could change it is refused at every session."""
     return DeckGrade(can_change=drive.capabilities.has_grade)
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201  the journal reads it
+
+
+def _flight_header(configuration: Configuration, boot_id: str) -> FlightHeader:
+    return FlightHeader(
+        version=__version__,
+        code=code_identity(),
+        python=python_version(),
+        treadmill=f"{configuration.identity.clinic}/{configuration.identity.treadmill}",
+        boot_id=boot_id,
+        began_ns=time.monotonic_ns(),
+        began_time=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        settings=configuration.core_settings,
+    )
 
 
 def _stop_on_signals(controller: Controller, loop: ScanLoop) -> None:

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from controller.channel import Channel
+from controller.code_identity import code_identity
 from controller.configuration import parse_configuration
 from controller.core.display_text import Lines
 from controller.core.readings import Levels, LoadSample
@@ -22,6 +23,8 @@ from controller.core.state import Settings
 from controller.drive_adapter import DriveAdapter
 from controller.event_ring import EventRing
 from controller.gatekeeper import gatekeeper
+from controller.flight_format import FlightHeader
+from controller.flight_recorder import FlightRecorder, python_version
 from controller.memory import Memory
 from controller.scan import Controller, Devices
 from controller.session.facts import FIXED_FLAT
@@ -49,6 +52,7 @@ START_NS = 1_000_000_000_000
 """Where virtual time begins: any positive number."""
 _HEARTBEAT_NS = 500_000_000
 _LOOK_NS = 100_000_000
+_CODE = code_identity()
 _WALL_CLOCK_S = 1_767_225_600.0
 """What people's clocks show meanwhile: 2026-01-01."""
 _TODAY = date(2026, 1, 1)
@@ -165,6 +169,8 @@ class VirtualTreadmill:
         self._ring = EventRing(directory / "events.ring")
         self._memory = Memory(directory / "controller.json")
         self._channel = Channel(directory / "controller.sock", self._ring, _about)
+        boot_id = f"{self.random.getrandbits(32):08x}"
+        self._recorder = FlightRecorder(directory, self._flight_header(boot_id), _raise)
         self.controller = Controller(
             Devices(self.pins, VirtualLoadCell(self.world), self._adapter, self.display, _NoServiceManager()),
             self._settings,
@@ -173,6 +179,8 @@ class VirtualTreadmill:
             self._memory,
             gatekeeper(self._settings.core, ClinicalSettings(), lambda: Clock(_TODAY, trusted=True), FIXED_FLAT),
             boot_id=f"{self.random.getrandbits(32):08x}",
+            self._recorder,
+            boot_id=boot_id,
             now_ns=self.now_ns,
             wall_clock=lambda: _WALL_CLOCK_S + self.now_ns / 1e9,
         )
@@ -188,6 +196,23 @@ class VirtualTreadmill:
         self._bridge.close()
         self._channel.close()
         self._ring.close()
+        self._recorder.close()
+
+    def flight_recordings(self) -> tuple[Path, ...]:
+        """Each life's recording, the first life's first; they go with the treadmill."""
+        return tuple(sorted(Path(self._directory.name).glob("flight*.ring"), key=lambda path: path.stat().st_ctime_ns))
+
+    def _flight_header(self, boot_id: str) -> FlightHeader:
+        return FlightHeader(
+            version="virtual",
+            code=_CODE,
+            python=python_version(),
+            treadmill="virtual/virtual",
+            boot_id=boot_id,
+            began_ns=self.now_ns,
+            began_time="2026-01-01T00:00:00.000Z",
+            settings=self._settings,
+        )
 
     def prepare(self, plan: Plan, patient: PatientRecords = returning_patient) -> None:
         """Asks for a session, as the command line does."""
@@ -285,6 +310,10 @@ def play(scenario: Scenario, seed: int) -> Summary:
                 prepared = True
                 therapist.helps = False
         return judge(player, treadmill.snapshot, treadmill.events, now_ns=treadmill.now_ns, stall_ms=0.0, seed=seed)
+
+
+def _raise(text: str) -> None:
+    raise RuntimeError(text)
 
 
 def _about() -> About:
