@@ -1,7 +1,7 @@
 """What telemetry can be told, and the check that reports every mistake at once.
 
-Of the configuration file, the table [telemetry] and the names in [identity] are read; the rest belongs to the controller, which
-checks it.
+Of the configuration file, the table [telemetry], the names in [identity] and the runtime directory in [paths] are read; the rest
+belongs to the controller, which checks it.
 """
 
 from __future__ import annotations
@@ -62,7 +62,17 @@ class TelemetrySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """With less than this free on the disk the journal says that it cannot be written."""
     retention_days: Annotated[int, msgspec.Meta(ge=1, le=36500)] = 730
     """Older events and sessions are deleted, but never an event that the broker has not confirmed."""
+    recordings_directory: AbsolutePath = "/var/lib/sternway/telemetry/recordings"
+    """Where the flight recording of each latched stop is saved."""
+    recordings_kept: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
+    """So many stay, of about 1 MB each; the oldest go."""
     broker: BrokerSettings = BrokerSettings()
+
+
+class PathSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the controller keeps what telemetry reads: its flight recorder."""
+
+    runtime_directory: AbsolutePath = "/run/sternway"
 
 
 class ServiceSettings(msgspec.Struct, frozen=True):
@@ -70,6 +80,7 @@ class ServiceSettings(msgspec.Struct, frozen=True):
 
     identity: IdentitySettings
     telemetry: TelemetrySettings
+    paths: PathSettings = PathSettings()
 
 
 class SettingsError(ValueError):
@@ -81,7 +92,7 @@ class SettingsError(ValueError):
 
 
 def load_telemetry_settings(path: Path) -> ServiceSettings:
-    """Reads the file's [identity] and [telemetry] tables; raises SettingsError, or OSError when it cannot be read."""
+    """Reads what the file says to telemetry; raises SettingsError, or OSError when it cannot be read."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -91,12 +102,14 @@ def load_telemetry_settings(path: Path) -> ServiceSettings:
 
 def parse_telemetry_settings(document: Mapping[str, Any]) -> ServiceSettings:
     """Returns the settings of a parsed configuration file; raises SettingsError with all problems at once."""
-    identity = document.get("identity", {})
-    if isinstance(identity, Mapping):
-        identity = {key: identity[key] for key in IdentitySettings.__struct_fields__ if key in identity}
-    tables = {"identity": identity, "telemetry": document.get("telemetry", {})}
+    tables = {
+        "identity": _known_keys(document.get("identity", {}), IdentitySettings),
+        "telemetry": document.get("telemetry", {}),
+        "paths": _known_keys(document.get("paths", {}), PathSettings),
+    }
     problems = [
         *_problems(IdentitySettings, tables["identity"], "identity"),
+        *_problems(PathSettings, tables["paths"], "paths"),
         *_problems(TelemetrySettings, tables["telemetry"], "telemetry"),
     ]
     if problems:
@@ -106,6 +119,13 @@ def parse_telemetry_settings(document: Mapping[str, Any]) -> ServiceSettings:
     if problems:
         raise SettingsError(tuple(problems))
     return settings
+
+
+def _known_keys(table: object, struct: type[msgspec.Struct]) -> object:
+    """Returns what concerns telemetry of a table that is the controller's."""
+    if not isinstance(table, Mapping):
+        return table
+    return {key: table[key] for key in struct.__struct_fields__ if key in table}
 
 
 def read_password(settings: BrokerSettings, environment: Mapping[str, str] = os.environ) -> str | None:
