@@ -1,8 +1,9 @@
-"""Names the code that decides, without a version control system: a hash over the sources of everything that `step` runs."""
+"""Names the code that decides, by a hash over the sources of all that `step` runs, and the Python under it."""
 
 from __future__ import annotations
 
 import hashlib
+import platform
 from pathlib import Path
 
 import controller.core
@@ -21,3 +22,8 @@ def code_identity() -> str:
                 digest.update(f"{package.__name__}/{source.name} {len(content)}\n".encode())
                 digest.update(content)
     return digest.hexdigest()[:_DIGITS]
+
+
+def python_version() -> str:
+    """Returns implementation and version, as `CPython 3.11.7`."""
+    return f"{platform.python_implementation()} {platform.python_version()}"

@@ -26,12 +26,13 @@ SEGMENT_NS = 1_000_000_000
 
 FILE_PREFIX = struct.Struct("<16sHHIII")
 """Magic, format version, number of segments, bytes of a segment, bytes of the header that follows, its checksum."""
-SEGMENT_PREFIX = struct.Struct("<QQII")
-"""Number (1 is the first; 0: nothing here), monotonic ns of its first scan, 1 where it continues the one before, checksum."""
+SEGMENT_PREFIX = struct.Struct("<QQIII")
+"""Number (1 is the first; 0: nothing here), monotonic ns of its first scan, 1 where it continues the one before, scans in the one
+before, checksum. The scans are counted because a file that is copied while it is written may have the one before only in part."""
 RECORD_PREFIX = struct.Struct("<II")
 """Bytes of the record, its checksum. A record of 0 bytes: nothing follows yet."""
 END = bytes(RECORD_PREFIX.size)
-_SEGMENT_FACTS = struct.Struct("<QQI")
+_SEGMENT_FACTS = struct.Struct("<QQII")
 
 
 class FlightHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,9 +64,9 @@ def record_checksum(payload: bytes | memoryview, segment_number: int) -> int:
     return zlib.crc32(payload, segment_number & 0xFFFFFFFF)
 
 
-def pack_segment(number: int, began_ns: int, continues: bool) -> bytes:
+def pack_segment(number: int, began_ns: int, continues: bool, scans_before: int) -> bytes:
     """Returns a segment's prefix."""
-    facts = _SEGMENT_FACTS.pack(number, began_ns, int(continues))
+    facts = _SEGMENT_FACTS.pack(number, began_ns, int(continues), scans_before)
     return facts + zlib.crc32(facts).to_bytes(4, "little")
 
 

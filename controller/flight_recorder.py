@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
-import platform
 import re
 import zlib
 from collections.abc import Callable
@@ -54,6 +53,7 @@ class FlightRecorder:
         self._base = 0
         self._offset = SEGMENT_BYTES
         self._began_ns = 0
+        self._scans = 0
         self._broken = True
         self.failure = ""
         self.lost_scans = 0
@@ -86,6 +86,7 @@ class FlightRecorder:
         if self._broken or elapsed_ns >= SEGMENT_NS or self._offset + size + 2 * RECORD_PREFIX.size > SEGMENT_BYTES:
             self._begin_segment(ring, before, now_ns, size)
         self._append(ring, payload)
+        self._scans += 1
 
     def _begin_segment(self, ring: mmap.mmap, before: CoreState, now_ns: int, needed: int) -> None:
         """The prefix goes last: until then the segment counts as empty, and the one before it as the newest."""
@@ -98,8 +99,9 @@ class FlightRecorder:
         ring[self._base : self._base + SEGMENT_PREFIX.size] = bytes(SEGMENT_PREFIX.size)
         self._offset = SEGMENT_PREFIX.size
         self._append(ring, state)
-        ring[self._base : self._base + SEGMENT_PREFIX.size] = pack_segment(self._number, now_ns, continues)
+        ring[self._base : self._base + SEGMENT_PREFIX.size] = pack_segment(self._number, now_ns, continues, self._scans)
         self._began_ns = now_ns
+        self._scans = 0
         self._broken = False
 
     def _append(self, ring: mmap.mmap, payload: bytes) -> None:
@@ -115,11 +117,6 @@ class FlightRecorder:
         if not self.failure:
             self._say(f"Flight recorder: {text}. The treadmill goes on without it.")
         self.failure = text
-
-
-def python_version() -> str:
-    """Returns what stands in the header: implementation and version."""
-    return f"{platform.python_implementation()} {platform.python_version()}"
 
 
 def put_aside(directory: Path) -> None:

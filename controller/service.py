@@ -18,14 +18,14 @@ from types import FrameType
 
 from controller import __version__
 from controller.channel import Channel
-from controller.code_identity import code_identity
+from controller.code_identity import code_identity, python_version
 from controller.configuration import Configuration, ConfigurationError, load_configuration
 from controller.core.commands import Action, DriveCommand
 from controller.drive_adapter import DriveAdapter
 from controller.event_ring import EventRing
 from controller.gatekeeper import gatekeeper
 from controller.flight_format import FlightHeader
-from controller.flight_recorder import FlightRecorder, python_version
+from controller.flight_recorder import FlightRecorder
 from controller.hardware.display import CharacterDisplay
 from controller.hardware.errors import HardwareError
 from controller.hardware.gpio import PanelPins, board_identity, load_gpio

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from controller.channel import Channel
-from controller.code_identity import code_identity
+from controller.code_identity import code_identity, python_version
 from controller.configuration import parse_configuration
 from controller.core.display_text import Lines
 from controller.core.readings import Levels, LoadSample
@@ -24,7 +24,7 @@ from controller.drive_adapter import DriveAdapter
 from controller.event_ring import EventRing
 from controller.gatekeeper import gatekeeper
 from controller.flight_format import FlightHeader
-from controller.flight_recorder import FlightRecorder, python_version
+from controller.flight_recorder import FlightRecorder
 from controller.memory import Memory
 from controller.scan import Controller, Devices
 from controller.session.facts import FIXED_FLAT

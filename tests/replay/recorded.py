@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from controller.code_identity import code_identity
+from controller.code_identity import code_identity, python_version
 from controller.core.state import Settings
 from controller.flight_format import FlightHeader
-from controller.flight_recorder import python_version
 
 
 def flight_header(settings: Settings, boot_id: str = "b00t") -> FlightHeader:
