@@ -55,16 +55,13 @@ def _draw_speed(axes: Any, scans: Sequence[ReplayedScan], times: list[float]) ->
     measured = [math.nan if drive is None else drive.measured_mm_s / 1000 for drive in drives]
     axes.step(times, measured, where="post", label="measured", linewidth=1.0)
     granted = [math.nan if drive is None else drive.granted_mm_s / 1000 for drive in drives]
-    axes.step(times, granted, where="post", label="granted by hands", linewidth=0.8, linestyle=":")
+    axes.step(times, granted, where="post", label="granted by hands", linewidth=0.8, linestyle=":", color="0.3")
     axes.set_ylabel("speed, m/s")
     axes.legend(loc="upper right")
 
 
 def _draw_load(axes: Any, scans: Sequence[ReplayedScan], times: list[float]) -> None:
-    percent = [
-        math.nan if load is None else 100 * load / body_weight_n(scan.after) for load, scan in zip(loads, scans, strict=True)
-    ]
-    axes.step(times, percent, where="post", linewidth=0.9)
+    axes.step(times, [_load_percent(scan.after) for scan in scans], where="post", linewidth=0.9)
     axes.set_ylabel("harness load,\n% of body weight")
 
 
@@ -79,9 +76,9 @@ def _draw_inputs(axes: Any, scans: Sequence[ReplayedScan], times: list[float]) -
     for row, name in enumerate(Input):
         closed = [bool(scan.inputs.levels.closed & name.bit) for scan in scans]
         unusual = [level is not _AT_REST_CLOSED[name] for level in closed]
-        axes.axhline(row, color="0.85", linewidth=4)
+        axes.axhline(row, color="0.85", linewidth=4, zorder=1)
         low, high = [row - 0.3] * len(times), [row + 0.3] * len(times)
-        axes.fill_between(times, low, high, where=unusual, step="post", color="tab:blue")
+        axes.fill_between(times, low, high, where=unusual, step="post", color="tab:blue", zorder=2)
     axes.set_yticks(range(len(Input)), [name.name.lower().replace("_", " ") for name in Input], fontsize=6)
     axes.set_ylim(len(Input) - 0.5, -0.5)
 
