@@ -295,6 +295,11 @@ class VirtualMachinery:
 
 def play(scenario: Scenario, seed: int) -> Summary:
     """Plays one scenario to its end, with the demo's configuration, and judges it."""
+    return play_recorded(scenario, seed, lambda _recordings: None)
+
+
+def play_recorded(scenario: Scenario, seed: int, at_end: Callable[[tuple[Path, ...]], None]) -> Summary:
+    """Plays as `play` does; at_end is given the flight recordings, one a life of the controller, before they go."""
     configuration = parse_configuration(demo_document())
     with VirtualTreadmill(configuration.core_settings, configuration.drive_limits, seed) as treadmill:
         therapist = Therapist(treadmill.world, treadmill.random, scenario.rises)
@@ -309,6 +314,7 @@ def play(scenario: Scenario, seed: int) -> Summary:
                 treadmill.prepare(scenario.plan, scenario.patient)
                 prepared = True
                 therapist.helps = False
+        at_end(treadmill.flight_recordings())
         return judge(player, treadmill.snapshot, treadmill.events, now_ns=treadmill.now_ns, stall_ms=0.0, seed=seed)
 
 
