@@ -52,16 +52,19 @@ class _Visited(msgspec.Struct):
 class Explorer:
     """One exploration under way."""
 
-    def __init__(self, letters: Sequence[Letter], say: Progress, most_unusual: int = 1) -> None:
-        """most_unusual: a transition into a state with more than so many unusual things is judged, and not followed."""
+    def __init__(self, letters: Sequence[Letter], pairs: Sequence[Letter], say: Progress, most_unusual: int = 1) -> None:
+        """pairs: happen only where nothing is unusual: elsewhere one more change makes two already. most_unusual: a transition into
+        a state with more than so many unusual things is judged, and not followed."""
         self._most_unusual = most_unusual
         self._letters = letters
+        self._pairs = pairs
         self._say = say
         self._visited: dict[Key, _Visited] = {}
         self.found = Found()
 
-    def explore(self, stations: Iterable[tuple[str, Situation]], depth: int, limit_s: float) -> Found:
-        """Expands level by level until nothing is new, the depth is reached, the time is over, or a law is broken."""
+    def explore(self, stations: Iterable[tuple[str, Situation]], depth: int, pairs_depth: int, limit_s: float) -> Found:
+        """Expands level by level until nothing is new, the depth is reached, the time is over, or a law is broken. Pairs happen in
+        the first pairs_depth levels."""
         ends_s = time.monotonic() + limit_s
         frontier = [found for name, situation in stations if (found := self._visit(situation, None, name)) is not None]
         while frontier and self.found.depth < depth and self.found.violation is None:
@@ -69,7 +72,7 @@ class Explorer:
             for state in frontier:
                 if time.monotonic() > ends_s or self.found.violation is not None:
                     return self._finish(False)
-                self._expand(state, following)
+                self._expand(state, following, with_pairs=self.found.depth < pairs_depth)
             self.found.depth += 1
             frontier = following
             self._say(
@@ -93,13 +96,14 @@ class Explorer:
         self.found.states_of_chart[chart] = self.found.states_of_chart.get(chart, 0) + 1
         return state
 
-    def _expand(self, state: Key, following: list[Key]) -> None:
+    def _expand(self, state: Key, following: list[Key], *, with_pairs: bool) -> None:
         visited = self._visited[state]
         situation, visited.situation = visited.situation, None  # expanded once: what was needed of it may go
         if situation is None:
             return
         self.found.expanded += 1
-        for letter in self._letters:
+        pairs = self._pairs if with_pairs and not unusual(situation) else ()
+        for letter in (*self._letters, *pairs):
             last: Situation | None = None
             for scanned in letter.happen(situation):
                 self.found.scans += 1
