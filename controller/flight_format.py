@@ -30,7 +30,7 @@ SEGMENT_PREFIX = struct.Struct("<QQIII")
 """Number (1 is the first; 0: nothing here), monotonic ns of its first scan, 1 where it continues the one before, scans in the one
 before, checksum. The scans are counted because a file that is copied while it is written may have the one before only in part."""
 RECORD_PREFIX = struct.Struct("<II")
-"""Bytes of the record, its checksum. A record of 0 bytes: nothing follows yet."""
+"""Bytes of the record, its CRC-32 begun with the segment's number. A record of 0 bytes: nothing follows yet."""
 END = bytes(RECORD_PREFIX.size)
 _SEGMENT_FACTS = struct.Struct("<QQII")
 
@@ -57,11 +57,6 @@ class ScanRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     now_ns: int
     inputs: ScanInputs
     outputs: Outputs | None
-
-
-def record_checksum(payload: bytes | memoryview, segment_number: int) -> int:
-    """Returns the checksum of a record in that segment."""
-    return zlib.crc32(payload, segment_number & 0xFFFFFFFF)
 
 
 def pack_segment(number: int, began_ns: int, continues: bool, scans_before: int) -> bytes:

@@ -33,7 +33,6 @@ from controller.flight_format import (
     FlightHeader,
     ScanRecord,
     pack_segment,
-    record_checksum,
 )
 
 FILE_NAME = "flight.ring"
@@ -105,12 +104,11 @@ class FlightRecorder:
         self._broken = False
 
     def _append(self, ring: mmap.mmap, payload: bytes) -> None:
-        """Payload and the end behind it first, its prefix last, so that a record that was torn is none."""
+        """One copy of prefix, payload and the end behind them: were it torn, the checksum would say so."""
         size = len(payload)
         start = self._base + self._offset
-        body = start + RECORD_PREFIX.size
-        ring[body : body + size + len(END)] = payload + END
-        RECORD_PREFIX.pack_into(ring, start, size, record_checksum(payload, self._number))
+        whole = RECORD_PREFIX.pack(size, zlib.crc32(payload, self._number)) + payload + END
+        ring[start : start + len(whole)] = whole
         self._offset += RECORD_PREFIX.size + size
 
     def _fail(self, text: str) -> None:

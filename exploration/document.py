@@ -23,13 +23,13 @@ _PLACES: dict[State, tuple[float, float]] = {
     State.SELF_TEST: (0, 2),
     State.STANDBY: (2, 2),
     State.PREPARED: (4, 2),
-    State.WARM_UP: (6, 3.2),
-    State.WORK: (8, 3.2),
-    State.REST: (10, 3.2),
-    State.COOL_DOWN: (12, 3.2),
-    State.PAUSED: (9, 1.6),
-    State.COMPLETE: (6, 0.8),
-    State.PROTECTIVE_STOP: (10, -1.2),
+    State.WARM_UP: (5.4, 3.4),
+    State.WORK: (7.8, 3.4),
+    State.REST: (10.2, 3.4),
+    State.COOL_DOWN: (12.6, 3.4),
+    State.PAUSED: (9.2, 1.4),
+    State.COMPLETE: (6, 0.6),
+    State.PROTECTIVE_STOP: (11, -1.2),
     State.EMERGENCY_STOP: (6, -1.8),
     State.FAULT: (2, -1.2),
 }
@@ -75,7 +75,8 @@ or in the scan that follows it. The declared chart is in [states.md](states.md).
 |---|---|---|---|---|
 {rows}
 
-Declared and not reached within this abstraction:
+Declared and not reached within this abstraction, whose plan warms up, works, rests and cools down, and whose self-test says nothing
+before it is over:
 
 {missing}
 
@@ -122,7 +123,7 @@ def draw(path: Path, found: Found) -> None:
                 va="center",
                 bbox={"boxstyle": "round,pad=0.4", "facecolor": _colour(state), "edgecolor": "0.3"},
             )
-        axes.set_xlim(-1, 13)
+        axes.set_xlim(-1, 13.8)
         axes.set_ylim(-2.6, 4)
         axes.axis("off")
         ending = "to closure" if found.closed else f"to depth {found.depth}"

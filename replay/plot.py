@@ -77,10 +77,24 @@ def _draw_inputs(axes: Any, scans: Sequence[ReplayedScan], times: list[float]) -
         closed = [bool(scan.inputs.levels.closed & name.bit) for scan in scans]
         unusual = [level is not _AT_REST_CLOSED[name] for level in closed]
         axes.axhline(row, color="0.85", linewidth=4, zorder=1)
-        low, high = [row - 0.3] * len(times), [row + 0.3] * len(times)
-        axes.fill_between(times, low, high, where=unusual, step="post", color="tab:blue", zorder=2)
+        axes.broken_barh(_spans(unusual, times), (row - 0.3, 0.6), color="tab:blue", zorder=2)
     axes.set_yticks(range(len(Input)), [name.name.lower().replace("_", " ") for name in Input], fontsize=6)
     axes.set_ylim(len(Input) - 0.5, -0.5)
+
+
+def _spans(holds: Sequence[bool], times: Sequence[float]) -> list[tuple[float, float]]:
+    """Returns beginning and length of each stretch in which it holds."""
+    spans: list[tuple[float, float]] = []
+    began: float | None = None
+    for at, now in zip(times, holds, strict=True):
+        if now and began is None:
+            began = at
+        elif not now and began is not None:
+            spans.append((began, at - began))
+            began = None
+    if began is not None:
+        spans.append((began, times[-1] - began))
+    return spans
 
 
 def _draw_states(axes: Any, scans: Sequence[ReplayedScan], times: list[float]) -> None:

@@ -28,7 +28,6 @@ from controller.flight_format import (
     SEGMENTS,
     FlightHeader,
     ScanRecord,
-    record_checksum,
     segment_is_whole,
 )
 
@@ -174,7 +173,7 @@ def _payloads(content: bytes, base: int, number: int) -> tuple[list[bytes], bool
             return payloads, False
         offset += RECORD_PREFIX.size
         payload = content[offset : offset + size]
-        if offset + size > end or record_checksum(payload, number) != checksum:
+        if offset + size > end or zlib.crc32(payload, number) != checksum:
             return payloads, True
         payloads.append(payload)
         offset += size

@@ -30,15 +30,15 @@ def measure_recorder(directory: Path, calls: list[Call]) -> Section:
         rounds = range(_TIGHT_ROUNDS)
         tight = [_cost_us(recorder, *scan, number * _ROUND_NS) for number in rounds for scan in scans]
         cold = []
-        for call, outputs in itertools.islice(itertools.cycle(scans), _COLD_SCANS):
+        for call in itertools.islice(itertools.cycle(calls), _COLD_SCANS):
             time.sleep(PERIOD_S)
-            step(call.state, call.inputs, call.settings, call.now_ns)
+            _, outputs = step(call.state, call.inputs, call.settings, call.now_ns)
             cold.append(_cost_us(recorder, call, outputs, _TIGHT_ROUNDS * _ROUND_NS))
     recorder.close()
     return Section(
         "The flight recorder",
-        f"The same scans, recorded {_TIGHT_ROUNDS} times in a tight loop, and {_COLD_SCANS} each after 10 ms of sleep and its `step`, "
-        "as in the scan; once a second the whole state is among it. Targets are of the median.",
+        f"The same scans, recorded {_TIGHT_ROUNDS} times in a tight loop, and {_COLD_SCANS} each after 10 ms of sleep and its "
+        "`step`, as in the scan; once a second the whole state is among it. Targets are of the median.",
         (
             *spread("recording a scan, tight loop", tight, "us", (P50_US, None)),
             *spread("recording a scan, after its step at 100 Hz", cold, "us", (P50_US, None)),

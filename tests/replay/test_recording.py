@@ -22,7 +22,6 @@ from controller.flight_format import (
     SEGMENT_PREFIX,
     SEGMENTS,
     FlightHeader,
-    record_checksum,
 )
 from replay.comparison import compare
 from replay.recording import RecordingError, read_recording
@@ -61,7 +60,7 @@ def with_state(content: bytes, state: CoreState) -> bytes:
     """The same scans after another first state of the same size, with its checksum right."""
     payload = msgspec.msgpack.encode(state)
     assert len(payload) == RECORD_PREFIX.unpack_from(content, _FIRST_RECORD)[0], "else what follows would move"
-    return patched(content, _FIRST_RECORD, RECORD_PREFIX.pack(len(payload), record_checksum(payload, 1)) + payload)
+    return patched(content, _FIRST_RECORD, RECORD_PREFIX.pack(len(payload), zlib.crc32(payload, 1)) + payload)
 
 
 def header_of(content: bytes) -> FlightHeader:
@@ -140,7 +139,7 @@ def test_numbers_that_are_none_are_refused(tmp_path: Path, content: bytes, value
 
 def test_a_scan_that_is_no_scan_is_refused(tmp_path: Path, content: bytes) -> None:
     payload = msgspec.msgpack.encode({"hello": 1})
-    record = RECORD_PREFIX.pack(len(payload), record_checksum(payload, 1)) + payload + bytes(RECORD_PREFIX.size)
+    record = RECORD_PREFIX.pack(len(payload), zlib.crc32(payload, 1)) + payload + bytes(RECORD_PREFIX.size)
     assert "state of second 1" in refusal(tmp_path, patched(content, _FIRST_RECORD, record))
 
 
