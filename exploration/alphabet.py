@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from controller.core.inputs import Input
-from controller.core.state import Request
+from controller.core.state import Request, SessionRequest
+from controller.session.caps import treadmill_limits
 from exploration.drive import DriveFault, ModelDrive
-from exploration.situation import MS, PLAN, WEIGHT_N, Scanned, Situation, scan
-from messages.wire import Cancel, Prepare, Silence, Stop, Symptom
+from exploration.situation import MS, PLAN, SETTINGS, WEIGHT_N, Scanned, Situation, scan
+from messages.wire import Cancel, Silence, Stop, Symptom
 
 _CHANGE_NS = (10 * MS, 60 * MS)
 """The scan that sees a change, and one after every filter."""
@@ -25,7 +26,7 @@ WAITS = {
     "wait 310 s": (310_000 * MS, 60 * MS),
 }
 REQUESTS: dict[str, Request] = {
-    "prepare": Prepare("1", "x", PLAN),
+    "prepare": SessionRequest("1", "x", PLAN, treadmill_limits(PLAN, SETTINGS.core)),
     "cancel": Cancel("2", "x"),
     "network stop": Stop("3", "x"),
     "network symptom": Symptom("4", "x", "dizzy"),

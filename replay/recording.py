@@ -1,6 +1,6 @@
 """A flight recording as data: reads a ring as the controller left it or as telemetry saved it, and refuses what is none.
 
-Nothing of a file is believed: size, checksums, types, ranges of the settings, order of time, and that every number is finite.
+Nothing of a file is believed: size, checksums, types, ranges of the settings, order of time, and that every number is one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import gzip
 import itertools
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,7 @@ def read_recording(path: Path) -> Recording:
     if cut:
         notes.append(cut)
     _refuse_disorder(path, segments)
-    _refuse_not_finite(path, header, segments)
+    _refuse_not_a_number(path, header, segments)
     return Recording(header, tuple(segments), tuple(notes))
 
 
@@ -190,16 +190,18 @@ def _refuse_disorder(path: Path, segments: list[Segment]) -> None:
             last_ns = scan.now_ns
 
 
-def _refuse_not_finite(path: Path, header: FlightHeader, segments: list[Segment]) -> None:
-    """No number that the controller keeps is ever infinite or not a number: such a file was not written by it."""
-    for what, value in (("settings", header.settings), *((f"second {each.number}", each) for each in segments)):
-        if _has_not_finite(msgspec.to_builtins(value)):
-            raise RecordingError(f"{path}: damaged: a number of its {what} is not finite")
+def _refuse_not_a_number(path: Path, header: FlightHeader, segments: list[Segment]) -> None:
+    """The controller never keeps what is not a number; infinite is only a limit that does not apply, and never a setting."""
+    if _has(msgspec.to_builtins(header.settings), lambda value: not math.isfinite(value)):
+        raise RecordingError(f"{path}: damaged: a number of its settings is not finite")
+    for segment in segments:
+        if _has(msgspec.to_builtins(segment), math.isnan):
+            raise RecordingError(f"{path}: damaged: a number of second {segment.number} is none")
 
 
-def _has_not_finite(value: Any) -> bool:
+def _has(value: Any, wrong: Callable[[float], bool]) -> bool:
     if isinstance(value, float):
-        return not math.isfinite(value)
+        return wrong(value)
     if isinstance(value, dict):
-        return any(map(_has_not_finite, value.values()))
-    return isinstance(value, list | tuple) and any(map(_has_not_finite, value))
+        return any(_has(part, wrong) for part in value.values())
+    return isinstance(value, list | tuple) and any(_has(part, wrong) for part in value)

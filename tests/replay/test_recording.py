@@ -126,15 +126,19 @@ def test_settings_out_of_range_are_refused(tmp_path: Path, content: bytes) -> No
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_numbers_that_are_none_are_refused(tmp_path: Path, content: bytes, value: float) -> None:
+def test_settings_that_are_not_finite_are_refused(tmp_path: Path, content: bytes, value: float) -> None:
     header = header_of(content)
     load_chain = msgspec.structs.replace(header.settings.load_chain, newtons_per_count=value)
     settings = msgspec.structs.replace(header.settings, load_chain=load_chain)
     assert "not finite" in refusal(tmp_path, with_header(content, msgspec.structs.replace(header, settings=settings)))
+
+
+def test_a_state_with_what_is_not_a_number_is_refused(tmp_path: Path, content: bytes) -> None:
     size = RECORD_PREFIX.unpack_from(content, _FIRST_RECORD)[0]
     body = _FIRST_RECORD + RECORD_PREFIX.size
     state = msgspec.msgpack.decode(content[body : body + size], type=CoreState)
-    assert "not finite" in refusal(tmp_path, with_state(content, msgspec.structs.replace(state, deceleration_m_s2=value)))
+    changed = msgspec.structs.replace(state, deceleration_m_s2=float("nan"))
+    assert "a number of second 1 is none" in refusal(tmp_path, with_state(content, changed))
 
 
 def test_a_scan_that_is_no_scan_is_refused(tmp_path: Path, content: bytes) -> None:

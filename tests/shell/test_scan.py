@@ -22,6 +22,7 @@ from controller.core.state import SessionRequest
 from controller.event_ring import EventRing
 from controller.gatekeeper import gatekeeper
 from controller.core.state import CoreState, Outputs, ScanInputs
+from controller.core.state import CoreState, Outputs, ScanInputs, SessionRequest
 from controller.event_ring import EventRing
 from controller.flight_recorder import FlightRecorder
 from controller.hardware.errors import HardwareError
@@ -207,6 +208,10 @@ class Treadmill(Machine):
             self.client.send(encode(Heartbeat("telemetry", True)))
         for request in map(as_sent, self.requests):
             self.client.send(encode(request))
+        for request in self.requests:
+            proposed = isinstance(request, SessionRequest)  # what the socket carries has no limits: the scan computes them
+            asked = Prepare(request.request, request.origin, request.plan) if proposed else request
+            self.client.send(encode(asked))
         self.requests.clear()
         self.controller.cycle(self.now_ns, self.lateness_ns)
         self.edges, self.lateness_ns = 0, 0
