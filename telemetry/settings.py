@@ -65,7 +65,7 @@ class TelemetrySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     recordings_directory: AbsolutePath = "/var/lib/sternway/telemetry/recordings"
     """Where the flight recording of each latched stop is saved."""
     recordings_kept: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
-    """So many stay, of about 1 MB each; the oldest go."""
+    """So many stay, of about 0.5 MB each; the oldest go."""
     broker: BrokerSettings = BrokerSettings()
 
 
