@@ -113,7 +113,9 @@ class FlightRecorder:
 
     def _fail(self, text: str) -> None:
         if not self.failure:
-            self._say(f"Flight recorder: {text}. The treadmill goes on without it.")
+            self.failure = text
+            with contextlib.suppress(OSError, ValueError):  # nobody listens on standard error: no reason to stop a belt either
+                self._say(f"Flight recorder: {text}. The treadmill goes on without it.")
         self.failure = text
 
 

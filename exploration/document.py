@@ -11,6 +11,7 @@ import matplotlib as mpl
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
+from controller.code_identity import code_identity
 from controller.core.chart import LATCHED_STATES, MOVING_STATES, TRANSITIONS, State
 from exploration.abstraction import MEANING
 from exploration.laws import LAWS
@@ -60,6 +61,7 @@ each abstract state everything that may happen happens once, and every scan is j
 | scans judged | {found.scans} |
 | depth | {found.depth}, {end} |
 | what may happen: alone, in pairs | {letters}, {pairs} |
+| the deciding code, see `controller/code_identity.py` | {code_identity()} |
 | laws broken | {found.violation.law if found.violation else "none"} |
 
 Abstract states by state of the chart: {states}.

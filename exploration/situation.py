@@ -50,8 +50,8 @@ PLAN = Plan(
 class Situation(msgspec.Struct, frozen=True, gc=False):
     """One concrete situation. load_n is None while the load cell is silent.
 
-    The last four are the laws' own memory, from the contacts alone: when START was last let go and RESET last pressed, whether the
-    belt was commanded to run in the last scan, and the core's chart is not asked.
+    The last three are the laws' own memory, from contacts and commands alone: when START was last let go, when RESET was last
+    pressed, and whether the last command was RUN.
     """
 
     core: CoreState

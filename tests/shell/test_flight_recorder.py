@@ -119,6 +119,17 @@ def test_a_scan_that_cannot_be_kept_is_said_once_counted_and_what_follows_is_rep
     assert compare(recording).equal == 400
 
 
+def test_a_fault_that_nobody_can_be_told_stops_nothing_either(tmp_path: Path) -> None:
+    def closed(_text: str) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    machine = Recorded(tmp_path)
+    machine.run(1)
+    recorder = FlightRecorder(tmp_path / "missing", flight_header(machine.settings), closed)
+    recorder.record(machine.state, machine.inputs, machine.outputs, machine.now_ns)
+    assert "cannot record" in recorder.failure
+
+
 def test_a_scan_that_makes_the_core_fail_is_the_last_on_the_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     treadmill = Treadmill(tmp_path)
     treadmill.run(1)
