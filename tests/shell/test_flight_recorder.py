@@ -68,7 +68,11 @@ def test_a_restart_keeps_how_the_last_life_ended(tmp_path: Path) -> None:
     assert len(aside) == KEPT_ASIDE
 
 
-@pytest.mark.parametrize("content", [b"", b"rubbish", b"STERNWAY-FLIGHT\n" + b"\xff" * 100, os.urandom(5000)])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"rubbish", b"STERNWAY-FLIGHT\n" + b"\xff" * 100, bytes(range(256)) * 20],
+    ids=["empty", "short", "a header of nonsense", "long"],
+)
 def test_whatever_the_last_life_left_is_put_aside(tmp_path: Path, content: bytes) -> None:
     (tmp_path / FILE_NAME).write_bytes(content)
     machine = Recorded(tmp_path)
