@@ -23,9 +23,9 @@ from controller.configuration import Configuration, ConfigurationError, load_con
 from controller.core.commands import Action, DriveCommand
 from controller.drive_adapter import DriveAdapter
 from controller.event_ring import EventRing
-from controller.gatekeeper import gatekeeper
 from controller.flight_format import FlightHeader
 from controller.flight_recorder import FlightRecorder
+from controller.gatekeeper import gatekeeper
 from controller.hardware.display import CharacterDisplay
 from controller.hardware.errors import HardwareError
 from controller.hardware.gpio import PanelPins, board_identity, load_gpio
@@ -142,6 +142,8 @@ def _scan(
 def _grade(drive: Drive) -> DeckGrade:
     """No driver reads a grade back: one whose drive could change it is refused at every session."""
     return DeckGrade(can_change=drive.capabilities.has_grade)
+
+
 def _say(text: str) -> None:
     print(text, file=sys.stderr)  # noqa: T201  the journal reads it
 

@@ -22,9 +22,9 @@ from controller.core.readings import Levels, LoadSample
 from controller.core.state import Settings
 from controller.drive_adapter import DriveAdapter
 from controller.event_ring import EventRing
-from controller.gatekeeper import gatekeeper
 from controller.flight_format import FlightHeader
 from controller.flight_recorder import FlightRecorder
+from controller.gatekeeper import gatekeeper
 from controller.memory import Memory
 from controller.scan import Controller, Devices
 from controller.session.facts import FIXED_FLAT
@@ -178,7 +178,6 @@ class VirtualTreadmill:
             self._ring,
             self._memory,
             gatekeeper(self._settings.core, ClinicalSettings(), lambda: Clock(_TODAY, trusted=True), FIXED_FLAT),
-            boot_id=f"{self.random.getrandbits(32):08x}",
             self._recorder,
             boot_id=boot_id,
             now_ns=self.now_ns,

@@ -18,13 +18,10 @@ from controller.core.commands import Action, DriveCommand
 from controller.core.display_text import Lines
 from controller.core.inputs import Input
 from controller.core.readings import DriveReading, Levels, LoadSample
-from controller.core.state import SessionRequest
-from controller.event_ring import EventRing
-from controller.gatekeeper import gatekeeper
-from controller.core.state import CoreState, Outputs, ScanInputs
 from controller.core.state import CoreState, Outputs, ScanInputs, SessionRequest
 from controller.event_ring import EventRing
 from controller.flight_recorder import FlightRecorder
+from controller.gatekeeper import gatekeeper
 from controller.hardware.errors import HardwareError
 from controller.memory import Memory, Remembered
 from controller.scan import SNAPSHOT_NS, WIND_DOWN_NS, Controller, Devices
@@ -208,10 +205,6 @@ class Treadmill(Machine):
             self.client.send(encode(Heartbeat("telemetry", True)))
         for request in map(as_sent, self.requests):
             self.client.send(encode(request))
-        for request in self.requests:
-            proposed = isinstance(request, SessionRequest)  # what the socket carries has no limits: the scan computes them
-            asked = Prepare(request.request, request.origin, request.plan) if proposed else request
-            self.client.send(encode(asked))
         self.requests.clear()
         self.controller.cycle(self.now_ns, self.lateness_ns)
         self.edges, self.lateness_ns = 0, 0
