@@ -8,7 +8,7 @@ SYSTEM_DEMO := mosquitto
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-all test check format docs hil campaign bench evaluate fuzz trace clean
+.PHONY: help demo demo-all test check format docs hil campaign bench evaluate fuzz trace golden explore clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -64,6 +64,12 @@ fuzz: $(READY) ## fuzz every border with coverage guidance; ARGS="--seconds 3600
 
 trace: $(READY) ## record which hazard tests have passed in the last runs, and write docs/safety/trace.md
 	$(BIN)/python scripts/trace_hazards.py --record build/evidence
+
+explore: $(READY) ## every reachable abstract state of the core with its gate, to closure, and the reached chart; ARGS="--depth 3"
+	$(BIN)/python -m exploration --docs docs $(ARGS)
+
+golden: $(READY) ## show how the core's decisions differ from the golden ones; NAME=scenario accepts that one, NAME=all every one
+	$(BIN)/python -m tests.golden.golden $(if $(NAME),--accept $(NAME))
 
 clean: ## remove what was built here
 	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

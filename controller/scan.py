@@ -101,6 +101,13 @@ class Readiness(Protocol):
         """The computer's state."""
 
 
+class Recorder(Protocol):
+    """Keeps what went into each scan and what came of it; never raises and never waits."""
+
+    def record(self, before: CoreState, inputs: ScanInputs, outputs: Outputs | None, now_ns: int) -> None:
+        """One scan; outputs is None where the core failed."""
+
+
 class Devices(msgspec.Struct, frozen=True):
     """Everything at the edge."""
 
@@ -123,6 +130,7 @@ class Controller:
         ring: EventRing,
         memory: Memory,
         admit: Callable[[Plan, Screening | None], Admission],
+        recorder: Recorder,
         *,
         boot_id: str,
         now_ns: int,
@@ -137,6 +145,7 @@ class Controller:
         self._ring = ring
         self._memory = memory
         self._admit = admit
+        self._recorder = recorder
         self._wall_clock = wall_clock
         found = memory.found
         self._next_event_id = ring.highest_id + 1 if ring.highest_id else found.reserved_event_id + 1
@@ -157,7 +166,11 @@ class Controller:
         devices = self._devices
         inputs = self._read(now_ns, lateness_ns)
         before = self.state
-        self.state, outputs = step(before, inputs, self._settings, now_ns)
+        try:
+            self.state, outputs = step(before, inputs, self._settings, now_ns)
+        except Exception:
+            self._recorder.record(before, inputs, None, now_ns)
+            raise
         self.outputs = outputs
         devices.drive.send(outputs.command)
         devices.inputs.write(
@@ -169,6 +182,7 @@ class Controller:
         if lateness_ns <= self._settings.core.supervision.late_stop_ms * 1e6:
             devices.inputs.pulse()
             devices.service_manager.watchdog()
+        self._recorder.record(before, inputs, outputs, now_ns)
         self._tell(before, inputs, outputs, now_ns)
         if self._when_at_rest is not None and (self.state.drive.standstill or now_ns > self._wind_down_until_ns):
             self._when_at_rest()

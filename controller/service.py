@@ -15,6 +15,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -22,11 +23,14 @@ import msgspec
 
 from controller import __version__
 from controller.channel import Channel
+from controller.code_identity import code_identity, python_version
 from controller.commissioning.readiness import Damaged
 from controller.configuration import Configuration, ConfigurationError, load_configuration
 from controller.core.commands import Action, DriveCommand
 from controller.drive_adapter import DriveAdapter
 from controller.event_ring import EventRing
+from controller.flight_format import FlightHeader
+from controller.flight_recorder import FlightRecorder
 from controller.gatekeeper import gatekeeper
 from controller.hardware.device_lock import DeviceLock
 from controller.hardware.display import CharacterDisplay
@@ -96,6 +100,10 @@ def _say(priority: JournalPriority, *lines: str) -> None:
     sys.stderr.write(journal_text(priority, lines, prefixed=goes_to_journal(os.environ)))
 
 
+def _warn(line: str) -> None:
+    _say(JournalPriority.WARNING, line)
+
+
 def _fail(manager: ServiceManager, code: int, lines: list[str]) -> int:
     _say(JournalPriority.ERROR, *lines)
     manager.status(lines[0][:200] if lines else "failed")
@@ -139,6 +147,7 @@ def _scan(configuration: Configuration, parts: _Parts) -> int:
     adapter = DriveAdapter(parts.drive)
     boot_id = secrets.token_hex(4)
     ring = EventRing(configuration.paths.runtime_directory / "events.ring")
+    recorder = FlightRecorder(configuration.paths.runtime_directory, _flight_header(configuration, boot_id), _warn)
     memory = Memory(configuration.paths.state_directory / "controller.json")
     rule, unknown = rule_of(configuration.access)
     _say(JournalPriority.WARNING, *unknown)
@@ -150,6 +159,7 @@ def _scan(configuration: Configuration, parts: _Parts) -> int:
         ring,
         memory,
         gatekeeper(configuration.core, configuration.clinical, LocalClock(time.time), _grade(parts.drive)),
+        recorder,
         boot_id=boot_id,
         now_ns=time.monotonic_ns(),
         wall_clock=time.time,
@@ -170,12 +180,26 @@ def _scan(configuration: Configuration, parts: _Parts) -> int:
         controller.close()
         channel.close()
         ring.close()
+        recorder.close()
     return _CLEAN
 
 
 def _grade(drive: Drive) -> DeckGrade:
     """No driver reads a grade back: one whose drive could change it is refused at every session."""
     return DeckGrade(can_change=drive.capabilities.has_grade)
+
+
+def _flight_header(configuration: Configuration, boot_id: str) -> FlightHeader:
+    return FlightHeader(
+        version=__version__,
+        code=code_identity(),
+        python=python_version(),
+        treadmill=f"{configuration.identity.clinic}/{configuration.identity.treadmill}",
+        boot_id=boot_id,
+        began_ns=time.monotonic_ns(),
+        began_time=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        settings=configuration.core_settings,
+    )
 
 
 def _stop_on_signals(controller: Controller, loop: ScanLoop) -> None:

@@ -55,6 +55,10 @@ class TelemetrySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """With less than this free on the disk the journal says that it cannot be written."""
     retention_days: Annotated[int, msgspec.Meta(ge=1, le=36500)] = 730
     """Older events and sessions are deleted, but never an event that the broker has not confirmed."""
+    recordings_directory: AbsolutePath = "/var/lib/sternway/telemetry/recordings"
+    """Where the flight recording of each latched stop is saved."""
+    recordings_kept: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
+    """So many stay, of about 0.5 MB each; the oldest go."""
     broker: BrokerSettings = BrokerSettings()
 
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from simulator.bench_figures import NOT_MEASURED, Section, as_json, missed, table
 from simulator.bench_load import measure_start, measure_walk
 from simulator.bench_reaction import BenchError, measure_reaction
-from simulator.bench_step import measure_step
+from simulator.bench_recorder import measure_recorder
+from simulator.bench_step import measure_step, walking_calls
 from simulator.demo_configuration import write_configuration
 from simulator.rig import RigError
 
@@ -78,7 +79,10 @@ def _measure(samples: int, seconds: float) -> list[Section]:
         _progress(f"reaction: {samples} edges each")
         sections = [measure_reaction(reaction, samples)]
         _progress("cost of a step")
-        sections.append(measure_step(write_configuration(steps, steps, _NO_BROKER)))
+        calls = walking_calls(write_configuration(steps, steps, _NO_BROKER))
+        sections.append(measure_step(calls))
+        _progress("cost of the flight recorder")
+        sections.append(measure_recorder(steps, calls))
         _progress("start")
         sections.append(measure_start(start))
     _progress(f"load and lateness: a session, then {seconds:.0f} s of it")

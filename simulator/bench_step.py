@@ -30,7 +30,7 @@ _TIGHT_ROUNDS = 20
 _COLD_SCANS = 600
 _LOOK_NS = 100_000_000
 _LONGEST_NS = 60_000_000_000
-_PERIOD_S = 0.010
+PERIOD_S = 0.010
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -42,14 +42,18 @@ class Call(msgspec.Struct, frozen=True):
     now_ns: int
 
 
-def measure_step(configuration_file: Path) -> Section:
-    """Records a walking session of the virtual treadmill, then gives `step` the same inputs again."""
-    calls = _record(load_configuration(configuration_file))
-    with _as_in_the_scan():
+def walking_calls(configuration_file: Path) -> list[Call]:
+    """Returns what `step` was given in a walking session of the virtual treadmill."""
+    return _record(load_configuration(configuration_file))
+
+
+def measure_step(calls: list[Call]) -> Section:
+    """Gives `step` the same inputs again."""
+    with as_in_the_scan():
         tight = [_cost_us(call) for call in itertools.chain.from_iterable([calls] * _TIGHT_ROUNDS)]
         cold = []
         for call in itertools.islice(itertools.cycle(calls), _COLD_SCANS):
-            time.sleep(_PERIOD_S)
+            time.sleep(PERIOD_S)
             cold.append(_cost_us(call))
     return Section(
         "One step of the core",
@@ -93,7 +97,7 @@ def _record(configuration: Configuration) -> list[Call]:
 
 
 @contextmanager
-def _as_in_the_scan() -> Iterator[None]:
+def as_in_the_scan() -> Iterator[None]:
     """Without garbage collection, as the scan loop runs."""
     gc.collect()
     gc.freeze()

@@ -44,7 +44,11 @@ def write_configuration(directory: Path, devices: Path, broker_port: int) -> Pat
         "socket": str(socket),
     }
     document["display"] = {"device": str(devices / "display")}
-    document["telemetry"] = {"socket_path": str(socket), "journal_path": str(directory / "journal.sqlite")}
+    document["telemetry"] = {
+        "socket_path": str(socket),
+        "journal_path": str(directory / "journal.sqlite"),
+        "recordings_directory": str(directory / "recordings"),
+    }
     document["telemetry.broker"] = {"host": "127.0.0.1", "port": broker_port}
     path = directory / "treadmill.toml"
     path.write_text("\n".join(_table(f"[{name}]", values) for name, values in document.items()))

@@ -15,12 +15,15 @@ from types import TracebackType
 from typing import Self
 
 from controller.channel import Channel
+from controller.code_identity import code_identity, python_version
 from controller.configuration import parse_configuration
 from controller.core.display_text import Lines
 from controller.core.readings import Levels, LoadSample
 from controller.core.state import Settings
 from controller.drive_adapter import DriveAdapter
 from controller.event_ring import EventRing
+from controller.flight_format import FlightHeader
+from controller.flight_recorder import FlightRecorder
 from controller.gatekeeper import gatekeeper
 from controller.memory import Memory
 from controller.peers import own_user_only
@@ -50,6 +53,7 @@ START_NS = 1_000_000_000_000
 """Where virtual time begins: any positive number."""
 _HEARTBEAT_NS = 500_000_000
 _LOOK_NS = 100_000_000
+_CODE = code_identity()
 _WALL_CLOCK_S = 1_767_225_600.0
 """What people's clocks show meanwhile: 2026-01-01."""
 _TODAY = date(2026, 1, 1)
@@ -173,6 +177,8 @@ class VirtualTreadmill:
         self._ring = EventRing(directory / "events.ring")
         self._memory = Memory(directory / "controller.json")
         self._channel = Channel(directory / "controller.sock", self._ring, _about, own_user_only())
+        boot_id = f"{self.random.getrandbits(32):08x}"
+        self._recorder = FlightRecorder(directory, self._flight_header(boot_id), _raise)
         self.controller = Controller(
             Devices(self.pins, VirtualLoadCell(self.world), self._adapter, self.display, _NoServiceManager(), _Commissioned()),
             self._settings,
@@ -180,7 +186,8 @@ class VirtualTreadmill:
             self._ring,
             self._memory,
             gatekeeper(self._settings.core, ClinicalSettings(), lambda: Clock(_TODAY, trusted=True), FIXED_FLAT),
-            boot_id=f"{self.random.getrandbits(32):08x}",
+            self._recorder,
+            boot_id=boot_id,
             now_ns=self.now_ns,
             wall_clock=lambda: _WALL_CLOCK_S + self.now_ns / 1e9,
             kernel_boot="virtual",
@@ -197,6 +204,23 @@ class VirtualTreadmill:
         self._bridge.close()
         self._channel.close()
         self._ring.close()
+        self._recorder.close()
+
+    def flight_recordings(self) -> tuple[Path, ...]:
+        """Each life's recording, the first life's first; they go with the treadmill."""
+        return tuple(sorted(Path(self._directory.name).glob("flight*.ring"), key=lambda path: path.stat().st_ctime_ns))
+
+    def _flight_header(self, boot_id: str) -> FlightHeader:
+        return FlightHeader(
+            version="virtual",
+            code=_CODE,
+            python=python_version(),
+            treadmill="virtual/virtual",
+            boot_id=boot_id,
+            began_ns=self.now_ns,
+            began_time="2026-01-01T00:00:00.000Z",
+            settings=self._settings,
+        )
 
     def prepare(self, plan: Plan, patient: PatientRecords = returning_patient) -> None:
         """Asks for a session, as the command line does."""
@@ -279,6 +303,11 @@ class VirtualMachinery:
 
 def play(scenario: Scenario, seed: int) -> Summary:
     """Plays one scenario to its end, with the demo's configuration, and judges it."""
+    return play_recorded(scenario, seed, lambda _recordings: None)
+
+
+def play_recorded(scenario: Scenario, seed: int, at_end: Callable[[tuple[Path, ...]], None]) -> Summary:
+    """Plays as `play` does; at_end is given the flight recordings, one a life of the controller, before they go."""
     configuration = parse_configuration(demo_document())
     with VirtualTreadmill(configuration.core_settings, configuration.drive_limits, seed) as treadmill:
         therapist = Therapist(treadmill.world, treadmill.random, scenario.rises)
@@ -293,7 +322,12 @@ def play(scenario: Scenario, seed: int) -> Summary:
                 treadmill.prepare(scenario.plan, scenario.patient)
                 prepared = True
                 therapist.helps = False
+        at_end(treadmill.flight_recordings())
         return judge(player, treadmill.snapshot, treadmill.events, now_ns=treadmill.now_ns, stall_ms=0.0, seed=seed)
+
+
+def _raise(text: str) -> None:
+    raise RuntimeError(text)
 
 
 def _about() -> About:

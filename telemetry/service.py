@@ -23,6 +23,7 @@ from telemetry.keeper import JournalKeeper
 from telemetry.link import ControllerLink
 from telemetry.notify import Notifier
 from telemetry.publisher import Publisher
+from telemetry.recordings import RecordingSaver
 from telemetry.settings import ServiceSettings, SettingsError, load_telemetry_settings
 from telemetry.topics import Topics
 from telemetry.utc import utc_now
@@ -50,6 +51,13 @@ class Service:
             settings.telemetry.socket_path, self._on_message, self._heartbeat, time.monotonic_ns, random.random
         )
         self._keeper = JournalKeeper(settings.telemetry, utc_now, time.monotonic_ns, self._on_committed, self._link.reconnect)
+        self._recordings = RecordingSaver(
+            Path(settings.paths.runtime_directory),
+            Path(settings.telemetry.recordings_directory),
+            settings.telemetry.recordings_kept,
+            utc_now,
+            time.monotonic_ns,
+        )
         self._publisher = Publisher(
             settings.telemetry.broker,
             topics,
@@ -69,9 +77,8 @@ class Service:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        parts = [
-            asyncio.create_task(part) for part in (self._publisher.run(stop), self._keeper.run(), self._link.run(), self._tick())
-        ]
+        running = (self._publisher.run(stop), self._keeper.run(), self._link.run(), self._recordings.run(), self._tick())
+        parts = [asyncio.create_task(part) for part in running]
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait([*parts, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -97,7 +104,7 @@ class Service:
         self._notifier.send("READY=1")
         ticks = 0
         while True:
-            self._view.set_own_alarms(self._keeper.alarms)
+            self._view.set_own_alarms((*self._keeper.alarms, *self._recordings.alarms))
             self._publisher.view_changed()
             self._intake.expire()
             self._notifier.send("WATCHDOG=1")
@@ -130,6 +137,7 @@ class Service:
             case EventRecord():
                 self._view.take_event(message)
                 self._keeper.take_event(message)
+                self._recordings.take_event(message)
             case SessionRecord():
                 self._view.take_session(message)
                 self._keeper.take_session(message)

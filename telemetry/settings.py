@@ -1,4 +1,4 @@
-"""What telemetry takes from the configuration file: the table [telemetry] and the names in [identity].
+"""What telemetry takes from the configuration file: the table [telemetry], the names in [identity] and the runtime directory.
 
 The rest belongs to the controller, which checks it.
 """
@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import msgspec
 
 from settings_files.problems import ProblemsError
-from settings_files.telemetry_table import TABLE, BrokerSettings, TelemetrySettings, read_telemetry
+from settings_files.telemetry_table import TABLE, AbsolutePath, BrokerSettings, TelemetrySettings, read_telemetry
 from settings_files.toml_tables import read_table, read_toml
 
 MAXIMUM_BYTES = 256 * 1024
@@ -27,11 +27,18 @@ class IdentitySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     treadmill: NamePart
 
 
+class PathSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the controller keeps what telemetry reads: its flight recorder."""
+
+    runtime_directory: AbsolutePath = "/run/sternway"
+
+
 class ServiceSettings(msgspec.Struct, frozen=True):
     """Everything the telemetry process needs."""
 
     identity: IdentitySettings
     telemetry: TelemetrySettings
+    paths: PathSettings = PathSettings()
 
 
 class SettingsError(ProblemsError):
@@ -48,14 +55,17 @@ def load_telemetry_settings(path: Path) -> ServiceSettings:
 
 def parse_telemetry_settings(document: Mapping[str, Any], source: str = "configuration") -> ServiceSettings:
     """Returns the settings of a parsed configuration file; raises SettingsError, whose text begins with `source`."""
-    identity = document.get("identity", {})
-    if isinstance(identity, dict):  # its other keys are the controller's
-        identity = {key: identity[key] for key in IdentitySettings.__struct_fields__ if key in identity}
-    names = read_table(IdentitySettings, identity, "identity")
+    names = read_table(IdentitySettings, _known_keys(document.get("identity", {}), IdentitySettings), "identity")
+    paths = read_table(PathSettings, _known_keys(document.get("paths", {}), PathSettings), "paths")
     telemetry, problems = read_telemetry(document.get(TABLE, {}))
-    if names.problems or telemetry is None:
-        raise SettingsError(source, (*names.problems, *problems))
-    return ServiceSettings(IdentitySettings(**names.values), telemetry)
+    if names.problems or paths.problems or telemetry is None:
+        raise SettingsError(source, (*names.problems, *paths.problems, *problems))
+    return ServiceSettings(IdentitySettings(**names.values), telemetry, PathSettings(**paths.values))
+
+
+def _known_keys(table: object, struct: type[msgspec.Struct]) -> object:
+    """Returns what concerns telemetry of a table that is the controller's."""
+    return {key: table[key] for key in struct.__struct_fields__ if key in table} if isinstance(table, dict) else table
 
 
 def read_password(settings: BrokerSettings, environment: Mapping[str, str] = os.environ) -> str | None:

@@ -24,8 +24,11 @@ from messages.plan import Plan
 from messages.wire import Cancel, Refused, Silence, Stop, Symptom
 
 
-class SessionRequest(msgspec.Struct, frozen=True, gc=False):
-    """A request to prepare, as it comes to the core: judged, with what the controller has computed for this patient today."""
+class SessionRequest(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="session_request"):
+    """A request to prepare, as it comes to the core: judged, with what the controller has computed for this patient today.
+
+    The tag tells it from the socket's own messages in a flight recording.
+    """
 
     request: str
     origin: str

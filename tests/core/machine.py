@@ -91,6 +91,7 @@ class Machine:
         self.requests: list[Request] = []
         self.happenings: list[Happening] = []
         self.answers: list = []
+        self.inputs: ScanInputs | None = None
         self.outputs: Outputs | None = None
         self._decoder = Decoder(Sender.DRIVE)
         self._reading: DriveReading | None = None
@@ -116,7 +117,7 @@ class Machine:
         self.now_ns += PERIOD_NS
         self._scans += 1
         self._advance_drive()
-        inputs = ScanInputs(
+        self.inputs = ScanInputs(
             levels=Levels(self.now_ns, self.closed, self.edges),
             load_samples=self._samples(),
             drive=self._reading,
@@ -128,7 +129,7 @@ class Machine:
         )
         self.edges, self.lateness_ns = 0, 0
         self.requests.clear()
-        self.state, self.outputs = step(self.state, inputs, self.settings, self.now_ns)
+        self.state, self.outputs = step(self.state, self.inputs, self.settings, self.now_ns)
         self.happenings += self.outputs.happenings
         self.answers += self.outputs.answers
         self._obey()

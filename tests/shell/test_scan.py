@@ -19,8 +19,9 @@ from controller.core.display_text import Lines
 from controller.core.events import Event
 from controller.core.inputs import Input
 from controller.core.readings import DriveReading, Levels, LoadSample
-from controller.core.state import SessionRequest
+from controller.core.state import CoreState, Outputs, ScanInputs, SessionRequest
 from controller.event_ring import EventRing
+from controller.flight_recorder import FlightRecorder
 from controller.gatekeeper import gatekeeper
 from controller.hardware.errors import HardwareError
 from controller.memory import Memory, Remembered
@@ -51,6 +52,7 @@ from messages.wire import (
 )
 from simulator.patients import returning_patient
 from tests.core.machine import MS, PERIOD_NS, PLAN, Machine
+from tests.replay.recorded import flight_header
 
 ABOUT = About(version="0", boot_id="b", clinic="c", treadmill="t", drive={}, limits={})
 HEARTBEAT_SCANS = 50
@@ -163,6 +165,16 @@ class NotedRing(EventRing):
         super().append(record)
 
 
+class NotedRecorder(FlightRecorder):
+    """The real recorder, likewise."""
+
+    calls: list[str]
+
+    def record(self, before: CoreState, inputs: ScanInputs, outputs: Outputs | None, now_ns: int) -> None:
+        self.calls.append("record")
+        super().record(before, inputs, outputs, now_ns)
+
+
 class Treadmill(Machine):
     """The machine of the core's tests, scanned by `Controller.cycle`, with telemetry as a client on the real socket."""
 
@@ -170,6 +182,7 @@ class Treadmill(Machine):
         super().__init__()
         self.directory = directory
         self.acknowledges = True
+        self.said: list[str] = []
         self.heard: deque[bytes] = deque(maxlen=4096)
         self._boot()
 
@@ -177,8 +190,9 @@ class Treadmill(Machine):
         self.devices = FakeDevices(self)
         self.ring = NotedRing(self.directory / "events.ring")
         self.memory = Memory(self.directory / "controller.json")
+        self.recorder = NotedRecorder(self.directory, flight_header(self.settings), self.said.append)
         self.channel = NotedChannel(self.directory / "socket", self.ring, lambda: ABOUT, own_user_only())
-        self.ring.calls = self.channel.calls = self.devices.calls
+        self.ring.calls = self.channel.calls = self.recorder.calls = self.devices.calls
         self.controller = Controller(
             Devices(self.devices, self.devices, self.devices, self.devices, self.devices, self.devices),
             self.settings,
@@ -186,6 +200,7 @@ class Treadmill(Machine):
             self.ring,
             self.memory,
             gatekeeper(self.settings.core, ClinicalSettings(), lambda: Clock(TODAY, trusted=True), FIXED_FLAT),
+            self.recorder,
             boot_id="b00t",
             now_ns=self.now_ns,
             wall_clock=lambda: WALL_CLOCK_S,
@@ -258,6 +273,7 @@ class Treadmill(Machine):
         self.client.close()
         self.channel.close()
         self.ring.close()
+        self.recorder.close()
 
 
 @pytest.fixture
@@ -285,8 +301,8 @@ def test_a_stop_is_on_its_way_to_the_drive_before_anybody_is_told(treadmill: Tre
     treadmill.scan()
     calls = treadmill.devices.calls
     assert treadmill.devices.command.action is Action.STOP
-    told = {"write", "pulse", "append", "answer", "record_session", "publish", "show", "send_events"} & set(calls)
-    assert {"write", "append", "record_session"} <= told
+    told = {"write", "pulse", "record", "append", "answer", "record_session", "publish", "show", "send_events"} & set(calls)
+    assert {"write", "record", "append", "record_session"} <= told
     assert calls.index("send") < min(calls.index(name) for name in told)
     assert calls.count("send") == 1
 

@@ -1,0 +1,142 @@
+"""Saves the controller's flight recording after every latched stop: ten seconds later, so that what followed is in it, too.
+
+The controller keeps the recording in its runtime directory and never waits for a disk; this process has the time. What a life of
+the controller left behind when it died is saved as soon as its next life says so. At most `recordings_kept` files stay; the oldest
+go, by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import logging
+import os
+import re
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from messages.wire import EventRecord
+from telemetry.payloads import Alarm
+
+LATCHING_EFFECTS = frozenset({"protective_stop", "emergency_stop", "fault", "power_off"})
+UNCLEAN_START = "unclean-start"
+RING_NAME = "flight.ring"
+SUFFIX = ".flight.gz"
+AFTER_NS = 10_000_000_000
+LONGEST_WAIT_NS = 40_000_000_000
+"""Further stops put the saving off, but never so far that the ring of 60 s has lost the ten before the first."""
+RING_HOLDS_NS = 50_000_000_000
+"""A stop that is told later than this is no longer in the ring with what led to it."""
+_LOOK_S = 0.5
+_COMPRESSION = 1
+_NOT_IN_A_NAME = re.compile(r"[^a-z0-9-]")
+
+_log = logging.getLogger(__name__)
+
+
+class RecordingSaver:
+    """Copies the ring, compressed, into the directory of recordings."""
+
+    def __init__(
+        self,
+        runtime_directory: Path,
+        recordings_directory: Path,
+        kept: int,
+        utc_now: Callable[[], datetime],
+        monotonic_ns: Callable[[], int],
+    ) -> None:
+        """monotonic_ns: the clock of EventRecord.at_ns. kept: how many recordings stay."""
+        self._runtime = runtime_directory
+        self._directory = recordings_directory
+        self._kept = kept
+        self._utc_now = utc_now
+        self._monotonic_ns = monotonic_ns
+        self._first: EventRecord | None = None
+        self._due_ns = 0
+        self._newest_ns = 0
+        self._save_aside = False
+        self.alarms: tuple[Alarm, ...] = ()
+        """What is wrong with the recordings, for the alarm topic."""
+
+    def take_event(self, event: EventRecord) -> None:
+        """Notes a latched stop; an event that is sent again is one and the same."""
+        if event.code == UNCLEAN_START:
+            self._save_aside = True
+        if event.effect not in LATCHING_EFFECTS or event.at_ns <= self._newest_ns:
+            return
+        self._newest_ns = event.at_ns
+        now_ns = self._monotonic_ns()
+        if not 0 <= now_ns - event.at_ns <= RING_HOLDS_NS:
+            _log.warning("event %d, %s, was told too late: the flight recorder no longer holds it", event.id, event.code)
+            return
+        if self._first is None:
+            self._first = event
+        self._due_ns = min(max(self._due_ns, event.at_ns + AFTER_NS), self._first.at_ns + LONGEST_WAIT_NS)
+
+    async def run(self) -> None:
+        """Saves what is due, until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(_LOOK_S)
+
+    async def look(self) -> None:
+        """Saves what is due now."""
+        if self._save_aside:
+            self._save_aside = False
+            await self._in_thread(self.save_aside)
+        if self._first is not None and self._monotonic_ns() >= self._due_ns:
+            event, self._first, self._due_ns = self._first, None, 0
+            await self._in_thread(partial(self.save, event))
+
+    async def _in_thread(self, call: Callable[[], None]) -> None:
+        """A disk that is full or slow holds up nothing else, and a recording that could not be saved is said."""
+        try:
+            await asyncio.to_thread(call)
+            self.alarms = ()
+        except OSError as error:
+            _log.error("a flight recording was not saved: %s", error)
+            text = f"A flight recording was not saved: {error.strerror or error}"
+            self.alarms = (Alarm("recording-not-saved", "low", text, f"See to {self._directory}"),)
+
+    def save(self, event: EventRecord) -> None:
+        """Saves the ring as it is now, named after the event; raises OSError."""
+        code = _NOT_IN_A_NAME.sub("", event.code)
+        self._copy(self._runtime / RING_NAME, f"{self._stamp()}-{event.id}-{code}{SUFFIX}")
+
+    def save_aside(self) -> None:
+        """Saves what earlier lives left behind and nobody has saved yet; raises OSError."""
+        for ring in sorted(self._runtime.glob("flight-*.ring")):
+            ending = f"-life-{_NOT_IN_A_NAME.sub('', ring.stem.removeprefix('flight-').lower())}{SUFFIX}"
+            if not any(self._directory.glob(f"*{ending}")):
+                self._copy(ring, f"{self._stamp()}{ending}")
+
+    def _copy(self, ring: Path, name: str) -> None:
+        """Whole or not at all: the name appears when the content is on the disk."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        unfinished = self._directory / "unfinished"
+        try:
+            with ring.open("rb") as source, unfinished.open("wb") as target:
+                with gzip.GzipFile(filename="", mode="wb", compresslevel=_COMPRESSION, fileobj=target, mtime=0) as packed:
+                    shutil.copyfileobj(source, packed, 1 << 20)
+                target.flush()
+                os.fsync(target.fileno())
+            unfinished.rename(self._directory / name)
+        except OSError:
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+            raise
+        _log.info("flight recording saved: %s", self._directory / name)
+        self._remove_oldest()
+
+    def _remove_oldest(self) -> None:
+        """Names begin with the time, so that they sort by age."""
+        for old in sorted(self._directory.glob(f"*{SUFFIX}"))[: -self._kept]:
+            old.unlink(missing_ok=True)
+            _log.info("the oldest flight recording was removed: %s; %d are kept", old.name, self._kept)
+
+    def _stamp(self) -> str:
+        return self._utc_now().strftime("%Y%m%dT%H%M%SZ")
