@@ -14,7 +14,8 @@ from controller.core.load_chain import LoadChainSettings
 from controller.core.readings import LoadSample
 from evaluation.baselines import median_threshold, plain_threshold
 from evaluation.converter import NEWTONS_PER_COUNT, ZERO_COUNTS, convert
-from evaluation.falls import BEFORE_S, FALLS, G_M_S2, Fall, Kind, Stage, make_fall
+from evaluation.falls import BEFORE_S, G_M_S2, Fall, make_fall
+from evaluation.kinds import FALLS, Kind, Stage
 from evaluation.gait import Motion, strap_force, vary
 from evaluation.judge import Decision, Subject, Surroundings, first_stop, judge
 
