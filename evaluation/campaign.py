@@ -15,9 +15,9 @@ from controller.core.readings import LoadSample
 from evaluation.baselines import median_threshold, plain_threshold
 from evaluation.converter import NEWTONS_PER_COUNT, ZERO_COUNTS, convert
 from evaluation.falls import BEFORE_S, G_M_S2, Fall, make_fall
-from evaluation.kinds import FALLS, Kind, Stage
 from evaluation.gait import Motion, strap_force, vary
 from evaluation.judge import Decision, Subject, Surroundings, first_stop, judge
+from evaluation.kinds import FALLS, Kind, Stage
 
 CHAIN = LoadChainSettings(zero_counts=ZERO_COUNTS, newtons_per_count=NEWTONS_PER_COUNT, maximum_n=10000.0)
 DEFAULTS = BalanceSettings()

@@ -12,8 +12,8 @@ from evaluation import campaign
 from evaluation.arrests import Arrest, Stretch, judge_arrests, judge_steady_stretches
 from evaluation.campaign import Gait, JudgedFall, ThresholdPoint, quantile_ms
 from evaluation.cost import measure_us
-from evaluation.falls import FALLS, Kind, Stage
 from evaluation.gait import read_runs, read_standing, read_walks, step_time_variation
+from evaluation.kinds import FALLS, Kind, Stage
 
 Progress = Callable[[str], None]
 WALK_SLACKS_M = (0.05, 0.10, 0.15)
