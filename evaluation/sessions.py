@@ -1,0 +1,114 @@
+"""Sessions of the simulated patient in virtual time, with the whole controller as it ships: how often is an undisturbed walk stopped?
+
+Patient, hands, strap, load cell, drive and belt are the demo's; the patient walks, wanders over the deck, and takes a hand off its
+rail for a moment now and then, but never loses balance. Whatever stops or slows the belt is a nuisance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+
+import msgspec
+
+from controller.configuration import parse_configuration
+from messages.plan import Phase, PhaseKind, Plan
+from simulator.demo_configuration import demo_document
+from simulator.play import LOOK_NS, Player
+from simulator.scenarios import Expected, Scenario, When
+from simulator.therapist import Therapist
+from simulator.virtual import VirtualMachinery, VirtualTreadmill
+
+_PREPARING_S = 90.0
+"""More than the hands at the panel need to prepare a session; a session that a stop has held up ends by time."""
+_WORKERS = 2
+_STOPS = frozenset({"pause", "protective_stop", "emergency_stop", "fault", "power_off"})
+
+
+class Sessions(msgspec.Struct, frozen=True):
+    """What came of some sessions. belt_s: of exercise asked for; codes: of every event that stopped or slowed the belt."""
+
+    count: int
+    completed: int
+    belt_s: float
+    stops: int
+    slows: int
+    prompts: int
+    codes: tuple[str, ...]
+
+
+NO_SESSIONS = Sessions(0, 0, 0.0, 0, 0, 0, ())
+
+
+def session_plan(work_s: float) -> Plan:
+    """A warm-up, work to which the hands rise step by step, a cool-down; both hands on the rails."""
+    phases = (
+        Phase(PhaseKind.WARM_UP, 30.0, 0.10),
+        Phase(PhaseKind.WORK, work_s, 0.30),
+        Phase(PhaseKind.COOL_DOWN, 30.0, 0.10),
+    )
+    return Plan(patient="DEMO-1", mass_kg=75.0, phases=phases)
+
+
+def walk_one_session(seed: int, work_s: float) -> Sessions:
+    """One session, from an empty treadmill until the patient has left it, or until it is overdue."""
+    plan = session_plan(work_s)
+    belt_s = sum(phase.duration_s for phase in plan.phases)
+    scenario = Scenario(
+        "undisturbed",
+        "The patient walks the whole session.",
+        plan,
+        (),
+        When(states=("standby",), belt_at_rest=True, for_s=0.5),
+        Expected(("standby",)),
+        rises=(True,) * 20,
+        longest_s=belt_s + _PREPARING_S,
+    )
+    configuration = parse_configuration(demo_document())
+    with VirtualTreadmill(configuration.core_settings, configuration.drive_limits, seed) as treadmill:
+        therapist = Therapist(treadmill.world, treadmill.random, scenario.rises)
+        player = Player(scenario, treadmill.world, therapist, VirtualMachinery(treadmill))
+        prepared = False
+        while not player.over:
+            treadmill.advance(treadmill.now_ns + LOOK_NS)
+            player.look(treadmill.snapshot, treadmill.display.lines)
+            if not prepared and treadmill.snapshot is not None and treadmill.snapshot.state == "standby":
+                treadmill.prepare(plan)
+                prepared = True
+                therapist.helps = False
+        return _tell(treadmill, belt_s)
+
+
+def _tell(treadmill: VirtualTreadmill, belt_s: float) -> Sessions:
+    """Counts from the session's first START on: a belt that has not moved cannot be stopped."""
+    codes = [event.code for event in treadmill.events]
+    begun = codes.index("session-started") if "session-started" in codes else len(codes)
+    during = treadmill.events[begun:]
+    acting = [event for event in during if event.effect in _STOPS or event.effect == "slow"]
+    return Sessions(
+        count=1,
+        completed=int("session-complete" in codes[begun:]),
+        belt_s=belt_s,
+        stops=sum(event.effect in _STOPS for event in acting),
+        slows=sum(event.effect == "slow" for event in acting),
+        prompts=sum(event.code == "rail-released" for event in during),
+        codes=tuple(event.code for event in acting),
+    )
+
+
+def walk_sessions(count: int, work_s: float, seed: int, done: Callable[[], None]) -> Sessions:
+    """`count` sessions, each with its own seed, on two processors."""
+    total = NO_SESSIONS
+    with ProcessPoolExecutor(_WORKERS) as pool:
+        for one in pool.map(walk_one_session, range(seed, seed + count), [work_s] * count):
+            total = Sessions(
+                total.count + one.count,
+                total.completed + one.completed,
+                total.belt_s + one.belt_s,
+                total.stops + one.stops,
+                total.slows + one.slows,
+                total.prompts + one.prompts,
+                (*total.codes, *one.codes),
+            )
+            done()
+    return total
