@@ -1,4 +1,4 @@
-"""Sessions of the simulated patient in virtual time, with the whole controller as it ships: how often is an undisturbed walk stopped?
+"""Sessions of the simulated patient in virtual time, with the whole controller as it ships: how often is a good walk stopped?
 
 Patient, hands, strap, load cell, drive and belt are the demo's; the patient walks, wanders over the deck, and takes a hand off its
 rail for a moment now and then, but never loses balance. Whatever stops or slows the belt is a nuisance.
