@@ -12,15 +12,18 @@ from controller.core.balance import BalanceSettings
 from controller.core.events import Event
 from controller.core.load_chain import LoadChainSettings
 from controller.core.readings import LoadSample
+from controller.core.settings import RampSettings
 from evaluation.baselines import median_threshold, plain_threshold
 from evaluation.converter import NEWTONS_PER_COUNT, ZERO_COUNTS, convert
 from evaluation.falls import BEFORE_S, G_M_S2, Fall, make_fall
 from evaluation.gait import Motion, strap_force, vary
 from evaluation.judge import Decision, Subject, Surroundings, first_stop, judge
 from evaluation.kinds import FALLS, Kind, Stage
+from evaluation.travel import belt_travel_m
 
 CHAIN = LoadChainSettings(zero_counts=ZERO_COUNTS, newtons_per_count=NEWTONS_PER_COUNT, maximum_n=10000.0)
 DEFAULTS = BalanceSettings()
+RAMP = RampSettings()
 """What ships."""
 ONSET_NS = int(BEFORE_S * 1e9)
 GLITCH_SHARE = 2e-5
@@ -35,7 +38,7 @@ Progress = Callable[[], None]
 
 
 class JudgedFall(msgspec.Struct, frozen=True):
-    """Delays in ms after the onset, NaN where nothing was decided. taut: the physical limit."""
+    """Delays in ms after the onset, NaN where nothing was decided. taut: the physical limit. travel_m: the belt's, fused."""
 
     kind: Kind
     stage: Stage
@@ -50,6 +53,8 @@ class JudgedFall(msgspec.Struct, frozen=True):
     alone_rule: Event | None
     fused_rule: Event | None
     counted: bool
+    belt_m_s: float
+    travel_m: float
 
     @property
     def deep(self) -> bool:
@@ -77,6 +82,8 @@ def judge_fall(fall: Fall, samples: Sequence[LoadSample], balance: BalanceSettin
         alone_rule=alone_stop.event if alone_stop else None,
         fused_rule=fused_stop.event if fused_stop else None,
         counted=any(one.event is Event.BALANCE_RECOVERED for one in alone),
+        belt_m_s=fall.belt_m_s,
+        travel_m=belt_travel_m(fused, ONSET_NS, fall.belt_m_s, RAMP),
     )
 
 

@@ -58,9 +58,11 @@ def _run_all(options: argparse.Namespace) -> int:
     from rich.console import Console  # noqa: PLC0415  (judging a directory needs neither tables nor plots)
     from rich.progress import Progress  # noqa: PLC0415
 
+    from evaluation.criteria import criteria  # noqa: PLC0415
     from evaluation.document import write_document, write_figures  # noqa: PLC0415
-    from evaluation.report import QUICK, Size, criteria, evaluate, tables  # noqa: PLC0415
+    from evaluation.report import tables  # noqa: PLC0415
     from evaluation.tables import show  # noqa: PLC0415
+    from evaluation.whole import QUICK, Size, evaluate  # noqa: PLC0415
 
     console = Console()
     if not options.data.is_dir():

@@ -205,9 +205,8 @@ def _stumble(body: _Body, random: np.random.Generator) -> _Motion:
 
 
 def _stand_still(body: _Body) -> _Motion:
-    time_s = np.arange(round(_DURATION_S / STEP_S)) * STEP_S
-    position: Floats = body.offset_m + body.belt_m_s * time_s
-    return _held_by_strap(body, np.zeros(len(time_s)), position)
+    time_s: Floats = np.arange(round(_DURATION_S / STEP_S), dtype=np.float64) * STEP_S
+    return _held_by_strap(body, np.zeros(len(time_s)), body.offset_m + body.belt_m_s * time_s)
 
 
 def _held_by_strap(body: _Body, drop_m: Floats, position_m: Floats) -> _Motion:
