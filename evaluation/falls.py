@@ -12,6 +12,7 @@ the onset at 5, 10 and 15 cm of slack, as in a replay of 712 recorded falls (doc
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import msgspec
 import numpy as np
@@ -40,6 +41,8 @@ _LEGS_LAST_S, _LEGS_FADE_S = 0.35, 0.20
 _PULLED_ALONG_S = 0.4
 _CARRIED_PER_S = 2.0
 """How fast legs that bear the whole weight take up the belt's speed: the simulated patient's."""
+_YIELDING_PER_S, _DRAGGING_PER_S = 0.3, 1.0
+"""What soft tissue takes out of the fall, and feet that slide out of the way along the deck [O]."""
 
 
 class Fall(msgspec.Struct, frozen=True):
@@ -132,10 +135,14 @@ def _onset_s(drop_m: Floats) -> float:
     return (float(inside[-1]) + 1.0) * STEP_S if len(inside) else 0.0
 
 
+_Legs = Callable[[float, float, float, float], tuple[float, float]]
+"""From time, drop, downward speed and the strap's upward pull: the upward force in body weights, and what share the feet carry."""
+
+
 def _give_way(kind: Kind, body: _Body, random: np.random.Generator) -> _Motion:
     """The legs lose part of the weight over a short time, later nearly all of it; a trip first tips over the foot."""
     bears = random.uniform(*_LEGS_BEAR)
-    after = random.uniform(0.0, 0.3)
+    after = min(random.uniform(0.0, 0.3), bears)
     loss_s = random.uniform(0.1, 0.3) if kind is Kind.COLLAPSE else random.uniform(0.05, 0.15)
     tips_s = {Kind.FORWARD_TRIP: random.uniform(0.05, 0.30), Kind.BACKWARD_SLIP: random.uniform(0.0, 0.10)}.get(kind, 0.0)
     along_m_s2 = {
@@ -143,52 +150,48 @@ def _give_way(kind: Kind, body: _Body, random: np.random.Generator) -> _Motion:
         Kind.FORWARD_TRIP: random.uniform(0.5, 2.5),
         Kind.COLLAPSE: random.normal(0.0, 0.3),
     }[kind]
-    carried = _CARRIED_PER_S if kind is Kind.COLLAPSE else 0.0
+    stride_per_s2 = (2.0 * math.pi * _STEPS_HZ) ** 2
 
-    def legs(time_s: float) -> float:
+    def legs(time_s: float, drop_m: float, down_m_s: float, _pull_n: float) -> tuple[float, float]:
+        if time_s <= tips_s:
+            return 1.0 + stride_per_s2 * (drop_m - _MEAN_DROP_M) / G_M_S2, 1.0  # still in the stride
         late_s = max(time_s - tips_s - _LEGS_LAST_S, 0.0)
-        kept = min(after, bears) + (bears - min(after, bears)) * math.exp(-late_s / _LEGS_FADE_S)
-        gone = min(max((time_s - tips_s) / loss_s, 0.0), 1.0)
-        return 1.0 - gone * (1.0 - kept)
+        kept = after + (bears - after) * math.exp(-late_s / _LEGS_FADE_S)
+        share = 1.0 - min((time_s - tips_s) / loss_s, 1.0) * (1.0 - kept)
+        return share + _YIELDING_PER_S * down_m_s / G_M_S2, share
 
-    strap = Strap(body.strap)
-    strap.attach(body.slack_m)
-    count = round(_DURATION_S / STEP_S)
-    drops, positions, forces = np.zeros(count), np.zeros(count), np.zeros(count)
-    drop, down, position, along = body.drop_m, body.down_m_s, body.offset_m, 0.0
-    spring_per_s2 = (2.0 * math.pi * _STEPS_HZ) ** 2
-    for index in range(count):
-        time_s = index * STEP_S
-        share = legs(time_s)
-        pull = strap.pull(position, drop, along, down)
-        bounce = spring_per_s2 * (drop - _MEAN_DROP_M) if share >= 1.0 else 0.0
-        down += (G_M_S2 * (1.0 - share) - bounce - pull.up_n / body.mass_kg - 0.3 * down * (share < 1.0)) * STEP_S
-        push = along_m_s2 if time_s < _PULLED_ALONG_S + tips_s else 0.0
-        drag = carried * share * (body.belt_m_s - along)
-        along += (push + drag + pull.forward_n / body.mass_kg - 1.0 * along) * STEP_S
-        drop += down * STEP_S
-        position += along * STEP_S
-        drops[index], positions[index], forces[index] = drop, position, pull.tension_n
-    return _Motion(drops, positions, forces)
+    pushed_s = _PULLED_ALONG_S + tips_s
+    carried_per_s = _CARRIED_PER_S if kind is Kind.COLLAPSE else 0.0
+    return _move(body, legs, lambda time_s: along_m_s2 if time_s < pushed_s else 0.0, carried_per_s, _DRAGGING_PER_S)
 
 
 def _sit_down(body: _Body, random: np.random.Generator) -> _Motion:
     """The legs lower the body at a chosen speed and carry what the strap does not, until they carry little; nobody steps."""
     speed_m_s, gain_s = random.uniform(0.10, 0.40), random.uniform(0.1, 0.3)
-    least_support = random.uniform(0.0, 0.3)
+    least = random.uniform(0.0, 0.3)
+    weight_n = body.mass_kg * G_M_S2
+
+    def legs(_time_s: float, _drop_m: float, down_m_s: float, pull_n: float) -> tuple[float, float]:
+        share = 1.0 - pull_n / weight_n - (speed_m_s - down_m_s) / (gain_s * G_M_S2)
+        share = min(max(share, least), 2.0)
+        return share, min(share, 1.0)
+
+    return _move(body, legs, lambda _time_s: 0.0, _CARRIED_PER_S, 0.0)
+
+
+def _move(body: _Body, legs: _Legs, push: Callable[[float], float], carried_per_s: float, dragging_per_s: float) -> _Motion:
+    """Steps the body on: legs bear, the strap pulls, the belt carries the feet, `push` tips along the deck."""
     strap = Strap(body.strap)
     strap.attach(body.slack_m)
     count = round(_DURATION_S / STEP_S)
     drops, positions, forces = np.zeros(count), np.zeros(count), np.zeros(count)
-    weight_n = body.mass_kg * G_M_S2
     drop, down, position, along = body.drop_m, body.down_m_s, body.offset_m, 0.0
     for index in range(count):
         pull = strap.pull(position, drop, along, down)
-        legs_n = weight_n - pull.up_n - body.mass_kg * (speed_m_s - down) / gain_s
-        legs_n = min(max(legs_n, least_support * weight_n), 2.0 * weight_n)
-        down += (G_M_S2 - (pull.up_n + legs_n) / body.mass_kg) * STEP_S
-        drag = _CARRIED_PER_S * min(legs_n / weight_n, 1.0) * (body.belt_m_s - along)
-        along += (drag + pull.forward_n / body.mass_kg) * STEP_S
+        up, carries = legs(index * STEP_S, drop, down, pull.up_n)
+        down += (G_M_S2 * (1.0 - up) - pull.up_n / body.mass_kg) * STEP_S
+        drag = carried_per_s * carries * (body.belt_m_s - along) - dragging_per_s * along
+        along += (push(index * STEP_S) + drag + pull.forward_n / body.mass_kg) * STEP_S
         drop += down * STEP_S
         position += along * STEP_S
         drops[index], positions[index], forces[index] = drop, position, pull.tension_n
