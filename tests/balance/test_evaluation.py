@@ -27,9 +27,10 @@ from evaluation.campaign import (
 )
 from evaluation.converter import NEWTONS_PER_COUNT, STEP_S, ZERO_COUNTS, convert, settle, through_the_wire
 from evaluation.document import BEGIN, END, write_document
-from evaluation.falls import BEFORE_S, FALLS, Fall, Kind, Stage, make_fall
+from evaluation.falls import BEFORE_S, Fall, make_fall
 from evaluation.gait import Motion, vary
 from evaluation.judge import Subject, Surroundings, first_stop, judge
+from evaluation.kinds import FALLS, Kind, Stage
 from evaluation.recording import Calibration, RecordingError, read_recording
 from evaluation.report import Table
 
