@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -69,6 +71,32 @@ def test_a_directory_gives_one_json_line_a_file(tmp_path: Path, capsys: pytest.C
     assert onset["delay_ms"] == pytest.approx((decision["time_s"] - 2.0) * 1e3, abs=1.0)
     assert idle["decisions"] == []
     assert idle["hours_judged"] == pytest.approx(799 * 0.0125 / 3600, rel=1e-3)
+
+
+def test_the_installed_command_judges_a_documented_file_to_its_end(tmp_path: Path) -> None:
+    """`sternway evaluate DIR --json` as somebody else runs it: counts, calibration, marked onsets, hands, deck."""
+    loads = fall_at_2_s()
+    noise = np.random.default_rng(8).normal(0.0, 90.0, len(loads))
+    header = (
+        f"# zero_counts: {ZERO_COUNTS}\n# newtons_per_count: {NEWTONS_PER_COUNT}\n# body_weight_n: 785\n# onset_s: 1600000002.0\n"
+    )
+    rows = [
+        f"{1.6e9 + index * 0.0125:.4f},{load / NEWTONS_PER_COUNT + ZERO_COUNTS + wobble:.0f},1,{int(index < 40)},2,1,1"
+        for index, (load, wobble) in enumerate(zip(loads, noise, strict=True))
+    ]
+    columns = "time_s,counts,rail_left,rail_right,rails_required,deck_front_clear,deck_rear_clear\n"
+    (tmp_path / "somebody.csv").write_text(header + "# onset_s: 1600000000.5\n" + columns + "\n".join(rows) + "\n")
+    sternway = Path(sys.executable).with_name("sternway")
+    done = subprocess.run([sternway, "evaluate", tmp_path, "--json"], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    line = json.loads(done.stdout)
+    assert [one["rule"] for one in line["decisions"]][:2] == ["rail-released", "rail-slow"]
+    assert {one["rule"] for one in line["decisions"]} & {"harness-loaded", "loading-fast"}
+    assert line["hours_judged"] == pytest.approx(len(loads) * 0.0125 / 3600, rel=0.02)
+    of_fall, of_hand = line["onsets"]
+    assert 0.0 < of_fall["delay_ms"] < 80.0
+    assert of_hand["onset_s"] == 0.5
+    assert of_hand["rule"] in ("harness-loaded", "loading-fast", "rail-pause")
 
 
 def test_newtons_coarser_than_noise_get_noise_back_and_are_judged_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
