@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -34,7 +34,6 @@ SLACKS_M = (0.03, 0.05, 0.10, 0.15, 0.20)
 JUDGED_SLACK_M = 0.10
 SWEEP_SLACK_M = 0.08
 """Between a slack at which running stops the belt a hundred times an hour and one at which it never does."""
-Progress = Callable[[], None]
 
 
 class JudgedFall(msgspec.Struct, frozen=True):
@@ -91,16 +90,15 @@ def _after_onset_ms(at_ns: int | None) -> float:
     return math.nan if at_ns is None else (at_ns - ONSET_NS) / 1e6
 
 
-def judge_falls(seed: int, each: int, slacks_m: Sequence[float], done: Progress) -> list[JudgedFall]:
-    """`each` falls of every kind at every slack; at the slack that is judged most closely, JUDGED_SLACK_M, three times as many."""
-    random = np.random.default_rng(seed)
+def judge_falls(seed: int, each: int, slack_m: float) -> list[JudgedFall]:
+    """`each` falls of every kind at a slack; three times as many at the slack that is judged most closely."""
+    random = np.random.default_rng([seed, round(slack_m * 1000)])
+    count = each * (3 if slack_m == JUDGED_SLACK_M else 1)
     judged = []
-    for slack_m in slacks_m:
-        for kind in Kind:
-            for _ in range(each * (3 if slack_m == JUDGED_SLACK_M else 1)):
-                fall = make_fall(kind, slack_m, random)
-                judged.append(judge_fall(fall, convert(fall.force_n, random)))
-                done()
+    for kind in Kind:
+        for _ in range(count):
+            fall = make_fall(kind, slack_m, random)
+            judged.append(judge_fall(fall, convert(fall.force_n, random)))
     return judged
 
 
@@ -158,9 +156,7 @@ def judge_recorded(name: str, motions: Sequence[Motion], slack_m: float, seed: i
     return total
 
 
-def judge_simulated(
-    name: str, motions: Sequence[Motion], slack_m: float, hours: float, variation: float, seed: int, done: Progress
-) -> Gait:
+def judge_simulated(name: str, motions: Sequence[Motion], slack_m: float, hours: float, variation: float, seed: int) -> Gait:
     """Hours resampled from the recorded motions in bouts of 10 minutes, each with its own strap, glitches included."""
     random = np.random.default_rng([seed, round(slack_m * 1000)])  # other strides at each slack, so that hours may be added
     total = Gait(name, slack_m, False, 0.0, 0, 0, 0, 0)
@@ -168,7 +164,6 @@ def judge_simulated(
         motion = vary(motions[bout % len(motions)], 600.0, variation, random)
         force = strap_force(motion, slack_m, random.uniform(5e3, 30e3), random.uniform(1.0, 1.6))
         total = _add(total, motion, convert(force, random, GLITCH_SHARE))
-        done()
     return total
 
 
@@ -206,7 +201,7 @@ def _plain_trips(samples: Sequence[LoadSample], subject: Subject) -> int:
     return trips
 
 
-def nuisance_stops(walks: Sequence[Motion], variation: float, seed: int, done: Progress) -> tuple[int, int]:
+def nuisance_stops(walks: Sequence[Motion], variation: float, seed: int) -> tuple[int, int]:
     """Stops and slowings in 20 sessions of 10 minutes, both hands asked for, 10 cm of slack.
 
     The patient lets one rail go about once in two minutes, for 0.8 s (median, log-normal, sigma 0.7) [O].
@@ -219,7 +214,6 @@ def nuisance_stops(walks: Sequence[Motion], variation: float, seed: int, done: P
         decisions = judge(samples, Subject(motion.mass_kg * G_M_S2, CHAIN), _restless_hand(600.0, random))
         pauses += len(_separate_stops(decisions))
         slows += sum(one.event is Event.RAIL_SLOW for one in decisions)
-        done()
     return pauses, slows
 
 
@@ -242,7 +236,7 @@ class ThresholdPoint(msgspec.Struct, frozen=True):
     ours_per_hour: float
 
 
-def sweep_threshold(runs: Sequence[Motion], variation: float, hours: float, seed: int, done: Progress) -> list[ThresholdPoint]:
+def sweep_threshold(runs: Sequence[Motion], variation: float, hours: float, seed: int) -> list[ThresholdPoint]:
     """False stops against threshold, running at SWEEP_SLACK_M: the curve that a single figure hides."""
     random = np.random.default_rng(seed)
     bouts = []
@@ -250,7 +244,6 @@ def sweep_threshold(runs: Sequence[Motion], variation: float, hours: float, seed
         motion = vary(run, hours * 3600.0 / len(runs), variation, random)
         force = strap_force(motion, SWEEP_SLACK_M, random.uniform(5e3, 30e3))
         bouts.append((motion, convert(force, random, GLITCH_SHARE)))
-        done()
     judged_h = math.fsum(motion.seconds for motion, _ in bouts) / 3600.0
     points = []
     for share in (0.10, 0.15, 0.20, 0.25, 0.30):
@@ -262,11 +255,10 @@ def sweep_threshold(runs: Sequence[Motion], variation: float, hours: float, seed
             plain += _plain_trips(samples, as_share)
             ours += len(_separate_stops(judge(samples, subject)))
         points.append(ThresholdPoint(share, plain / judged_h, ours / judged_h))
-        done()
     return points
 
 
-def tune(seed: int, each: int, done: Progress) -> list[tuple[float, float, float, float, float]]:
+def tune(seed: int, each: int) -> list[tuple[float, float, float, float, float]]:
     """The grid that chose the loading rule, on the tuning half: (share, body weights/s, median ms, stumbles stopped, counted)."""
     random = np.random.default_rng(seed)
     kinds = (*FALLS, *[Kind.STUMBLE] * 5)
@@ -288,7 +280,6 @@ def tune(seed: int, each: int, done: Progress) -> list[tuple[float, float, float
             stopped = sum(one.alone_rule is not None for one in stumbles) / len(stumbles)
             counted = sum(one.counted for one in stumbles) / len(stumbles)
             rows.append((share, rate, quantile_ms(deep, 0.5), stopped, counted))
-            done()
     return rows
 
 

@@ -69,9 +69,12 @@ def _run_all(options: argparse.Namespace) -> int:
         console.print(f"{options.data} is not there: recordings are left out, only made falls are judged")
     size = QUICK if options.quick else Size()
     with Progress(console=Console(file=sys.stderr)) as bar:
-        task = bar.add_task("evaluating", total=size.steps)
-        found = evaluate(options.data, size, lambda what: bar.update(task, advance=1, description=what))
-        bar.update(task, completed=size.steps)
+        task = bar.add_task("evaluating", total=None)
+
+        def tell(what: str, done: int, of: int) -> None:
+            bar.update(task, completed=done, total=of, description=what)
+
+        found = evaluate(options.data, size, tell)
     made = tables(found)
     for table in made:
         show(console, table)

@@ -6,22 +6,23 @@ rail for a moment now and then, but never loses balance. Whatever stops or slows
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+import math
+from collections.abc import Sequence
 
 import msgspec
 
 from controller.configuration import parse_configuration
 from messages.plan import Phase, PhaseKind, Plan
 from simulator.demo_configuration import demo_document
+from simulator.patient import PatientParameters
 from simulator.play import LOOK_NS, Player
 from simulator.scenarios import Expected, Scenario, When
 from simulator.therapist import Therapist
 from simulator.virtual import VirtualMachinery, VirtualTreadmill
+from simulator.world import WorldParameters
 
 _PREPARING_S = 90.0
 """More than the hands at the panel need to prepare a session; a session that a stop has held up ends by time."""
-_WORKERS = 2
 _STOPS = frozenset({"pause", "protective_stop", "emergency_stop", "fault", "power_off"})
 
 
@@ -37,9 +38,6 @@ class Sessions(msgspec.Struct, frozen=True):
     codes: tuple[str, ...]
 
 
-NO_SESSIONS = Sessions(0, 0, 0.0, 0, 0, 0, ())
-
-
 def session_plan(work_s: float) -> Plan:
     """A warm-up, work to which the hands rise step by step, a cool-down; both hands on the rails."""
     phases = (
@@ -50,8 +48,9 @@ def session_plan(work_s: float) -> Plan:
     return Plan(patient="DEMO-1", mass_kg=75.0, phases=phases)
 
 
-def walk_one_session(seed: int, work_s: float) -> Sessions:
-    """One session, from an empty treadmill until the patient has left it, or until it is overdue."""
+def walk_one_session(seed: int, work_s: float, patient: PatientParameters | None = None) -> Sessions:
+    """One session, from an empty treadmill until the patient has left it, or until it is overdue. patient: default the demo's."""
+    world = WorldParameters(patient=patient) if patient is not None else None
     plan = session_plan(work_s)
     belt_s = sum(phase.duration_s for phase in plan.phases)
     scenario = Scenario(
@@ -65,7 +64,7 @@ def walk_one_session(seed: int, work_s: float) -> Sessions:
         longest_s=belt_s + _PREPARING_S,
     )
     configuration = parse_configuration(demo_document())
-    with VirtualTreadmill(configuration.core_settings, configuration.drive_limits, seed) as treadmill:
+    with VirtualTreadmill(configuration.core_settings, configuration.drive_limits, seed, world) as treadmill:
         therapist = Therapist(treadmill.world, treadmill.random, scenario.rises)
         player = Player(scenario, treadmill.world, therapist, VirtualMachinery(treadmill))
         prepared = False
@@ -96,19 +95,14 @@ def _tell(treadmill: VirtualTreadmill, belt_s: float) -> Sessions:
     )
 
 
-def walk_sessions(count: int, work_s: float, seed: int, done: Callable[[], None]) -> Sessions:
-    """`count` sessions, each with its own seed, on two processors."""
-    total = NO_SESSIONS
-    with ProcessPoolExecutor(_WORKERS) as pool:
-        for one in pool.map(walk_one_session, range(seed, seed + count), [work_s] * count):
-            total = Sessions(
-                total.count + one.count,
-                total.completed + one.completed,
-                total.belt_s + one.belt_s,
-                total.stops + one.stops,
-                total.slows + one.slows,
-                total.prompts + one.prompts,
-                (*total.codes, *one.codes),
-            )
-            done()
-    return total
+def add_sessions(walked: Sequence[Sessions]) -> Sessions:
+    """All of them as one count."""
+    return Sessions(
+        count=sum(one.count for one in walked),
+        completed=sum(one.completed for one in walked),
+        belt_s=math.fsum(one.belt_s for one in walked),
+        stops=sum(one.stops for one in walked),
+        slows=sum(one.slows for one in walked),
+        prompts=sum(one.prompts for one in walked),
+        codes=tuple(code for one in walked for code in one.codes),
+    )

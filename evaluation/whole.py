@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -11,11 +14,12 @@ from evaluation import campaign
 from evaluation.arrests import Arrest, Stretch, judge_arrests, judge_steady_stretches
 from evaluation.campaign import Gait, JudgedFall, ThresholdPoint
 from evaluation.cost import measure_us
-from evaluation.gait import read_runs, read_standing, read_walks, step_time_variation
-from evaluation.kinds import Kind
-from evaluation.sessions import Sessions, walk_sessions
+from evaluation.gait import Motion, read_runs, read_standing, read_walks, step_time_variation
+from evaluation.sessions import Sessions, add_sessions, walk_one_session
 
-Progress = Callable[[str], None]
+Progress = Callable[[str, int, int], None]
+"""What was done, how many parts are done, of how many."""
+_WORKERS = 2
 SESSION_SEED = 7001
 WALK_SLACKS_M = (0.05, 0.10, 0.15)
 RUN_SLACKS_M = (0.075, 0.10, 0.15)
@@ -24,22 +28,16 @@ RUN_LEAST_SLACK_M = 0.10
 
 
 class Size(msgspec.Struct, frozen=True):
-    """How much is simulated: falls of each kind at each slack, hours of each gait, and falls of each kind in the tuning grid."""
+    """How much is simulated: falls of each kind at each slack, hours of each gait, falls of each kind in the tuning grid, and
+    whole sessions with so many seconds of work."""
 
     falls: int = 120
     walk_hours: float = 10.0
-    run_hours: float = 10.0
+    run_hours: float = 5.0
     sweep_hours: float = 1.0
     tuning: int = 60
     sessions: int = 20
-    session_work_s: float = 120.0
-
-    @property
-    def steps(self) -> int:
-        """Steps of progress."""
-        falls = self.falls * len(Kind) * (len(campaign.SLACKS_M) + 2)
-        gait = len(WALK_SLACKS_M) * round(self.walk_hours * 2) + len(RUN_SLACKS_M) * round(self.run_hours * 6)
-        return falls + gait + 20 + 15 + 5 + 15 + self.sessions + 4
+    session_work_s: float = 30.0
 
 
 QUICK = Size(falls=12, walk_hours=0.5, run_hours=0.34, sweep_hours=0.17, tuning=8, sessions=2, session_work_s=10.0)
@@ -61,52 +59,91 @@ class Evaluation(msgspec.Struct, frozen=True):
     sessions: Sessions
 
 
+class _Gaits(msgspec.Struct, frozen=True):
+    """Recorded gait in full, and the half of it that tuned nothing: the walks' second half, every second run."""
+
+    walks: list[Motion]
+    runs: list[Motion]
+    standing: list[Motion]
+    later_walks: list[Motion]
+    other_runs: list[Motion]
+    variation: float
+
+
+def _read_gaits(data: Path) -> _Gaits:
+    walks, runs = read_walks(data), read_runs(data)
+    later = [walk.part(0.5, 1.0) for walk in walks]
+    return _Gaits(walks, runs, read_standing(data), later, runs[1::2] or runs, step_time_variation(data))
+
+
+class _Work:
+    """Parts of the evaluation, done by two processes; each part has its own seed, so that their order decides nothing."""
+
+    def __init__(self, pool: Executor) -> None:
+        self._pool = pool
+        self.parts: dict[Future[Any], str] = {}
+
+    def give(self, what: str, function: Callable[..., Any], *arguments: object) -> Future[Any]:
+        future = self._pool.submit(function, *arguments)
+        self.parts[future] = what
+        return future
+
+    def wait(self, progress: Progress) -> None:
+        for count, future in enumerate(as_completed(self.parts), 1):
+            future.result()
+            progress(self.parts[future], count, len(self.parts))
+
+
 def evaluate(data: Path, size: Size, progress: Progress) -> Evaluation:
     """Runs all of it; what needs recordings that are not there is left out and said so by empty lists."""
-    arrests = judge_arrests(data)
-    progress("recorded arrests")
-    stretches = judge_steady_stretches(data)
-    progress("idle and dead weight")
-    falls = campaign.judge_falls(campaign.REPORT_SEED, size.falls, campaign.SLACKS_M, lambda: progress("made falls"))
-    variation = step_time_variation(data)
-    gaits, nuisance, sweep = _gaits(data, size, variation, progress)
-    grid = campaign.tune(campaign.TUNING_SEED, size.tuning, lambda: progress("tuning grid"))
-    cost = measure_us(campaign.CHAIN)
-    progress("cost")
-    sessions = walk_sessions(size.sessions, size.session_work_s, SESSION_SEED, lambda: progress("whole sessions"))
-    return Evaluation(size, arrests, stretches, falls, gaits, nuisance, sweep, grid, cost, sessions)
+    gaits = _read_gaits(data)
+    with ProcessPoolExecutor(_WORKERS, multiprocessing.get_context("spawn")) as pool:
+        work = _Work(pool)
+        arrests = work.give("recorded arrests", judge_arrests, data)
+        stretches = work.give("idle and dead weight", judge_steady_stretches, data)
+        falls = [
+            work.give("made falls", campaign.judge_falls, campaign.REPORT_SEED, size.falls, slack_m)
+            for slack_m in campaign.SLACKS_M
+        ]
+        undisturbed = _give_gaits(work, gaits, size)
+        nuisance = sweep = None
+        if gaits.later_walks:
+            nuisance = work.give("restless hands", campaign.nuisance_stops, gaits.later_walks, gaits.variation, 51)
+        if gaits.other_runs:
+            sweep = work.give("threshold sweep", campaign.sweep_threshold, gaits.other_runs, gaits.variation, size.sweep_hours, 43)
+        grid = work.give("tuning grid", campaign.tune, campaign.TUNING_SEED, size.tuning)
+        sessions = [
+            work.give("whole sessions", walk_one_session, SESSION_SEED + number, size.session_work_s)
+            for number in range(size.sessions)
+        ]
+        work.wait(progress)
+    return Evaluation(
+        size,
+        arrests.result(),
+        stretches.result(),
+        [one for part in falls for one in part.result()],
+        [part.result() for part in undisturbed],
+        nuisance.result() if nuisance else None,
+        sweep.result() if sweep else [],
+        grid.result(),
+        measure_us(campaign.CHAIN),
+        add_sessions([part.result() for part in sessions]),
+    )
 
 
-def _gaits(
-    data: Path, size: Size, variation: float, progress: Progress
-) -> tuple[list[Gait], tuple[int, int] | None, list[ThresholdPoint]]:
-    """Recorded gait in full; simulated hours from the half that tuned nothing: walks' second half, every second run."""
-    walks = read_walks(data) if (data / "treadmill_walk").is_dir() else []
-    runs = read_runs(data) if (data / "treadmill_run").is_dir() else []
-    standing = read_standing(data) if (data / "standing").is_dir() else []
-    judged_runs = runs[1::2] or runs
-    gaits = []
+def _give_gaits(work: _Work, gaits: _Gaits, size: Size) -> list[Future[Any]]:
+    given = []
     for slack_m in WALK_SLACKS_M:
-        for name, motions in (("walking", walks), ("standing", standing), ("backward running", runs)):
+        for name, motions in (("walking", gaits.walks), ("standing", gaits.standing), ("backward running", gaits.runs)):
             if motions:
-                gaits.append(campaign.judge_recorded(name, motions, slack_m, seed=31))
-    progress("recorded gait")
-    nuisance = None
-    sweep: list[ThresholdPoint] = []
-    halves = [walk.part(0.5, 1.0) for walk in walks]
-    if halves:
-        for slack_m in WALK_SLACKS_M:
-            hours = size.walk_hours / len(WALK_SLACKS_M)
-            tell = _teller(progress, "simulated walking")
-            gaits.append(campaign.judge_simulated("walking", halves, slack_m, hours, variation, 41, tell))
-        nuisance = campaign.nuisance_stops(halves, variation, 51, _teller(progress, "sessions"))
-    if runs:
-        for slack_m in RUN_SLACKS_M:
-            tell = _teller(progress, "simulated running")
-            gaits.append(campaign.judge_simulated("backward running", judged_runs, slack_m, size.run_hours, variation, 42, tell))
-        sweep = campaign.sweep_threshold(judged_runs, variation, size.sweep_hours, 43, _teller(progress, "threshold sweep"))
-    return gaits, nuisance, sweep
-
-
-def _teller(progress: Progress, what: str) -> Callable[[], None]:
-    return lambda: progress(what)
+                given.append(work.give("recorded gait", campaign.judge_recorded, name, motions, slack_m, 31))
+    hours = size.walk_hours / len(WALK_SLACKS_M)
+    for name, motions, slacks_m, each_h, seed in (
+        ("walking", gaits.later_walks, WALK_SLACKS_M, hours, 41),
+        ("backward running", gaits.other_runs, RUN_SLACKS_M, size.run_hours, 42),
+    ):
+        if motions:
+            for slack_m in slacks_m:
+                arguments = (name, motions, slack_m, each_h, gaits.variation, seed)
+                given.append(work.give(f"simulated {name}", campaign.judge_simulated, *arguments))
+    return given
