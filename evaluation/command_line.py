@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evaluation.others import print_directory
-from evaluation.recording import Calibration
+from evaluation.recording import Calibration, RecordingError
 
 _PROJECT = Path(__file__).resolve().parent.parent
 _DATA = _PROJECT.parent / "shared" / "data"
@@ -60,6 +60,7 @@ def _run_all(options: argparse.Namespace) -> int:
 
     from evaluation.criteria import criteria  # noqa: PLC0415
     from evaluation.document import write_document, write_figures  # noqa: PLC0415
+    from evaluation.gait import GaitRecordingError  # noqa: PLC0415
     from evaluation.report import tables  # noqa: PLC0415
     from evaluation.tables import show  # noqa: PLC0415
     from evaluation.whole import QUICK, Size, evaluate  # noqa: PLC0415
@@ -74,7 +75,11 @@ def _run_all(options: argparse.Namespace) -> int:
         def tell(what: str, done: int, of: int) -> None:
             bar.update(task, completed=done, total=of, description=what)
 
-        found = evaluate(options.data, size, tell)
+        try:
+            found = evaluate(options.data, size, tell)
+        except (RecordingError, GaitRecordingError) as error:
+            console.print(f"{options.data}: {error}", markup=False, soft_wrap=True)
+            return 1
     made = tables(found)
     for table in made:
         show(console, table)

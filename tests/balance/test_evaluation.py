@@ -261,15 +261,23 @@ def test_hours_at_two_slacks_are_different_hours(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr("evaluation.campaign.vary", remember)
     for slack_m in (0.05, 0.10, 0.15):
-        judge_simulated("walking", [made_walk()], slack_m, 1 / 6, 0.05, 41, lambda: None)
+        judge_simulated("walking", [made_walk()], slack_m, 1 / 6, 0.05, 41)
     assert len(set(drawn)) == 3
 
 
-def test_the_threshold_sweep_judges_every_trial() -> None:
-    seen: list[str] = []
+def test_the_threshold_sweep_judges_every_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hardest trials decide; they were once left out."""
+    judged: list[str] = []
+
+    def remember(motion: Motion, seconds: float, variation: float, random: np.random.Generator) -> Motion:
+        judged.append(motion.name)
+        return vary(motion, seconds, variation, random)
+
+    monkeypatch.setattr("evaluation.campaign.vary", remember)
     runs = [msgspec.structs.replace(made_walk(), name=f"run {number}") for number in range(7)]
-    sweep_threshold(runs, 0.05, 0.02, 1, lambda: seen.append("step"))
-    assert len(seen) == len(runs) + 5
+    points = sweep_threshold(runs, 0.05, 0.02, 1)
+    assert judged == [run.name for run in runs]
+    assert [point.share for point in points] == [0.10, 0.15, 0.20, 0.25, 0.30]
 
 
 def test_every_axis_of_the_tuning_grid_reaches_the_detector(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,5 +290,5 @@ def test_every_axis_of_the_tuning_grid_reaches_the_detector(monkeypatch: pytest.
         return judge_fall(fall, samples, balance)
 
     monkeypatch.setattr("evaluation.campaign.judge_fall", remember)
-    rows = tune(1, 2, lambda: None)
+    rows = tune(1, 2)
     assert len(limits) == len(rows)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from evaluation import main
 from evaluation.arrests import judge_arrests
 from evaluation.converter import NEWTONS_PER_COUNT, ZERO_COUNTS
 from evaluation.gait import BACKWARD_RUN_SCALE, GaitRecordingError, read_runs, read_standing, read_walks, step_time_variation
@@ -115,6 +116,13 @@ def test_a_walk_without_its_columns_says_which(tmp_path: Path) -> None:
     (tmp_path / "treadmill_walk" / "a_data.csv").write_text("time,COM_y\n0,1\n")
     with pytest.raises(GaitRecordingError, match=r"a_data.csv.*LeftBeltSpeed"):
         read_walks(tmp_path)
+
+
+def test_the_command_says_what_is_wrong_with_a_folder_of_recordings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "standing").mkdir()
+    (tmp_path / "standing" / "b.csv").write_text("Time[s],COPx[cm]\n0,1\n1,1\n")
+    assert main(["--data", str(tmp_path), "--quick"]) == 1
+    assert "b.csv: no usable column Fz[N], COPy[cm]" in capsys.readouterr().out
 
 
 def test_standing_of_anybody_is_weighed_by_the_plate(tmp_path: Path) -> None:
