@@ -46,6 +46,11 @@ class Motion(msgspec.Struct, frozen=True):
     across_m: Floats
 
     @property
+    def level(self) -> bool:
+        """Whether a running trial was on the level."""
+        return self.name.endswith("grade 0 %")
+
+    @property
     def seconds(self) -> float:
         """Recorded length."""
         return len(self.drop_m) * self.step_s
