@@ -41,9 +41,9 @@ class Sessions(msgspec.Struct, frozen=True):
 def session_plan(work_s: float) -> Plan:
     """A warm-up, work to which the hands rise step by step, a cool-down; both hands on the rails."""
     phases = (
-        Phase(PhaseKind.WARM_UP, 30.0, 0.10),
+        Phase(PhaseKind.WARM_UP, work_s / 8, 0.10),
         Phase(PhaseKind.WORK, work_s, 0.30),
-        Phase(PhaseKind.COOL_DOWN, 30.0, 0.10),
+        Phase(PhaseKind.COOL_DOWN, work_s / 8, 0.10),
     )
     return Plan(patient="DEMO-1", mass_kg=75.0, phases=phases)
 
@@ -72,7 +72,7 @@ def walk_one_session(seed: int, work_s: float, patient: PatientParameters | None
             treadmill.advance(treadmill.now_ns + LOOK_NS)
             player.look(treadmill.snapshot, treadmill.display.lines)
             if not prepared and treadmill.snapshot is not None and treadmill.snapshot.state == "standby":
-                treadmill.prepare(plan)
+                treadmill.prepare(plan, scenario.patient)
                 prepared = True
                 therapist.helps = False
         return _tell(treadmill, belt_s)

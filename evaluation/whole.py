@@ -41,10 +41,10 @@ class Size(msgspec.Struct, frozen=True):
     sweep_hours: float = 0.25
     tuning: int = 20
     sessions: int = 20
-    session_work_s: float = 20.0
+    session_work_s: float = 64.0
 
 
-QUICK = Size(falls=6, walk_hours=0.5, run_hours=0.34, sweep_hours=0.1, tuning=8, sessions=2, session_work_s=10.0)
+QUICK = Size(falls=6, walk_hours=0.5, run_hours=0.34, sweep_hours=0.1, tuning=8, sessions=2, session_work_s=16.0)
 """For a look: minutes become seconds, and the figures say little."""
 
 
