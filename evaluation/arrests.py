@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,20 +12,12 @@ import numpy as np
 from controller.core.events import Event
 from controller.core.readings import LoadSample
 from evaluation.baselines import median_threshold, plain_threshold
-from evaluation.converter import NEWTONS_PER_COUNT, ZERO_COUNTS, glitch
+from evaluation.converter import glitch
+from evaluation.harness_recordings import find_arrests, load_n, read_harness_recordings
 from evaluation.judge import SCAN_NS, Decision, Subject, first_stop, judge
 from evaluation.others import is_averaged
-from evaluation.recording import Calibration, read_recording
 
-CALIBRATION = Calibration(zero_counts=ZERO_COUNTS, newtons_per_count=NEWTONS_PER_COUNT, tare_n=0.0)
 _BEFORE_NS, _AFTER_NS = 1_000_000_000, 1_500_000_000
-EVENTS = (
-    ("bigDrop1", 12.16, 1429.0),
-    ("drop1", 120.85, 831.0),
-    ("sundayDropWFlail", 43.42, 1791.0),
-    ("sundayDropWFlail3", 37.22, 1596.0),
-)
-"""File, first passing of 120 N in seconds, settled load in newtons: data/SOURCES.md. Even places tune, odd ones report."""
 _STEADY_RANGE_N = 25.0
 _STEADY_LEAST_S = 5
 
@@ -35,7 +28,7 @@ class Arrest(msgspec.Struct, frozen=True):
     name: str
     tuning: bool
     delay_ms: float
-    rule: Event
+    rule: Event | None
     plain_ms: float
     median_ms: float
     step_ms: float
@@ -54,39 +47,35 @@ class Arrest(msgspec.Struct, frozen=True):
 
 
 def judge_arrests(data: Path) -> list[Arrest]:
-    """Every recorded arrest that is there."""
-    folder = data / "harness_arrest"
-    found = []
-    for place, (name, onset_s, settled_n) in enumerate(EVENTS):
-        path = folder / f"{name}.csv"
-        if path.exists():
-            recording = read_recording(path, CALIBRATION)
-            onset_ns = int(onset_s * 1e9)
-            samples = [
-                sample for sample in recording.samples if onset_ns - _BEFORE_NS <= sample.measured_at_ns <= onset_ns + _AFTER_NS
-            ]
-            subject = msgspec.structs.replace(recording.subject, body_weight_n=settled_n)
-            found.append(judge_arrest(name, place % 2 == 0, samples, subject, onset_ns))
+    """Every arrest in every recording that is there, in order of name; every second one is of the tuning half."""
+    found: list[Arrest] = []
+    for recording in read_harness_recordings(data):
+        for number, event in enumerate(find_arrests(recording)):
+            within = (event.onset_ns - _BEFORE_NS, event.onset_ns + _AFTER_NS)
+            samples = [sample for sample in recording.samples if within[0] <= sample.measured_at_ns <= within[1]]
+            subject = msgspec.structs.replace(recording.subject, body_weight_n=event.settled_n)
+            name = Path(recording.name).stem + (f" ({number + 1})" if number else "")
+            found.append(judge_arrest(name, len(found) % 2 == 0, samples, subject, event.onset_ns))
     return found
 
 
 def judge_arrest(name: str, tuning: bool, samples: Sequence[LoadSample], subject: Subject, onset_ns: int) -> Arrest:
-    """Judges one arrest clean, and again with each kind of glitch at each sample of its rise."""
+    """Judges one arrest clean, and, if it is detected, again with each kind of glitch at each sample of its rise."""
     clean = first_stop(judge(samples, subject))
     plain, median = plain_threshold(samples, subject), median_threshold(samples, subject)
-    if clean is None or plain is None or median is None:
-        raise ValueError(f"{name}: not detected")
-    passes = next(index for index, s in enumerate(samples) if _load_n(s, subject) >= 0.30 * subject.body_weight_n)
+    passes = next(index for index, s in enumerate(samples) if load_n(s, subject) >= 0.30 * subject.body_weight_n)
     passes_ns = samples[passes].measured_at_ns
     step_ns = passes_ns - samples[passes - 1].measured_at_ns
-    early, late, plain_early, count = _with_glitches(samples, subject, clean, plain, onset_ns)
+    early = late = plain_early = count = 0
+    if clean is not None and plain is not None:
+        early, late, plain_early, count = _with_glitches(samples, subject, clean, plain, onset_ns)
     return Arrest(
         name=name,
         tuning=tuning,
-        delay_ms=(clean.at_ns - passes_ns) / 1e6,
-        rule=clean.event,
-        plain_ms=(plain - passes_ns) / 1e6,
-        median_ms=(median - passes_ns) / 1e6,
+        delay_ms=_after_ms(clean.at_ns if clean else None, passes_ns),
+        rule=clean.event if clean else None,
+        plain_ms=_after_ms(plain, passes_ns),
+        median_ms=_after_ms(median, passes_ns),
         step_ms=step_ns / 1e6,
         glitches=count,
         early=early,
@@ -94,13 +83,12 @@ def judge_arrest(name: str, tuning: bool, samples: Sequence[LoadSample], subject
         plain_early=plain_early,
         samples=tuple(samples),
         subject=subject,
-        decided_ns=clean.at_ns,
+        decided_ns=clean.at_ns if clean else passes_ns,
     )
 
 
-def _load_n(sample: LoadSample, subject: Subject) -> float:
-    chain = subject.chain
-    return (sample.counts - chain.zero_counts) * chain.newtons_per_count - subject.tare_n
+def _after_ms(at_ns: int | None, passes_ns: int) -> float:
+    return math.inf if at_ns is None else (at_ns - passes_ns) / 1e6
 
 
 def _with_glitches(
@@ -143,13 +131,10 @@ class Stretch(msgspec.Struct, frozen=True):
 def judge_steady_stretches(data: Path) -> list[Stretch]:
     """Idle and dead-weight stretches: each with what it rests at as tare, and a body of 75 kg."""
     found = []
-    for path in sorted((data / "harness_arrest").glob("*.csv")):
-        if path.stem == "finalCalibration":
-            continue
-        recording = read_recording(path, CALIBRATION)
+    for recording in read_harness_recordings(data):
         for stretch in _steady(recording.samples, recording.subject):
             subject = msgspec.structs.replace(
-                recording.subject, tare_n=float(np.median([_load_n(s, recording.subject) for s in stretch[:10]]))
+                recording.subject, tare_n=float(np.median([load_n(s, recording.subject) for s in stretch[:10]]))
             )
             decisions = judge(stretch, subject)
             times_ns = np.array([s.measured_at_ns for s in stretch])
@@ -157,7 +142,7 @@ def judge_steady_stretches(data: Path) -> list[Stretch]:
             averaged = sum(one.event is Event.LOAD_GAP and is_averaged(times_ns, one.at_ns) for one in faults)
             found.append(
                 Stretch(
-                    path.stem,
+                    Path(recording.name).stem,
                     float(times_ns[0]) / 1e9,
                     float(times_ns[-1] - times_ns[0]) / 1e9,
                     subject.tare_n,
@@ -178,7 +163,7 @@ def _steady(samples: Sequence[LoadSample], subject: Subject) -> list[list[LoadSa
     current: list[LoadSample] = []
     length, rest_n, last = 0, 0.0, -2
     for second, part in sorted(seconds.items()):
-        loads = sorted(_load_n(s, subject) for s in part)
+        loads = sorted(load_n(s, subject) for s in part)
         low, high, middle = loads[len(loads) // 20], loads[-1 - len(loads) // 20], loads[len(loads) // 2]
         calm = high - low < _STEADY_RANGE_N
         if calm and current and second == last + 1 and abs(middle - rest_n) < _STEADY_RANGE_N:

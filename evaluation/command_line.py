@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evaluation.others import print_directory
-from evaluation.recording import Calibration
+from evaluation.recording import Calibration, RecordingError
 
 _PROJECT = Path(__file__).resolve().parent.parent
 _DATA = _PROJECT.parent / "shared" / "data"
@@ -58,18 +58,28 @@ def _run_all(options: argparse.Namespace) -> int:
     from rich.console import Console  # noqa: PLC0415  (judging a directory needs neither tables nor plots)
     from rich.progress import Progress  # noqa: PLC0415
 
+    from evaluation.criteria import criteria  # noqa: PLC0415
     from evaluation.document import write_document, write_figures  # noqa: PLC0415
-    from evaluation.report import QUICK, Size, criteria, evaluate, tables  # noqa: PLC0415
+    from evaluation.gait import GaitRecordingError  # noqa: PLC0415
+    from evaluation.report import tables  # noqa: PLC0415
     from evaluation.tables import show  # noqa: PLC0415
+    from evaluation.whole import QUICK, Size, evaluate  # noqa: PLC0415
 
     console = Console()
     if not options.data.is_dir():
         console.print(f"{options.data} is not there: recordings are left out, only made falls are judged")
     size = QUICK if options.quick else Size()
     with Progress(console=Console(file=sys.stderr)) as bar:
-        task = bar.add_task("evaluating", total=size.steps)
-        found = evaluate(options.data, size, lambda what: bar.update(task, advance=1, description=what))
-        bar.update(task, completed=size.steps)
+        task = bar.add_task("evaluating", total=None)
+
+        def tell(what: str, done: int, of: int) -> None:
+            bar.update(task, completed=done, total=of, description=what)
+
+        try:
+            found = evaluate(options.data, size, tell)
+        except (RecordingError, GaitRecordingError) as error:
+            console.print(f"{options.data}: {error}", markup=False, soft_wrap=True)
+            return 1
     made = tables(found)
     for table in made:
         show(console, table)

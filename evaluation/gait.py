@@ -1,13 +1,19 @@
 """Undisturbed gait from recordings, and the strap force it makes. Simulated hours resample the same recorded strides.
 
-Walking: the recorded centre of mass stands for the harness point. Running: twice-integrated ground reaction force, enlarged by
-the ratio of peak accelerations of backward to forward running (15.7 / 13.2, JEB 215:75), the top of each flight at standing
-height. Step variability: stride times of overground walking. Standing: the centre of pressure's way as the body's.
+Walking: the recorded centre of mass stands for the harness point. Running: recorded ground reaction force made backward, then
+integrated twice, the top of each flight at standing height. Step variability: stride times of overground walking. Standing: the
+centre of pressure's way as the body's.
+
+Running backward (Cavagna, Legramandi and La Torre, JEB 215:75): the centre of mass accelerates upward harder (15.7 against
+13.2 m/s2) for a shorter time, because the leg is stiffer (499 against 352 1/s2); the time with less than body weight on the
+ground is alike. So while the force exceeds body weight accelerations are enlarged by 15.7 / 13.2 and times shortened by as much,
+which leaves each push's momentum as it was and agrees with the stiffnesses (their ratio's root is 1.19, as is 15.7 / 13.2).
 """
 
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import msgspec
@@ -15,12 +21,18 @@ import numpy as np
 
 from evaluation.converter import STEP_S, Floats
 from evaluation.falls import G_M_S2
+from evaluation.strap import pull_along
 
 BACKWARD_RUN_SCALE = 15.7 / 13.2
 _RUN_HZ = 500.0
 _EDGE = int(0.5 * _RUN_HZ)
 """Cut off both ends of every trial: there the running mean that removes drift sees padding instead of strides."""
-_WALK_HZ = 100.0
+_MOVES_M_S = 0.3
+_STEADY_BELT_M_S = 0.03
+"""Standard deviation: 0.009 m/s where nobody disturbs."""
+_USUAL_MASS_KG = 75.0
+_USUAL_VARIATION = 0.03
+"""Where no recording says."""
 
 
 class Motion(msgspec.Struct, frozen=True):
@@ -34,6 +46,11 @@ class Motion(msgspec.Struct, frozen=True):
     across_m: Floats
 
     @property
+    def level(self) -> bool:
+        """Whether a running trial was on the level."""
+        return self.name.endswith("grade 0 %")
+
+    @property
     def seconds(self) -> float:
         """Recorded length."""
         return len(self.drop_m) * self.step_s
@@ -44,52 +61,118 @@ class Motion(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, drop_m=self.drop_m[cut], along_m=self.along_m[cut], across_m=self.across_m[cut])
 
 
-def _rows(path: Path) -> list[list[str]]:
+class GaitRecordingError(ValueError):
+    """A recording does not have what is read from it; the message names the file and what it lacks."""
+
+
+def _columns(path: Path) -> dict[str, Floats]:
+    """A CSV file with a header, by name; what is missing in a column is filled in between its neighbours."""
     with path.open(newline="") as file:
-        return list(csv.reader(file))
+        rows = [row for row in csv.reader(file) if row]
+    names = [name.strip() for name in rows[0]]
+    values = np.array([[_number(cell) for cell in row[: len(names)]] for row in rows[1:]])
+    return {name: _filled(values[:, index]) for index, name in enumerate(names)}
+
+
+def _number(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        return np.nan
+
+
+def _filled(values: Floats) -> Floats:
+    known = np.isfinite(values)
+    if known.all() or not known.any():
+        return values
+    places = np.arange(len(values))
+    return np.interp(places, places[known], values[known])
+
+
+def _needs(columns: dict[str, Floats], path: Path, *names: str) -> list[Floats]:
+    missing = [name for name in names if name not in columns or not np.isfinite(columns[name]).all()]
+    if missing:
+        raise GaitRecordingError(f"{path.name}: no usable column {', '.join(missing)}; there are {', '.join(columns)}")
+    return [columns[name] for name in names]
+
+
+def _table(folder: Path, pattern: str) -> list[dict[str, str]]:
+    """Rows of the first table whose name matches; none if there is no such file."""
+    for path in sorted(folder.glob(pattern)):
+        with path.open(newline="") as file:
+            return list(csv.DictReader(file))
+    return []
 
 
 def read_walks(data: Path) -> list[Motion]:
-    """The instrumented-treadmill walks: standing height is the highest centre of mass before the belt moves."""
+    """The instrumented-treadmill walks, whatever they are called, from when the belt moves.
+
+    Standing height: the highest centre of mass while the belt is still at rest for 1 s, else the highest but 1 % of the walk. A
+    belt whose speed varies by more than _STEADY_BELT_M_S disturbs on purpose: that is no undisturbed gait and is left out.
+    """
+    folder = data / "treadmill_walk"
+    subjects = _table(folder, "SubjectInfo*.csv")
     walks = []
-    for path in sorted((data / "treadmill_walk").glob("*_data.csv")):
-        rows = _rows(path)
-        columns = {name: index for index, name in enumerate(rows[0])}
-        values = np.array(rows[1:], dtype=float)
-        height = values[:, columns["COM_y"]]
-        moves = np.flatnonzero(values[:, columns["LeftBeltSpeed"]] > 0.3)
-        first = int(moves[0])
-        tall = float(height[: max(first, 1)].max())
-        mass = float(_rows(data / "treadmill_walk" / "SubjectInfo.csv")[1][2])
-        along = values[first:, columns["COM_x"]]
-        across = values[first:, columns["COM_z"]]
-        walks.append(Motion(path.stem, mass, 1 / _WALK_HZ, tall - height[first:], along - along.mean(), across - across.mean()))
+    for path in sorted(folder.glob("*_data.csv")):
+        columns = _columns(path)
+        time_s, belt, height, along, across = _needs(columns, path, "time", "LeftBeltSpeed", "COM_y", "COM_x", "COM_z")
+        moving = belt > _MOVES_M_S
+        if not moving.any():
+            continue
+        at_speed = int(np.argmax(belt > 0.95 * np.median(belt[moving])))
+        if belt[at_speed:].std() > _STEADY_BELT_M_S:
+            continue
+        first = int(np.argmax(moving))
+        step_s = float(np.median(np.diff(time_s)))
+        tall = float(height[:first].max() if first * step_s >= 1.0 else np.percentile(height[first:], 99.0))
+        mass_kg = _walker_kg(path, columns, subjects, first)
+        along, across = along[first:], across[first:]
+        walks.append(Motion(path.stem, mass_kg, step_s, tall - height[first:], along - along.mean(), across - across.mean()))
     return walks
 
 
+def _walker_kg(path: Path, columns: dict[str, Floats], subjects: list[dict[str, str]], first: int) -> float:
+    """From the table of subjects if it has one row, or one whose id is in the file's name; else from the force on the plates."""
+    named = [row for row in subjects if len(subjects) == 1 or re.search(rf"(?<!\d){row.get('id', '-')}(?!\d)", path.stem)]
+    if len(named) == 1 and np.isfinite(_number(named[0].get("mass", ""))):
+        return float(named[0]["mass"])
+    left, right = _needs(columns, path, "LeftGRF_y", "RightGRF_y")
+    return float((left[first:] + right[first:]).mean() / G_M_S2)
+
+
 def read_runs(data: Path) -> list[Motion]:
-    """Each running trial, made backward."""
+    """Each running trial, made backward: rows of vertical force in body weights, and a table of trials in the same order."""
     folder = data / "treadmill_run"
-    forces = np.array(_rows(folder / "vertical_GRF_BW.csv"), dtype=float)
-    info = _rows(folder / "Sub_Info_one_sub.csv")
-    mass_column, grade_column = info[0].index("Mass"), info[0].index("Slope")
-    runs = []
-    for index, force in enumerate(forces):
-        rise = _integrate(_integrate((force / force.mean() - 1.0) * G_M_S2)) * BACKWARD_RUN_SCALE
-        rise = rise[_EDGE:-_EDGE]
-        flat = np.zeros(len(rise))
-        mass = float(info[index + 1][mass_column])
-        runs.append(
-            Motion(
-                f"run {index + 1}, grade {info[index + 1][grade_column]} %",
-                mass,
-                1 / _RUN_HZ,
-                np.percentile(rise, 99) - rise,
-                flat,
-                flat,
+    trials = _table(folder, "*Info*.csv")
+    runs: list[Motion] = []
+    for path in sorted(folder.glob("*GRF*.csv")):
+        forces = np.loadtxt(path, delimiter=",", ndmin=2)
+        for index, force in enumerate(forces):
+            trial = trials[index] if len(trials) == len(forces) else {}
+            rise = _integrate(_integrate(_made_backward((force / force.mean() - 1.0) * G_M_S2)))[_EDGE:-_EDGE]
+            flat = np.zeros(len(rise))
+            mass_kg = _number(trial.get("Mass", ""))
+            runs.append(
+                Motion(
+                    f"run {len(runs) + 1}, grade {trial.get('Slope', '?')} %",
+                    mass_kg if np.isfinite(mass_kg) else _USUAL_MASS_KG,
+                    1 / _RUN_HZ,
+                    np.percentile(rise, 99) - rise,
+                    flat,
+                    flat,
+                )
             )
-        )
     return runs
+
+
+def _made_backward(up_m_s2: Floats) -> Floats:
+    """Accelerations of forward running as backward running would have them, again at _RUN_HZ; a little shorter in all."""
+    pushes = up_m_s2 > 0.0
+    lasting_s = np.where(pushes, 1.0 / BACKWARD_RUN_SCALE, 1.0) / _RUN_HZ
+    changed = np.where(pushes, up_m_s2 * BACKWARD_RUN_SCALE, up_m_s2)
+    ends_s = np.cumsum(lasting_s)
+    gained_m_s = np.interp(np.arange(0.0, ends_s[-1], 1.0 / _RUN_HZ), ends_s, np.cumsum(changed * lasting_s))
+    return np.diff(gained_m_s) * _RUN_HZ
 
 
 def _integrate(values: Floats) -> Floats:
@@ -101,15 +184,17 @@ def _integrate(values: Floats) -> Floats:
 
 
 def read_standing(data: Path) -> list[Motion]:
-    """Quiet standing."""
-    masses = {row[0]: float(row[4]) for row in _rows(data / "standing" / "subjects.csv")[1:]}
+    """Quiet standing on a force plate; the plate knows the weight."""
     trials = []
-    for path in sorted((data / "standing").glob("BDS*.csv")):
-        values = np.array(_rows(path)[1:], dtype=float)
-        along, across = values[:, 3] / 100, values[:, 2] / 100
-        flat = np.zeros(len(along))
-        mass = masses.get(path.stem, 70.0)
-        trials.append(Motion(path.stem, mass, 1 / _WALK_HZ, flat, along - along.mean(), across - across.mean()))
+    for path in sorted((data / "standing").glob("*.csv")):
+        columns = _columns(path)
+        if "COPx[cm]" not in columns:
+            continue  # the table of subjects
+        time_s, force_n, across_cm, along_cm = _needs(columns, path, "Time[s]", "Fz[N]", "COPx[cm]", "COPy[cm]")
+        along, across = along_cm / 100, across_cm / 100
+        step_s = float(np.median(np.diff(time_s)))
+        mass_kg = float(force_n.mean() / G_M_S2)
+        trials.append(Motion(path.stem, mass_kg, step_s, np.zeros(len(along)), along - along.mean(), across - across.mean()))
     return trials
 
 
@@ -117,15 +202,14 @@ def step_time_variation(data: Path) -> float:
     """Coefficient of variation of recorded overground stride times, from where each foot's force begins."""
     found = []
     for path in sorted((data / "overground_walk").glob("*.csv")):
-        values = np.array(_rows(path)[1:], dtype=float)
-        for column in (1, 2):
-            on = values[:, column] > 0.2 * values[:, column].max()
-            strikes = values[1:, 0][on[1:] & ~on[:-1]]
-            strides = np.diff(strikes)
+        time_s, *feet = list(_columns(path).values())[:3]
+        for force_n in feet:
+            on = force_n > 0.2 * force_n.max()
+            strides = np.diff(time_s[1:][on[1:] & ~on[:-1]])
             strides = strides[(strides > 0.6) & (strides < 1.8)]
             if len(strides) > 10:
                 found.append(float(strides.std() / strides.mean()))
-    return float(np.mean(found)) if found else 0.03
+    return float(np.mean(found)) if found else _USUAL_VARIATION
 
 
 def strap_force(motion: Motion, slack_m: float, stiffness: float, anchor_m: float = 1.3) -> Floats:
@@ -135,11 +219,8 @@ def strap_force(motion: Motion, slack_m: float, stiffness: float, anchor_m: floa
     own_s = np.arange(len(motion.drop_m)) * motion.step_s
     drop = np.interp(at_s, own_s, motion.drop_m)
     away = np.hypot(np.interp(at_s, own_s, motion.along_m), np.interp(at_s, own_s, motion.across_m))
-    length = np.hypot(away, anchor_m + drop)
-    stretch = length - anchor_m - slack_m
-    damping = 2.0 * 0.2 * np.sqrt(stiffness * motion.mass_kg)
-    pull = stiffness * stretch + damping * np.gradient(length, STEP_S)
-    return np.where(stretch > 0.0, np.maximum(pull, 0.0), 0.0)
+    damping = 2.0 * 0.2 * float(np.sqrt(stiffness * motion.mass_kg))
+    return pull_along(drop, away, slack_m, stiffness, damping, anchor_m)
 
 
 def vary(motion: Motion, seconds: float, variation: float, random: np.random.Generator) -> Motion:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure  # noqa: E402
 
 from evaluation.arrests import Arrest  # noqa: E402
 from evaluation.baselines import median_threshold, plain_threshold  # noqa: E402
-from evaluation.campaign import JudgedFall, ThresholdPoint, quantile_ms  # noqa: E402
+from evaluation.campaign import SWEEP_SLACK_M, JudgedFall, ThresholdPoint, quantile_ms  # noqa: E402
 
 _DATE_FREE = {"Date": None}
 
@@ -68,7 +68,11 @@ def plot_thresholds(points: Sequence[ThresholdPoint], path: Path) -> None:
     shares = [point.share for point in points]
     axis.plot(shares, [point.plain_per_hour for point in points], "g--", marker=".", label="plain, unfiltered")
     axis.plot(shares, [point.ours_per_hour for point in points], "r-", marker=".", label="ours")
-    axis.set(xlabel="threshold, share of body weight", ylabel="stops per simulated hour", title="Running, 12 cm of slack")
+    axis.set(
+        xlabel="threshold, share of body weight",
+        ylabel="stops per simulated hour",
+        title=f"Running, {SWEEP_SLACK_M * 100:.0f} cm of slack",
+    )
     axis.set_yscale("symlog", linthresh=1.0)
     axis.legend(fontsize=8)
     _save(figure, path)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -27,9 +29,10 @@ from evaluation.campaign import (
 )
 from evaluation.converter import NEWTONS_PER_COUNT, STEP_S, ZERO_COUNTS, convert, settle, through_the_wire
 from evaluation.document import BEGIN, END, write_document
-from evaluation.falls import BEFORE_S, FALLS, Fall, Kind, Stage, make_fall
+from evaluation.falls import BEFORE_S, Fall, make_fall
 from evaluation.gait import Motion, vary
 from evaluation.judge import Subject, Surroundings, first_stop, judge
+from evaluation.kinds import FALLS, Kind, Stage
 from evaluation.recording import Calibration, RecordingError, read_recording
 from evaluation.report import Table
 
@@ -68,6 +71,32 @@ def test_a_directory_gives_one_json_line_a_file(tmp_path: Path, capsys: pytest.C
     assert onset["delay_ms"] == pytest.approx((decision["time_s"] - 2.0) * 1e3, abs=1.0)
     assert idle["decisions"] == []
     assert idle["hours_judged"] == pytest.approx(799 * 0.0125 / 3600, rel=1e-3)
+
+
+def test_the_installed_command_judges_a_documented_file_to_its_end(tmp_path: Path) -> None:
+    """`sternway evaluate DIR --json` as somebody else runs it: counts, calibration, marked onsets, hands, deck."""
+    loads = fall_at_2_s()
+    noise = np.random.default_rng(8).normal(0.0, 90.0, len(loads))
+    header = (
+        f"# zero_counts: {ZERO_COUNTS}\n# newtons_per_count: {NEWTONS_PER_COUNT}\n# body_weight_n: 785\n# onset_s: 1600000002.0\n"
+    )
+    rows = [
+        f"{1.6e9 + index * 0.0125:.4f},{load / NEWTONS_PER_COUNT + ZERO_COUNTS + wobble:.0f},1,{int(index < 40)},2,1,1"
+        for index, (load, wobble) in enumerate(zip(loads, noise, strict=True))
+    ]
+    columns = "time_s,counts,rail_left,rail_right,rails_required,deck_front_clear,deck_rear_clear\n"
+    (tmp_path / "somebody.csv").write_text(header + "# onset_s: 1600000000.5\n" + columns + "\n".join(rows) + "\n")
+    sternway = Path(sys.executable).with_name("sternway")
+    done = subprocess.run([sternway, "evaluate", tmp_path, "--json"], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    line = json.loads(done.stdout)
+    assert [one["rule"] for one in line["decisions"]][:2] == ["rail-released", "rail-slow"]
+    assert {one["rule"] for one in line["decisions"]} & {"harness-loaded", "loading-fast"}
+    assert line["hours_judged"] == pytest.approx(len(loads) * 0.0125 / 3600, rel=0.02)
+    of_fall, of_hand = line["onsets"]
+    assert 0.0 < of_fall["delay_ms"] < 80.0
+    assert of_hand["onset_s"] == 0.5
+    assert of_hand["rule"] in ("harness-loaded", "loading-fast", "rail-pause")
 
 
 def test_newtons_coarser_than_noise_get_noise_back_and_are_judged_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -232,15 +261,23 @@ def test_hours_at_two_slacks_are_different_hours(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr("evaluation.campaign.vary", remember)
     for slack_m in (0.05, 0.10, 0.15):
-        judge_simulated("walking", [made_walk()], slack_m, 1 / 6, 0.05, 41, lambda: None)
+        judge_simulated("walking", [made_walk()], slack_m, 1 / 6, 0.05, 41)
     assert len(set(drawn)) == 3
 
 
-def test_the_threshold_sweep_judges_every_trial() -> None:
-    seen: list[str] = []
+def test_the_threshold_sweep_judges_every_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hardest trials decide; they were once left out."""
+    judged: list[str] = []
+
+    def remember(motion: Motion, seconds: float, variation: float, random: np.random.Generator) -> Motion:
+        judged.append(motion.name)
+        return vary(motion, seconds, variation, random)
+
+    monkeypatch.setattr("evaluation.campaign.vary", remember)
     runs = [msgspec.structs.replace(made_walk(), name=f"run {number}") for number in range(7)]
-    sweep_threshold(runs, 0.05, 0.02, 1, lambda: seen.append("step"))
-    assert len(seen) == len(runs) + 5
+    points = sweep_threshold(runs, 0.05, 0.02, 1)
+    assert judged == [run.name for run in runs]
+    assert [point.share for point in points] == [0.10, 0.15, 0.20, 0.25, 0.30]
 
 
 def test_every_axis_of_the_tuning_grid_reaches_the_detector(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,5 +290,5 @@ def test_every_axis_of_the_tuning_grid_reaches_the_detector(monkeypatch: pytest.
         return judge_fall(fall, samples, balance)
 
     monkeypatch.setattr("evaluation.campaign.judge_fall", remember)
-    rows = tune(1, 2, lambda: None)
+    rows = tune(1, 2)
     assert len(limits) == len(rows)
