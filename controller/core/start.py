@@ -51,6 +51,11 @@ def missing_to_start(state: CoreState, settings: CoreSettings, now_ns: int) -> t
         missing.append("load cell unknown")
     elif not load_n < LOADED_FRACTION * body_weight_n(state):
         missing.append("unload the strap")
+    if state.exercise.check.asking:
+        missing.append("symptom check")
+    rest_s = (state.exercise.rest_until_at_ns - now_ns) // 1_000_000_000
+    if rest_s >= 0:
+        missing.append(f"rest {rest_s + 1} s")
     missing.extend(_machine_missing(state))
     return tuple(missing)
 

@@ -150,7 +150,7 @@ def test_whatever_hands_do_the_belt_obeys_the_four_laws(run: int) -> None:
             machine.run(0.1)
             if machine.chart is State.PREPARED:
                 machine.mount()
-                machine.press(Input.OK)
+                machine.confirm_list()
                 machine.run(1.5)
                 machine.press(Input.OK)
                 machine.harness_check()

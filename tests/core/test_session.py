@@ -211,6 +211,9 @@ def test_nobody_is_asked_to_unclip_before_the_belt_is_at_rest() -> None:
     machine.run_until(lambda m: m.chart is State.COMPLETE, 30)
     assert machine.lines()[3].startswith("belt is slowing")
     machine.to_rest()
+    assert machine.lines()[3].startswith("OK, or unclip")
+    machine.press(Input.OK)
+    machine.press(Input.OK)
     assert machine.lines()[3].startswith("unclip the patient")
 
 
