@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from enum import Enum
 from random import Random
 
 from controller.core.inputs import Input
+from simulator.hand_count import HandCount
 from simulator.patient import Posture
 from simulator.world import World
 
@@ -25,22 +27,42 @@ _REACTION_NS = (250_000_000, 500_000_000)
 _TAUT_SETTLES_NS = 1_300_000_000
 _UNCLIPS_AFTER_NS = 1_500_000_000
 _HELP_COMES_NS = 2_000_000_000
+_STRAP_IN_HAND = ("TAUT", "SLACK")
+
+
+class Said(Enum):
+    """What the patient answers to a question of the symptom check."""
+
+    FINE = "fine"
+    A_LITTLE = "a little"
+    MUCH = "much"
 
 
 class Therapist:
     """One pair of hands at the panel, and the voice that tells the patient what to do."""
 
-    def __init__(self, world: World, random: Random, answers: tuple[bool, ...] = (), slack_mark: int = 4) -> None:
-        """answers: what to do with each rise that is offered: accept it, or let it pass; none are accepted after the last."""
+    def __init__(
+        self,
+        world: World,
+        random: Random,
+        answers: tuple[bool, ...] = (),
+        slack_mark: int = 4,
+        symptoms: tuple[Said, ...] = (),
+    ) -> None:
+        """answers: what to do with each rise that is offered: accept it, or let it pass; none are accepted after the last.
+        symptoms: what the patient says to each question of the symptom checks in turn; after the last all is well.
+        """
         self._world = world
         self._random = random
         self._answers = list(answers)
         self._slack_mark = slack_mark
+        self._symptoms = list(symptoms)
+        self.hand_count = HandCount(world)
         self.works = True
         """Whether the routine is done at all; somebody else may have the hands."""
         self.helps = True
         """Whether a latched stop is cleared: patient up, cause away, RESET."""
-        self._keyword = ""
+        self._shown = ""
         self._act_at_ns = 0
         self._shown_ns = 0
         self._offer_open = False
@@ -50,8 +72,10 @@ class Therapist:
         """Looks at the display; call it some ten times a second."""
         now_ns = self._world.now_ns
         keyword = _keyword(lines)
-        if keyword != self._keyword:
-            self._keyword = keyword
+        shown = keyword + "".join(lines[:2]) if keyword in ("CHECK", "AFTER") else keyword
+        if shown != self._shown:
+            self._shown = shown
+            self.hand_count.strap_in_hand = keyword in _STRAP_IN_HAND
             self._shown_ns = now_ns
             self._act_at_ns = now_ns + self._random.randint(*_REACTION_NS)
         if not self.works:
@@ -75,10 +99,22 @@ class Therapist:
     def _ok(self, _lines: Lines) -> bool:
         return self._press(Input.OK)
 
+    def _check(self, _lines: Lines) -> bool:
+        """Asks the patient, and presses what the answer needs."""
+        said = self._symptoms.pop(0) if self._symptoms else Said.FINE
+        hands = self._world.hands
+        if said is Said.MUCH:
+            hands.press(Input.SYMPTOM)
+            hands.press(Input.SYMPTOM, after_ns=600_000_000)
+            return True
+        return self._press(Input.SLOWER if said is Said.A_LITTLE else Input.OK)
+
     def _clip(self, _lines: Lines) -> bool:
+        """Both hands are at the harness: the pedal is let go."""
         world = self._world
         if not world.patient.is_settled:
             return False
+        world.hands.set_closed(Input.ATTENDANT, False)
         world.strap.attach(world.strap.slack_for_tension_m(_TAUT_SHARE * world.patient.parameters.weight_n))
         world.hands.actuate(Input.CLIP, False)
         return True
@@ -114,6 +150,8 @@ class Therapist:
         self._world.patient.hold()
         self._world.hands.set_closed(Input.ATTENDANT, True)
         missing = lines[1].strip() if "but" in lines[0] else ""
+        if missing.startswith("try deck_"):
+            return self._press(Input.DECK_FRONT if "front" in missing else Input.DECK_REAR)
         if missing not in ("", "try start"):
             return False
         self._world.hands.press(Input.START, self._random.randint(200_000_000, 500_000_000))
@@ -160,6 +198,8 @@ class Therapist:
 _Routine = Callable[[Therapist, Lines], bool]
 _ROUTINE: dict[str, _Routine] = {
     "CONFIRM": Therapist._confirm,
+    **dict.fromkeys(("LIST", "AREA", "SHOES", "GLASSES", "HARNESS", "LANYARD", "HIPS", "ANKLES", "AFTER"), Therapist._ok),
+    "CHECK": Therapist._check,
     "EMPTY HOOK": Therapist._ok,
     "CLIP": Therapist._clip,
     "TAUT": Therapist._taut,
