@@ -241,7 +241,7 @@ _ROWS: tuple[tuple[Event, Severity, Effect, Priority, str, str], ...] = (
     (Event.EFFORT_SEVERE, _W, _E.END, _MEDIUM, "Very hard effort: session over", "Let the patient rest."),
     (Event.BREATH_SHORT, _W, _E.SLOW, _QUIET, "No full sentence: slowing", "Go on slower."),
     (Event.BREATHLESS, _W, _E.PAUSE, _MEDIUM, "Breathless", "Let the patient rest. OK and START to go on."),
-    (Event.HEART_RATE_HIGH, _W, _E.PAUSE, _MEDIUM, "Heart rate above its limit", "Let the patient rest. Measure again."),
+    (Event.HEART_RATE_HIGH, _W, _E.END, _MEDIUM, "Heart rate above its limit", "Let the patient rest. Measure again."),
     (Event.BLOOD_PRESSURE_HIGH, _W, _E.END, _MEDIUM, "Blood pressure too high", "Let the patient sit. Measure again."),
     (Event.BLOOD_PRESSURE_FALL, _W, _E.END, _MEDIUM, "Blood pressure has fallen", "Let the patient lie or sit. Measure again."),
     (
