@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from enum import Enum
 from random import Random
 
 from controller.core.inputs import Input
 from simulator.hand_count import HandCount
 from simulator.patient import Posture
+from simulator.scenarios import Said, Scenario
 from simulator.world import World
 
 Lines = tuple[str, ...]
@@ -27,15 +27,6 @@ _REACTION_NS = (250_000_000, 500_000_000)
 _TAUT_SETTLES_NS = 1_300_000_000
 _UNCLIPS_AFTER_NS = 1_500_000_000
 _HELP_COMES_NS = 2_000_000_000
-_STRAP_IN_HAND = ("TAUT", "SLACK")
-
-
-class Said(Enum):
-    """What the patient answers to a question of the symptom check."""
-
-    FINE = "fine"
-    A_LITTLE = "a little"
-    MUCH = "much"
 
 
 class Therapist:
@@ -48,15 +39,18 @@ class Therapist:
         answers: tuple[bool, ...] = (),
         slack_mark: int = 4,
         symptoms: tuple[Said, ...] = (),
+        by_wheelchair: bool = False,
     ) -> None:
         """answers: what to do with each rise that is offered: accept it, or let it pass; none are accepted after the last.
         symptoms: what the patient says to each question of the symptom checks in turn; after the last all is well.
+        by_wheelchair: the patient is hoisted over the belt in the harness.
         """
         self._world = world
         self._random = random
         self._answers = list(answers)
         self._slack_mark = slack_mark
         self._symptoms = list(symptoms)
+        self._by_wheelchair = by_wheelchair
         self.hand_count = HandCount(world)
         self.works = True
         """Whether the routine is done at all; somebody else may have the hands."""
@@ -75,7 +69,7 @@ class Therapist:
         shown = keyword + "".join(lines[:2]) if keyword in ("CHECK", "AFTER") else keyword
         if shown != self._shown:
             self._shown = shown
-            self.hand_count.strap_in_hand = keyword in _STRAP_IN_HAND
+            self.hand_count.strap_in_hand = False
             self._shown_ns = now_ns
             self._act_at_ns = now_ns + self._random.randint(*_REACTION_NS)
         if not self.works:
@@ -93,6 +87,8 @@ class Therapist:
 
     def _confirm(self, _lines: Lines) -> bool:
         patient = self._world.patient
+        if self._by_wheelchair:
+            return self._press(Input.OK)
         patient.mount()
         return patient.is_settled and self._press(Input.OK)
 
@@ -112,21 +108,35 @@ class Therapist:
     def _clip(self, _lines: Lines) -> bool:
         """Both hands are at the harness: the pedal is let go."""
         world = self._world
-        if not world.patient.is_settled:
+        patient = world.patient
+        hoisted = self._by_wheelchair and patient.posture is Posture.AWAY
+        if not (patient.is_settled or hoisted):
             return False
+        weight_n = patient.parameters.weight_n
         world.hands.set_closed(Input.ATTENDANT, False)
-        world.strap.attach(world.strap.slack_for_tension_m(_TAUT_SHARE * world.patient.parameters.weight_n))
+        world.strap.attach(world.strap.slack_for_tension_m(_TAUT_SHARE * weight_n))
+        if hoisted:
+            patient.hoist(world.strap.slack_m + weight_n / world.strap.parameters.stiffness_n_m)
         world.hands.actuate(Input.CLIP, False)
         return True
 
     def _taut(self, _lines: Lines) -> bool:
-        return self._world.now_ns - self._shown_ns > _TAUT_SETTLES_NS and self._press(Input.OK)
+        """Pulls the strap until it bears. Once the patient stands: one that bears somebody is no measure of how taut it is."""
+        world = self._world
+        if not world.patient.is_settled:
+            self._shown_ns = world.now_ns
+            return False
+        world.hands.set_closed(Input.ATTENDANT, False)
+        world.strap.attach(world.strap.slack_for_tension_m(_TAUT_SHARE * world.patient.parameters.weight_n))
+        self.hand_count.strap_in_hand = True
+        return world.now_ns - self._shown_ns > _TAUT_SETTLES_NS and self._press(Input.OK)
 
     def _slack(self, lines: Lines) -> bool:
         found = re.search(r"mark +(\d+)", lines[1])
         if found is None:
             return False
         mark = int(found.group(1))
+        self.hand_count.strap_in_hand = True
         self._world.strap.attach(mark * SLACK_PITCH_M)
         if mark != self._slack_mark:
             self._press(Input.FASTER if mark < self._slack_mark else Input.SLOWER)
@@ -193,6 +203,11 @@ class Therapist:
         if offered and not self._offer_open and self._answers and self._answers.pop(0):
             self._world.hands.press(Input.FASTER, after_ns=self._random.randint(*_REACTION_NS))
         self._offer_open = offered
+
+
+def therapist_of(scenario: Scenario, world: World, random: Random) -> Therapist:
+    """Returns a therapist who does in this world what the scenario says of therapist and patient."""
+    return Therapist(world, random, scenario.rises, symptoms=scenario.symptoms, by_wheelchair=scenario.by_wheelchair)
 
 
 _Routine = Callable[[Therapist, Lines], bool]
