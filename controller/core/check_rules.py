@@ -20,6 +20,7 @@ _REPORT_INTERVAL_NS = 1_000_000_000
 _QUESTIONS = {question.value: question for question in Question}
 
 
+# Control C-SYMPTOMS.
 def run_check(scan: Scan) -> bool:
     """One scan of asking; returns whether a question stands on the display."""
     exercise = scan.state.exercise

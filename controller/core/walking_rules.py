@@ -42,6 +42,7 @@ def run_moving(scan: Scan) -> None:
     _offer_and_accept(scan, safe)
 
 
+# Control C-CAPS.
 def _prescription_done(scan: Scan) -> bool:
     """Neither time nor distance goes beyond what is prescribed by more than the scan that finds it."""
     exercise = scan.state.exercise

@@ -46,6 +46,7 @@ def test_a_first_session_goes_through_the_list_one_ok_a_line(glasses: bool) -> N
     assert machine.pressed.count(Input.OK) == 1 + len(expected) + 4, "confirm, a line each, hook, taut, slack, arrow"
 
 
+@pytest.mark.hazard("H-12", "C-HARNESS-CHECK")
 @pytest.mark.parametrize("skipped", [*LINES, Step.CONFIRM, Step.EMPTY_HOOK])
 def test_no_line_can_be_passed_without_its_ok(skipped: Step) -> None:
     machine = Machine()

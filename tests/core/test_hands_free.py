@@ -12,6 +12,7 @@ from messages.figures import Question
 from messages.plan import Phase, PhaseKind
 from tests.core.machine import PLAN, Machine
 
+pytestmark = pytest.mark.hazard("H-14", "C-RAILS")
 STEADY = msgspec.structs.replace(PLAN, phases=(Phase(PhaseKind.WARM_UP, 60, 0.1), Phase(PhaseKind.WORK, 60, 0.1)))
 BOTH = (Input.RAIL_LEFT, Input.RAIL_RIGHT)
 

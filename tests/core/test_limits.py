@@ -21,6 +21,7 @@ from controller.session.caps import treadmill_limits
 from messages.plan import AttendantStage, Phase, PhaseKind, Plan, RailStage
 from tests.core.machine import CORE, PLAN, Machine
 
+pytestmark = pytest.mark.hazard("H-23", "C-CAPS")
 LIMITS = treadmill_limits(PLAN, CORE)
 FLAT = msgspec.structs.replace(PLAN, phases=(Phase(PhaseKind.WARM_UP, 20, 0.1), Phase(PhaseKind.WORK, 100, 0.1)))
 SCAN_S = 0.010

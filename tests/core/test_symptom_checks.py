@@ -13,6 +13,7 @@ from messages.figures import Question
 from messages.plan import Phase, PhaseKind
 from tests.core.machine import PLAN, Machine
 
+pytestmark = pytest.mark.hazard("H-24", "C-SYMPTOMS")
 LONG = msgspec.structs.replace(PLAN, phases=(Phase(PhaseKind.WARM_UP, 30, 0.1), Phase(PhaseKind.WORK, 600, 0.2)))
 ALL = tuple(Question)
 

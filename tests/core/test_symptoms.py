@@ -15,6 +15,7 @@ from messages.figures import Question
 from messages.wire import Symptom
 from tests.core.machine import CORE, PLAN
 
+pytestmark = pytest.mark.hazard("H-24", "C-SYMPTOMS")
 LIMITS = treadmill_limits(PLAN, CORE)
 
 

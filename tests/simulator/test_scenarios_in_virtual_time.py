@@ -36,6 +36,7 @@ def test_the_expected_outcome_comes(scenario: Scenario, seed: int) -> None:
     assert summary.highest_speed_m_s < 0.30
 
 
+@pytest.mark.hazard("H-14", "H-15", "H-22", "H-24", "H-25", "H-29", "C-SYMPTOMS", "C-SCREENING", "C-NEXT-PATIENT", "C-RAILS")
 @pytest.mark.parametrize("seed", SEEDS[:2])
 @pytest.mark.parametrize("scenario", SESSIONS, ids=lambda scenario: scenario.name)
 def test_a_whole_session_comes_out_as_expected(scenario: Scenario, seed: int) -> None:
