@@ -160,6 +160,7 @@ class VirtualTreadmill:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.kill_controller()
+        self._memory.close(self._memory.found)  # its thread still writes while the directory goes
         self.cable.unplug()
         self.drive.close()
         self._directory.cleanup()
