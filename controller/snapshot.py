@@ -7,6 +7,7 @@ import math
 from controller.core.chart import EXERCISING_STATES, MOVING_STATES, State
 from controller.core.display_text import Lines
 from controller.core.events import RULES, Happening
+from controller.core.exercise import figures_so_far
 from controller.core.inputs import Input
 from controller.core.patient import body_weight_n, known_load_n
 from controller.core.state import CoreState, Outputs, ScanInputs
@@ -149,4 +150,5 @@ def session_record(state: CoreState, time: str) -> SessionRecord | None:
         balance_losses=exercise.balance_losses,
         stops=exercise.stops,
         ended_by=exercise.over,
+        figures=figures_so_far(exercise),
     )

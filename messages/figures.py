@@ -19,7 +19,10 @@ class Question(enum.Enum):
 
 
 class SymptomAnswer(msgspec.Struct, frozen=True, gc=False):
-    """One answer, `at_s` of belt time. grade: 0-10 as NPRS or Borg CR10; None: reported without a number."""
+    """One answer, `at_s` of belt time. grade: 0-10 as NPRS or Borg CR10; None: reported without a number.
+
+    An answer by a button gives its band's lowest grade: what was said for certain, 0 where all was fine.
+    """
 
     at_s: float
     question: Question

@@ -188,7 +188,7 @@ def _knows_telemetry(seen: Snapshot | None) -> bool:
 def _prepare(rig: Rig, scenario: Scenario) -> None:
     """As a therapist does, who tries again while telemetry is still coming up."""
     deadline = time.monotonic() + _STARTS_WITHIN_S
-    while (result := propose(rig, scenario)).returncode != 0:
+    while (result := propose(rig, scenario, scenario.plan)).returncode != 0:
         if time.monotonic() > deadline:
             raise RigError(f"the session was not prepared:\n{result.stdout}{result.stderr}")
         time.sleep(_RETRY_S)

@@ -21,18 +21,20 @@ from types import FrameType
 
 from simulator.broker import BrokerMissingError
 from simulator.rig import RigError, play
-from simulator.scenarios import BY_NAME, GUIDED, SCENARIOS
+from simulator.scenarios import BY_NAME, GUIDED, SCENARIOS, SESSIONS
 from simulator.verdict import Summary
 
 _PASSED, _FAILED, _MISSING = 0, 1, 2
 _PICTURES = Path("build/demo")
+
+_EVERY_ONE = (*SCENARIOS, *SESSIONS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the demo; returns the exit code."""
     options = _parser().parse_args(arguments)
     if options.list:
-        for scenario in SCENARIOS:
+        for scenario in _EVERY_ONE:
             print(f"{scenario.name:<16}{scenario.description}")
         return _PASSED
     signal.signal(signal.SIGTERM, _leave)
@@ -85,7 +87,7 @@ def _play_once(name: str, seed: int, picture: Path | None, pictures: Path) -> in
 def _play_all(seed: int, pictures: Path) -> int:
     pictures.mkdir(parents=True, exist_ok=True)
     summaries: list[Summary] = []
-    for scenario in SCENARIOS:
+    for scenario in _EVERY_ONE:
         began = time.monotonic()
         try:
             summary = play(scenario, seed, lambda _line: None, pictures / f"{scenario.name}.svg")
@@ -97,7 +99,7 @@ def _play_all(seed: int, pictures: Path) -> int:
         _report(f"{scenario.name:<16}{summary.outcome:<8}{took_s:5.1f} s  {'; '.join(summary.reasons)}")
     for summary in summaries:
         print(summary.to_json(), flush=True)
-    return _PASSED if len(summaries) == len(SCENARIOS) and all(summary.passed for summary in summaries) else _FAILED
+    return _PASSED if len(summaries) == len(_EVERY_ONE) and all(summary.passed for summary in summaries) else _FAILED
 
 
 def _show(name: str | None, seed: int) -> int:

@@ -7,6 +7,7 @@ import time
 from rich.console import Console
 from rich.live import Live
 
+from messages.plan import Plan
 from messages.wire import Snapshot
 from simulator.demo_configuration import BASE_TOPIC
 from simulator.keys import KEYS, Keyboard
@@ -14,7 +15,7 @@ from simulator.play import Player
 from simulator.rig import Rig, propose
 from simulator.scenarios import Scenario
 from simulator.screen import View, draw
-from simulator.therapist import Lines, Therapist
+from simulator.therapist import Lines, therapist_of
 from simulator.verdict import judge
 
 _FRAME_S = 0.12
@@ -29,10 +30,9 @@ class _Stage:
         treadmill = rig.treadmill
         self.rig = rig
         self.scenario = scenario
-        self.therapist = Therapist(treadmill.world, treadmill.random, scenario.rises)
+        self.therapist = therapist_of(scenario, treadmill.world, treadmill.random)
         self.player = Player(scenario, treadmill.world, self.therapist, rig.machinery)
         self.caption = scenario.description
-        self.prepared = False
         treadmill.heard_host.append(self.player.hear_host)
         treadmill.looks.append(self._look)
 
@@ -45,17 +45,19 @@ class _Stage:
 
     def prepare_when_ready(self) -> None:
         """Once in standby, what a therapist types."""
-        seen = self.rig.treadmill.snapshot
-        if not self.prepared and seen is not None and seen.state == "standby":
-            self.prepared = True
-            self.prepare()
+        plan = self.player.plan_due(self.rig.treadmill.snapshot)
+        if plan is not None:
             self.therapist.helps = False
+            self.prepare(plan)
 
-    def prepare(self) -> None:
+    def prepare(self, plan: Plan) -> None:
         """`sternway prepare PLAN`."""
-        result = propose(self.rig, self.scenario)
+        result = propose(self.rig, self.scenario, plan)
         if result.returncode != 0:
-            self.caption = (result.stderr or result.stdout).strip().splitlines()[-1]
+            said = (result.stderr or result.stdout).strip()
+            self.caption = said.splitlines()[-1]
+            if self.scenario.expected.refused and not self.player.over:
+                self.rig.treadmill.ask(lambda: self.player.hear_refusal(" ".join(said.split())))
 
     def press(self, name: str) -> None:
         """A key of the table."""
@@ -108,7 +110,7 @@ def _perform(stage: _Stage, console: Console) -> bool:
             if pressed == "q":
                 break
             if pressed == "p":
-                stage.prepare()
+                stage.prepare(stage.scenario.plan)
             else:
                 stage.press(pressed)
     return passed if judged else rig.treadmill.failure is None

@@ -37,6 +37,7 @@ class Posture(Enum):
     ON_FEET = "on feet"
     FROZEN = "frozen"
     SITTING = "sitting"
+    HOISTED = "hoisted"
     FALLING = "falling"
     CATCHING = "catching"
     LEAVING = "leaving"
@@ -159,6 +160,13 @@ class Patient:
             self._sit_depth_m = depth_m
             self._become(Posture.SITTING)
 
+    def hoist(self, depth_m: float) -> None:
+        """Hangs in the harness down to depth_m, lifted from a wheelchair, and is let down onto the feet: 6 s in all."""
+        if self.posture is Posture.AWAY:
+            self._sit_depth_m = self.drop_m = depth_m
+            self.x_m = self._target_m = 0.0
+            self._become(Posture.HOISTED)
+
     def lose_balance(self, loss: Loss, catch_after_s: float = math.inf) -> None:
         """Falls; with catch_after_s finite gets the feet back under the body after that time (a stumble)."""
         if self.posture not in (Posture.ON_FEET, Posture.FROZEN):
@@ -269,6 +277,15 @@ class Patient:
         if self._since_s >= 1.5:
             self._become(Posture.ON_FEET)
 
+    def _hang(self, step_s: float, _belt_m_s: float, _pull: Pull) -> None:
+        """The hoist bears everything, then less and less of it."""
+        drop = _along(((0.0, self._sit_depth_m), (4.5, self._sit_depth_m), (6.0, 0.0)), self._since_s)
+        self.down_m_s = (drop - self.drop_m) / step_s
+        self.drop_m = drop
+        self._legs_now = 1.0 - drop / self._sit_depth_m if self._sit_depth_m > 0.0 else 1.0
+        if self._since_s >= 6.0:
+            self._become(Posture.ON_FEET)
+
     def _fall(self, step_s: float, belt_m_s: float, pull: Pull) -> None:
         parameters = self.parameters
         late_s = self._since_s - parameters.legs_last_s
@@ -339,6 +356,7 @@ _MOTION = {
     Posture.ON_FEET: Patient._walk,
     Posture.FROZEN: Patient._be_carried,
     Posture.SITTING: Patient._sit,
+    Posture.HOISTED: Patient._hang,
     Posture.FALLING: Patient._fall,
     Posture.CATCHING: Patient._catch,
     Posture.LEAVING: Patient._leave,

@@ -9,7 +9,9 @@ from typing import Protocol
 from controller.core.inputs import Input
 from firmware_bridge.codec import Decoder, Sender
 from firmware_bridge.drive import Run, Stop
+from messages.plan import Plan
 from messages.wire import Snapshot
+from simulator.hand_count import HandCount
 from simulator.load_cell import CellFault
 from simulator.patient import Loss
 from simulator.scenarios import Action, Scenario, When
@@ -22,6 +24,8 @@ _LATCHED = ("protective_stop", "emergency_stop", "fault")
 _HANGS_AFTER_NS = 8_000_000_000
 _UNHEARD_NS = 600_000_000
 _CATCH_AFTER_S = 0.8
+_HOLDS_OK_NS = 2_300_000_000
+_REACHES_NS = 500_000_000
 _RECOVER_AFTER_S = 0.12
 _FALL_SHARE = 0.30
 """Of body weight on the strap: a fall (numbers from trials; see the balance rules)."""
@@ -60,6 +64,12 @@ class Player:
         self.measured = Measured(began_ns=world.now_ns)
         self.over = False
         self.timed_out = False
+        self.refusal = ""
+        """Why the session was not prepared, as whoever asked was told."""
+        self.sessions_done = 0
+        self._proposed = 0
+        self.left_over: list[str] = []
+        """What was still shown of a patient who had left."""
         self.actions: list[tuple[int, Action]] = []
         """What happened when, for the plot."""
         self._world = world
@@ -70,6 +80,7 @@ class Player:
         self._holds_since_ns: int | None = None
         self._cause: Action | None = None
         self._latched_since_ns = 0
+        self._was_complete = False
         world.watchers.append(self._watch)
 
     def hear_host(self, data: bytes, at_ns: int) -> None:
@@ -106,6 +117,8 @@ class Player:
         now_ns = self._world.now_ns
         self._therapist.look(lines)
         heard = snapshot if snapshot is not None and now_ns - snapshot.at_ns < _UNHEARD_NS else None
+        if heard is not None:
+            self._look_for_remains(heard)
         if now_ns - self.measured.began_ns > self.scenario.longest_s * 1e9 or self._hangs(heard, now_ns):
             self.over = self.timed_out = True
             return
@@ -125,6 +138,33 @@ class Player:
         for action in step.then:
             self._do(action, is_cause=step.is_cause and action is step.then[-1])
 
+    @property
+    def hand_count(self) -> HandCount:
+        """How busy the therapist's hands were."""
+        return self._therapist.hand_count
+
+    def plan_due(self, heard: Snapshot | None) -> Plan | None:
+        """The plan to propose now, each once: the first in standby, the second when the first patient has left."""
+        plans: list[Plan] = [plan for plan in (self.scenario.plan, self.scenario.second) if plan is not None]
+        if heard is None or heard.state != "standby" or self._proposed >= len(plans) or self.sessions_done < self._proposed:
+            return None
+        self._proposed += 1
+        return plans[self._proposed - 1]
+
+    def hear_refusal(self, reason: str) -> None:
+        """The session was refused: the play is over."""
+        self.refusal = reason
+        self.over = True
+
+    def _look_for_remains(self, heard: Snapshot) -> None:
+        """Once a session is complete and its patient has left, nothing of it may be shown."""
+        if heard.state == "standby" and self._was_complete:
+            shown = {"session": heard.session, "patient": heard.patient, "cause": heard.cause, "distance": heard.distance_m}
+            self.left_over += [f"{name} {value}" for name, value in shown.items() if value]
+            self.left_over += [f"alarm {code}" for code, _ in heard.alarms]
+            self.sessions_done += 1
+        self._was_complete = heard.state == "complete"
+
     def _hangs(self, heard: Snapshot | None, now_ns: int) -> bool:
         """Whether the machine has been latched for so long that nothing the script waits for will come."""
         if heard is None or heard.state not in _LATCHED:
@@ -140,6 +180,8 @@ class Player:
         if when.states and (heard is None or heard.state not in when.states):
             return False
         if when.phase and (heard is None or heard.phase != when.phase):
+            return False
+        if self.sessions_done < when.sessions_done:
             return False
         if when.display and not any(when.display in line for line in lines):
             return False
@@ -162,6 +204,8 @@ class Player:
 def befall_world(action: Action, world: World, therapist: Therapist) -> bool:
     """Does an action of patient, hand or sensor; False when it is none of those."""
     deed = _DEEDS.get(action)
+    if action in _PATIENTS_BUTTON:
+        therapist.hand_count.patients_press = _PATIENTS_BUTTON[action]
     if deed is not None:
         deed(world)
     elif action is Action.THERAPIST_WAITS:
@@ -181,6 +225,12 @@ def _stick_sensor(world: World) -> None:
     world.cell.fault = CellFault.STUCK
 
 
+def _stop_by_patient(world: World) -> None:
+    """One hand leaves its rail for the STOP button: within the grace that a hand has."""
+    world.patient.let_go(right=True)
+    world.hands.press(Input.STOP, after_ns=_REACHES_NS)
+
+
 _DEEDS: dict[Action, Callable[[World], None]] = {
     Action.STUMBLE: lambda world: world.patient.lose_balance(Loss.SLIP, _CATCH_AFTER_S),
     Action.NEAR_FALL: lambda world: world.patient.lose_balance(Loss.TRIP, _RECOVER_AFTER_S),
@@ -194,11 +244,16 @@ _DEEDS: dict[Action, Callable[[World], None]] = {
     Action.MUSHROOM: _press_mushroom,
     Action.LANYARD: lambda world: world.hands.actuate(Input.LANYARD, True),
     Action.OPEN_CLIP: lambda world: world.hands.actuate(Input.CLIP, True),
+    Action.HANDS_FREE: lambda world: world.hands.press(Input.OK, _HOLDS_OK_NS),
+    Action.ATTENDANT_LEAVES: lambda world: world.hands.set_closed(Input.ATTENDANT, False),
+    Action.STOP_BY_PATIENT: _stop_by_patient,
     Action.STICK_SENSOR: _stick_sensor,
 }
 
 
+_PATIENTS_BUTTON = {Action.SYMPTOM: Input.SYMPTOM, Action.STOP_BY_PATIENT: Input.STOP}
 _OPENS = {
+    Action.STOP_BY_PATIENT: Input.STOP,
     Action.STAND_STILL: Input.DECK_FRONT,
     Action.SYMPTOM: Input.SYMPTOM,
     Action.MUSHROOM: Input.EMERGENCY_A,

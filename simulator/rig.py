@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from controller.hardware.settings import LoadCellSettings, PinSettings
+from messages.plan import Plan
 from messages.wire import Snapshot
 from simulator.broker import Broker
 from simulator.demo_configuration import BASE_TOPIC, write_configuration, write_plan, write_screening
@@ -25,7 +26,7 @@ from simulator.plot import plot
 from simulator.processes import controller_process, prepare_session, telemetry_process
 from simulator.scenarios import Action, Scenario
 from simulator.stall_probe import StallProbe
-from simulator.therapist import Therapist
+from simulator.therapist import Therapist, therapist_of
 from simulator.trace import Trace
 from simulator.treadmill import RealTimeTreadmill
 from simulator.verdict import Summary, judge
@@ -162,7 +163,7 @@ def play(scenario: Scenario, seed: int, report: Report, picture: Path | None = N
 def _play_once(scenario: Scenario, seed: int, report: Report, picture: Path | None) -> Summary:
     with Rig(seed) as rig:
         treadmill = rig.treadmill
-        therapist = Therapist(treadmill.world, treadmill.random, scenario.rises)
+        therapist = therapist_of(scenario, treadmill.world, treadmill.random)
         player = Player(scenario, treadmill.world, therapist, rig.machinery)
         trace = Trace(treadmill.world)
         treadmill.heard_host.append(player.hear_host)
@@ -175,9 +176,10 @@ def _play_once(scenario: Scenario, seed: int, report: Report, picture: Path | No
         treadmill.looks.append(look)
         report(f"{scenario.name}: {scenario.description}")
         report(f"broker {rig.broker.address}, topics {BASE_TOPIC}/#")
-        _prepare(rig, scenario, therapist)
+        _wait_for(rig, lambda seen: seen.state == "standby", "standby")  # the therapist resets what a first start latches
+        _propose_if_due(rig, player, therapist)
         rig.forget_stalls()
-        _follow(rig, player, report)
+        _follow(rig, player, therapist, report)
         stall_ms = rig.worst_stall_ms
         final = treadmill.snapshot
         now_ns = treadmill.world.now_ns
@@ -188,20 +190,26 @@ def _play_once(scenario: Scenario, seed: int, report: Report, picture: Path | No
         return summary
 
 
-def _prepare(rig: Rig, scenario: Scenario, therapist: Therapist) -> None:
-    """Waits for standby (the therapist resets what a first start latches), then prepares the session as people do."""
-    _wait_for(rig, lambda seen: seen.state == "standby", "standby")
-    result = propose(rig, scenario)
-    if result.returncode != 0:
-        raise RigError(f"the session was not prepared:\n{result.stdout}{result.stderr}")
-    therapist.helps = False
+def _propose_if_due(rig: Rig, player: Player, therapist: Therapist) -> None:
+    """Prepares the session that is due, as people do."""
+    plan = player.plan_due(rig.treadmill.snapshot)
+    if plan is None:
+        return
+    result = propose(rig, player.scenario, plan)
+    said = f"{result.stdout}{result.stderr}"
+    if result.returncode == 0:
+        therapist.helps = False
+    elif player.scenario.expected.refused:
+        player.hear_refusal(" ".join(said.split()))
+    else:
+        raise RigError(f"the session was not prepared:\n{said}")
 
 
-def propose(rig: Rig, scenario: Scenario) -> subprocess.CompletedProcess[str]:
-    """Writes the scenario's plan and its patient's records of today, and proposes the session."""
+def propose(rig: Rig, scenario: Scenario, plan: Plan) -> subprocess.CompletedProcess[str]:
+    """Writes a plan and its patient's records of today, and proposes the session."""
     today = datetime.now().astimezone().date()
-    records = write_screening(rig.directory, scenario.patient(scenario.plan, today))
-    return prepare_session(rig.configuration, write_plan(rig.directory, scenario.plan), records)
+    records = write_screening(rig.directory, scenario.patient(plan, today))
+    return prepare_session(rig.configuration, write_plan(rig.directory, plan), records)
 
 
 def _wait_for(rig: Rig, condition: Callable[[Snapshot], bool], what: str) -> None:
@@ -217,13 +225,14 @@ def _wait_for(rig: Rig, condition: Callable[[Snapshot], bool], what: str) -> Non
         time.sleep(0.05)
 
 
-def _follow(rig: Rig, player: Player, report: Report) -> None:
+def _follow(rig: Rig, player: Player, therapist: Therapist, report: Report) -> None:
     """Says each change of state, and each event as it reaches the broker, until the play is over."""
     shown = ""
     told = 0
     while not player.over:
         if rig.treadmill.failure is not None:
             raise RigError("the simulated treadmill failed") from rig.treadmill.failure
+        _propose_if_due(rig, player, therapist)
         seen = rig.treadmill.snapshot
         line = "" if seen is None else f"{seen.state} {seen.phase} | {seen.display[0].strip()} | {seen.display[2].strip()}"
         if line.split("|", maxsplit=1)[0] != shown.split("|", maxsplit=1)[0]:

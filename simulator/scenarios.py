@@ -8,7 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from messages.plan import Phase, PhaseKind, Plan
+from msgspec.structs import replace
+
+from messages.plan import AttendantStage, Phase, PhaseKind, Plan
+from simulator.patient_stories import hands_free_patient, here_twice_this_week, new_patient, osteoporotic_patient
 from simulator.patients import PatientRecords, returning_patient
 
 
@@ -38,8 +41,19 @@ class Action(Enum):
     RESTART_TELEMETRY = "the telemetry process is started again"
     STOP_BROKER = "the broker goes away"
     START_BROKER = "the broker comes back"
+    HANDS_FREE = "the therapist holds OK: the hands may go free"
+    ATTENDANT_LEAVES = "whoever stands by lets go of the pedal"
+    STOP_BY_PATIENT = "the patient takes one hand off its rail and presses STOP"
     THERAPIST_WAITS = "the therapist takes the hands off the panel"
     THERAPIST_HELPS = "the therapist clears latched stops, too"
+
+
+class Said(Enum):
+    """What the patient answers to a question of the symptom check."""
+
+    FINE = "fine"
+    A_LITTLE = "a little"
+    MUCH = "much"
 
 
 @dataclass(frozen=True)
@@ -56,6 +70,8 @@ class When:
     for_s: float = 0.0
     running: bool | None = None
     """Whether the controller is heard at all."""
+    sessions_done: int = 0
+    """Whose patients have left, at least."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +88,9 @@ class Expected:
     """What must have come in the end.
 
     states, causes: the controller's; any one of them. stop_within_ms: from the trip (load, contact) to the STOP frame on the
-    wire; None where no STOP is asked for. standstill_within_s, travel_below_m: from the cause. all_events_once: every event
-    reached the broker, in order and once.
+    wire; None where no STOP is asked for. standstill_within_s, travel_below_m: from the cause. never: events that must not
+    come. presses_to_walking, walking_within_s: at most, from the clip. refused: words of the reason why no session is prepared.
+    all_events_once: every event reached the broker, in order and once.
     """
 
     states: tuple[str, ...]
@@ -82,6 +99,10 @@ class Expected:
     standstill_within_s: float | None = None
     travel_below_m: float | None = None
     events: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+    presses_to_walking: int | None = None
+    walking_within_s: float | None = None
+    refused: str = ""
     all_events_once: bool = False
 
 
@@ -89,7 +110,8 @@ class Expected:
 class Scenario:
     """One play. rises: what is done with each offer. ends: when it is over; longest_s: when it is over at the latest.
 
-    patient: whose records come with the plan.
+    patient: whose records come with the plan. symptoms: what the patient answers at the symptom checks. second: the plan of the
+    patient who comes next.
     """
 
     name: str
@@ -99,6 +121,9 @@ class Scenario:
     ends: When
     expected: Expected
     rises: tuple[bool, ...] = ()
+    symptoms: tuple[Said, ...] = ()
+    by_wheelchair: bool = False
+    second: Plan | None = None
     longest_s: float = 58.0
     patient: PatientRecords = returning_patient
 
@@ -244,6 +269,150 @@ SCENARIOS: tuple[Scenario, ...] = (
 )
 """All of them, each under a minute in real time."""
 
+_STEADY = _plan(Phase(PhaseKind.WARM_UP, 20.0, 0.10), Phase(PhaseKind.WORK, 120.0, 0.10), Phase(PhaseKind.COOL_DOWN, 20.0, 0.10))
+_FIRST = replace(
+    _plan(
+        Phase(PhaseKind.WARM_UP, 40.0, 0.10),
+        Phase(PhaseKind.WORK, 80.0, 0.15),
+        Phase(PhaseKind.REST, 60.0),
+        Phase(PhaseKind.WORK, 90.0, 0.15),
+        Phase(PhaseKind.COOL_DOWN, 30.0, 0.10),
+    ),
+    patient="DEMO-NEW",
+    first_session=True,
+)
+_OTHER = replace(_SHORT, patient="DEMO-2", mass_kg=78.0)
+_PAUSED = When(states=("paused",), belt_at_rest=True, for_s=1.2)
+_FREE, _BACK = "HANDS FREE", "HOLD THE RAILS"
+
+SESSIONS: tuple[Scenario, ...] = (
+    Scenario(
+        "first-session",
+        "A first session: the list line by line, two short bouts with a rest, a symptom check, the lists after it.",
+        _FIRST,
+        (),
+        _IS_OVER,
+        Expected(
+            states=("standby",),
+            events=("check-asked", "check-answered", "session-resumed", "session-complete"),
+            never=("check-missed", "bout-too-long"),
+            all_events_once=True,
+        ),
+        rises=(True,),
+        longest_s=460.0,
+        patient=new_patient,
+    ),
+    Scenario(
+        "hands-free",
+        "Two windows without the rails: one ends when the panel calls the hands back, one by the escape that was taught.",
+        _STEADY,
+        (
+            Step(_WALKING, (Action.HANDS_FREE,)),
+            Step(When(display=_FREE), (Action.LET_GO,)),
+            Step(When(display=_BACK), (Action.HOLD,)),
+            Step(When(states=("exercising",), for_s=6.0), (Action.HANDS_FREE,)),
+            Step(When(display=_FREE), (Action.LET_GO,)),
+            Step(When(display=_FREE, for_s=3.0), (Action.THERAPIST_WAITS, Action.HOLD), is_cause=True),
+        ),
+        _PAUSED,
+        Expected(
+            ("paused",),
+            ("rails-grabbed",),
+            standstill_within_s=2.5,
+            travel_below_m=0.2,
+            events=("hands-free-begun", "hands-free-ended"),
+            never=("rail-slow",),
+            presses_to_walking=6,
+            walking_within_s=90.0,
+        ),
+        longest_s=90.0,
+        patient=hands_free_patient,
+    ),
+    Scenario(
+        "third-this-week",
+        "A third session in seven days is refused before anything is prepared.",
+        _SHORT,
+        (),
+        _IS_OVER,
+        Expected(("standby",), never=("session-prepared",), refused="7 days"),
+        patient=here_twice_this_week,
+    ),
+    Scenario(
+        "contraindicated",
+        "Severe osteoporosis: screening refuses, whatever the plan says.",
+        _SHORT,
+        (),
+        _IS_OVER,
+        Expected(("standby",), never=("session-prepared",), refused="osteoporosis"),
+        patient=osteoporotic_patient,
+    ),
+    Scenario(
+        "dizzy-at-check",
+        "A little dizzy at the symptom check: a pause of two minutes, asked again, then one restart by hand.",
+        _FIRST,
+        (
+            Step(When(display="CHECK"), ()),
+            Step(When(states=("paused",), belt_at_rest=True, for_s=5.0), ()),
+        ),
+        When(states=("exercising",), belt_above_m_s=0.08, for_s=3.0),
+        Expected(("exercising",), events=("dizziness-mild", "session-resumed"), never=("dizziness-again",)),
+        symptoms=(Said.A_LITTLE,),
+        longest_s=460.0,
+        patient=new_patient,
+    ),
+    Scenario(
+        "attendant-leaves",
+        "Contact guard is given up: the belt slows, then pauses.",
+        _STEADY,
+        (Step(_WALKING, (Action.THERAPIST_WAITS, Action.ATTENDANT_LEAVES), is_cause=True),),
+        _PAUSED,
+        Expected(("paused",), ("attendant-pause",), standstill_within_s=6.0, travel_below_m=0.6, events=("attendant-gone",)),
+    ),
+    Scenario(
+        "two-patients",
+        "One patient walks and leaves, another comes: nothing of the first is left.",
+        _SHORT,
+        (),
+        When(states=("standby",), belt_at_rest=True, for_s=0.5, sessions_done=2),
+        Expected(("standby",), events=("session-complete",), all_events_once=True),
+        second=_OTHER,
+        longest_s=120.0,
+    ),
+    Scenario(
+        "wheelchair",
+        "The patient is hoisted over the belt in the harness, let down, and walks: hanging at rest latches nothing.",
+        _SHORT,
+        (),
+        _IS_OVER,
+        Expected(
+            ("standby",),
+            events=("session-complete",),
+            never=("nurse-call", "harness-loaded", "loading-fast", "overload-switch", "post-fall-form"),
+            all_events_once=True,
+        ),
+        by_wheelchair=True,
+        longest_s=90.0,
+    ),
+    Scenario(
+        "alone",
+        "Under supervision nobody's hands are near: the patient stops the belt with one hand, the other on its rail.",
+        replace(_STEADY, attendant=AttendantStage.SUPERVISION),
+        (
+            Step(_WALKING, (Action.THERAPIST_WAITS, Action.ATTENDANT_LEAVES)),
+            Step(When(states=("exercising",), for_s=10.0), (Action.STOP_BY_PATIENT,), is_cause=True),
+        ),
+        _PAUSED,
+        Expected(
+            ("paused",),
+            ("stop-pressed",),
+            standstill_within_s=3.0,
+            travel_below_m=0.3,
+            never=("attendant-gone", "rail-slow"),
+        ),
+    ),
+)
+"""Whole sessions, as long as they take."""
+
 GUIDED = Scenario(
     "guided",
     "A session is prepared and begun, one rise is accepted; then the patient stumbles, and the belt stops.",
@@ -261,4 +430,4 @@ GUIDED = Scenario(
 )
 """What `make demo` shows of itself."""
 
-BY_NAME: dict[str, Scenario] = {scenario.name: scenario for scenario in (*SCENARIOS, GUIDED)}
+BY_NAME: dict[str, Scenario] = {scenario.name: scenario for scenario in (*SCENARIOS, *SESSIONS, GUIDED)}

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from random import Random
 
 from controller.core.inputs import Input
+from simulator.hand_count import HandCount
 from simulator.patient import Posture
+from simulator.scenarios import Said, Scenario
 from simulator.world import World
 
 Lines = tuple[str, ...]
@@ -30,17 +32,31 @@ _HELP_COMES_NS = 2_000_000_000
 class Therapist:
     """One pair of hands at the panel, and the voice that tells the patient what to do."""
 
-    def __init__(self, world: World, random: Random, answers: tuple[bool, ...] = (), slack_mark: int = 4) -> None:
-        """answers: what to do with each rise that is offered: accept it, or let it pass; none are accepted after the last."""
+    def __init__(
+        self,
+        world: World,
+        random: Random,
+        answers: tuple[bool, ...] = (),
+        slack_mark: int = 4,
+        symptoms: tuple[Said, ...] = (),
+        by_wheelchair: bool = False,
+    ) -> None:
+        """answers: what to do with each rise that is offered: accept it, or let it pass; none are accepted after the last.
+        symptoms: what the patient says to each question of the symptom checks in turn; after the last all is well.
+        by_wheelchair: the patient is hoisted over the belt in the harness.
+        """
         self._world = world
         self._random = random
         self._answers = list(answers)
         self._slack_mark = slack_mark
+        self._symptoms = list(symptoms)
+        self._by_wheelchair = by_wheelchair
+        self.hand_count = HandCount(world)
         self.works = True
         """Whether the routine is done at all; somebody else may have the hands."""
         self.helps = True
         """Whether a latched stop is cleared: patient up, cause away, RESET."""
-        self._keyword = ""
+        self._shown = ""
         self._act_at_ns = 0
         self._shown_ns = 0
         self._offer_open = False
@@ -50,8 +66,10 @@ class Therapist:
         """Looks at the display; call it some ten times a second."""
         now_ns = self._world.now_ns
         keyword = _keyword(lines)
-        if keyword != self._keyword:
-            self._keyword = keyword
+        shown = keyword + "".join(lines[:2]) if keyword in ("CHECK", "AFTER") else keyword
+        if shown != self._shown:
+            self._shown = shown
+            self.hand_count.strap_in_hand = False
             self._shown_ns = now_ns
             self._act_at_ns = now_ns + self._random.randint(*_REACTION_NS)
         if not self.works:
@@ -69,28 +87,56 @@ class Therapist:
 
     def _confirm(self, _lines: Lines) -> bool:
         patient = self._world.patient
+        if self._by_wheelchair:
+            return self._press(Input.OK)
         patient.mount()
         return patient.is_settled and self._press(Input.OK)
 
     def _ok(self, _lines: Lines) -> bool:
         return self._press(Input.OK)
 
+    def _check(self, _lines: Lines) -> bool:
+        """Asks the patient, and presses what the answer needs."""
+        said = self._symptoms.pop(0) if self._symptoms else Said.FINE
+        hands = self._world.hands
+        if said is Said.MUCH:
+            hands.press(Input.SYMPTOM)
+            hands.press(Input.SYMPTOM, after_ns=600_000_000)
+            return True
+        return self._press(Input.SLOWER if said is Said.A_LITTLE else Input.OK)
+
     def _clip(self, _lines: Lines) -> bool:
+        """Both hands are at the harness: the pedal is let go."""
         world = self._world
-        if not world.patient.is_settled:
+        patient = world.patient
+        hoisted = self._by_wheelchair and patient.posture is Posture.AWAY
+        if not (patient.is_settled or hoisted):
             return False
-        world.strap.attach(world.strap.slack_for_tension_m(_TAUT_SHARE * world.patient.parameters.weight_n))
+        weight_n = patient.parameters.weight_n
+        world.hands.set_closed(Input.ATTENDANT, False)
+        world.strap.attach(world.strap.slack_for_tension_m(_TAUT_SHARE * weight_n))
+        if hoisted:
+            patient.hoist(world.strap.slack_m + weight_n / world.strap.parameters.stiffness_n_m)
         world.hands.actuate(Input.CLIP, False)
         return True
 
     def _taut(self, _lines: Lines) -> bool:
-        return self._world.now_ns - self._shown_ns > _TAUT_SETTLES_NS and self._press(Input.OK)
+        """Pulls the strap until it bears. Once the patient stands: one that bears somebody is no measure of how taut it is."""
+        world = self._world
+        if not world.patient.is_settled:
+            self._shown_ns = world.now_ns
+            return False
+        world.hands.set_closed(Input.ATTENDANT, False)
+        world.strap.attach(world.strap.slack_for_tension_m(_TAUT_SHARE * world.patient.parameters.weight_n))
+        self.hand_count.strap_in_hand = True
+        return world.now_ns - self._shown_ns > _TAUT_SETTLES_NS and self._press(Input.OK)
 
     def _slack(self, lines: Lines) -> bool:
         found = re.search(r"mark +(\d+)", lines[1])
         if found is None:
             return False
         mark = int(found.group(1))
+        self.hand_count.strap_in_hand = True
         self._world.strap.attach(mark * SLACK_PITCH_M)
         if mark != self._slack_mark:
             self._press(Input.FASTER if mark < self._slack_mark else Input.SLOWER)
@@ -114,6 +160,8 @@ class Therapist:
         self._world.patient.hold()
         self._world.hands.set_closed(Input.ATTENDANT, True)
         missing = lines[1].strip() if "but" in lines[0] else ""
+        if missing.startswith("try deck_"):
+            return self._press(Input.DECK_FRONT if "front" in missing else Input.DECK_REAR)
         if missing not in ("", "try start"):
             return False
         self._world.hands.press(Input.START, self._random.randint(200_000_000, 500_000_000))
@@ -157,9 +205,16 @@ class Therapist:
         self._offer_open = offered
 
 
+def therapist_of(scenario: Scenario, world: World, random: Random) -> Therapist:
+    """Returns a therapist who does in this world what the scenario says of therapist and patient."""
+    return Therapist(world, random, scenario.rises, symptoms=scenario.symptoms, by_wheelchair=scenario.by_wheelchair)
+
+
 _Routine = Callable[[Therapist, Lines], bool]
 _ROUTINE: dict[str, _Routine] = {
     "CONFIRM": Therapist._confirm,
+    **dict.fromkeys(("LIST", "AREA", "SHOES", "GLASSES", "HARNESS", "LANYARD", "HIPS", "ANKLES", "AFTER"), Therapist._ok),
+    "CHECK": Therapist._check,
     "EMPTY HOOK": Therapist._ok,
     "CLIP": Therapist._clip,
     "TAUT": Therapist._taut,

@@ -11,6 +11,8 @@ from simulator.play import Player
 
 LEASE_MS = 150.0
 """A machine that stood still for longer than the drive's lease stops the belt by itself: such a run proves nothing."""
+HANDS = 2
+"""A therapist has two."""
 LATE_STOP_MS = 50.0
 """The shortest time limit that a stall alone breaks (`supervision.late_stop_ms`): a run that failed on such a machine may have
 failed by it, and is void too. One that passed all the same has passed."""
@@ -21,6 +23,7 @@ class Summary:
     """The last line of a run. Times in ms from the cause (what befell the patient or the machine); None: was not seen.
 
     outcome: passed, failed or void. from_trip_to_stop_ms: from the contact or load that must stop the belt to the STOP frame.
+    therapist_hands: busy at once, at most. clipped_to_walking_*: of the first walk.
     """
 
     scenario: str
@@ -38,6 +41,9 @@ class Summary:
     worst_stall_ms: float
     duration_s: float
     seed: int
+    therapist_hands: int
+    clipped_to_walking_s: float | None
+    clipped_to_walking_presses: int | None
     reasons: tuple[str, ...]
 
     def to_json(self) -> str:
@@ -55,6 +61,7 @@ def judge(player: Player, final: Snapshot | None, events: list[HeardEvent], *, n
     measured = player.measured
     reasons = tuple(_reasons(player, final, events))
     outcome = "failed" if reasons else "passed"
+    walked_s = player.hand_count.clipped_to_walking_s
     stops = player.scenario.expected.standstill_within_s is not None
     if stall_ms > LEASE_MS or (reasons and stall_ms > LATE_STOP_MS):
         outcome = "void"
@@ -74,6 +81,9 @@ def judge(player: Player, final: Snapshot | None, events: list[HeardEvent], *, n
         worst_stall_ms=round(stall_ms, 1),
         duration_s=round((now_ns - measured.began_ns) / 1e9, 1),
         seed=seed,
+        therapist_hands=player.hand_count.most_at_once,
+        clipped_to_walking_s=None if walked_s is None else round(walked_s, 1),
+        clipped_to_walking_presses=player.hand_count.presses_to_walking,
         reasons=reasons,
     )
 
@@ -105,8 +115,24 @@ def _reasons(player: Player, final: Snapshot | None, events: list[HeardEvent]) -
     reasons += _over("m of travel", measured.travel_m if measured.standstill_ns else None, expected.travel_below_m)
     codes = {event.code for event in events}
     reasons += [f"no event {code}" for code in expected.events if code not in codes]
+    reasons += [f"event {code}, which must not come" for code in expected.never if code in codes]
+    reasons += _on_hands(player)
+    reasons += [f"left over from the patient before: {what}" for what in player.left_over]
+    if expected.refused not in player.refusal or bool(player.refusal) is not bool(expected.refused):
+        reasons.append(f"refused because {player.refusal or 'nothing'}, expected {expected.refused or 'no refusal'}")
     if expected.all_events_once:
         reasons += _not_once(events)
+    return reasons
+
+
+def _on_hands(player: Player) -> list[str]:
+    """Two hands must do for everything; and a returning patient waits no longer, for no more presses, than was promised."""
+    count, expected = player.hand_count, player.scenario.expected
+    reasons = [] if count.most_at_once <= HANDS else [f"{count.most_at_once} of the therapist's hands busy at once"]
+    if expected.presses_to_walking is not None:
+        reasons += _over("presses from clip to walking", count.presses_to_walking, expected.presses_to_walking)
+    if expected.walking_within_s is not None:
+        reasons += _over("s from clip to walking", count.clipped_to_walking_s, expected.walking_within_s)
     return reasons
 
 

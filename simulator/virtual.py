@@ -43,7 +43,7 @@ from simulator.patients import PatientRecords, returning_patient
 from simulator.play import Player
 from simulator.scenarios import Action, Scenario
 from simulator.serial_pty import SerialPty
-from simulator.therapist import Therapist
+from simulator.therapist import therapist_of
 from simulator.verdict import Summary, judge
 from simulator.world import World, WorldParameters
 
@@ -160,6 +160,7 @@ class VirtualTreadmill:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.kill_controller()
+        self._memory.close(self._memory.found)  # its thread still writes while the directory goes
         self.cable.unplug()
         self.drive.close()
         self._directory.cleanup()
@@ -225,6 +226,11 @@ class VirtualTreadmill:
     def prepare(self, plan: Plan, patient: PatientRecords = returning_patient) -> None:
         """Asks for a session, as the command line does."""
         self._observer.prepare(plan, patient(plan, _TODAY))
+
+    @property
+    def refusal(self) -> str:
+        """Why the last session asked for was refused; empty while it was not."""
+        return next((reply.reason for reply in self._observer.replies.values() if not reply.accepted), "")
 
     def advance(self, to_ns: int) -> None:
         """Lets virtual time go on, with a scan each period and one early when a contact changes."""
@@ -310,18 +316,18 @@ def play_recorded(scenario: Scenario, seed: int, at_end: Callable[[tuple[Path, .
     """Plays as `play` does; at_end is given the flight recordings, one a life of the controller, before they go."""
     configuration = parse_configuration(demo_document())
     with VirtualTreadmill(configuration.core_settings, configuration.drive_limits, seed) as treadmill:
-        therapist = Therapist(treadmill.world, treadmill.random, scenario.rises)
+        therapist = therapist_of(scenario, treadmill.world, treadmill.random)
         player = Player(scenario, treadmill.world, therapist, VirtualMachinery(treadmill))
         treadmill.heard_host.append(player.hear_host)
-        prepared = False
         while not player.over:
-            until_ns = treadmill.now_ns + _LOOK_NS
-            treadmill.advance(until_ns)
+            treadmill.advance(treadmill.now_ns + _LOOK_NS)
             player.look(treadmill.snapshot, treadmill.display.lines)
-            if not prepared and treadmill.snapshot is not None and treadmill.snapshot.state == "standby":
-                treadmill.prepare(scenario.plan, scenario.patient)
-                prepared = True
+            plan = player.plan_due(treadmill.snapshot)
+            if plan is not None:
+                treadmill.prepare(plan, scenario.patient)
                 therapist.helps = False
+            if treadmill.refusal:
+                player.hear_refusal(treadmill.refusal)
         at_end(treadmill.flight_recordings())
         return judge(player, treadmill.snapshot, treadmill.events, now_ns=treadmill.now_ns, stall_ms=0.0, seed=seed)
 

@@ -11,7 +11,7 @@ from controller.core.state import AlarmState
 
 _MS = 1_000_000
 _SILENCE_NS = 120_000 * _MS
-_OFFER_BEEP_NS = 200 * _MS
+_PROMPT_BEEP_NS = 200 * _MS
 
 
 def active_priority(alarms: AlarmState) -> Priority:
@@ -49,10 +49,10 @@ def silence(alarms: AlarmState, now_ns: int) -> AlarmState | None:
     return AlarmState(alarms.active, now_ns + _SILENCE_NS)
 
 
-def indicate(alarms: AlarmState, offered_until_ns: int, offer_ns: int, now_ns: int) -> tuple[bool, bool, bool]:
-    """Returns (red lamp, yellow lamp, buzzer) at this instant; an open offer beeps once."""
+def indicate(alarms: AlarmState, prompted_at_ns: int, now_ns: int) -> tuple[bool, bool, bool]:
+    """Returns (red lamp, yellow lamp, buzzer) at this instant. prompted_at_ns: when a hand was last asked for, which beeps once."""
+    beep = prompted_at_ns != 0 and 0 <= now_ns - prompted_at_ns < _PROMPT_BEEP_NS
     if not alarms.active:
-        beep = offered_until_ns != 0 and now_ns - (offered_until_ns - offer_ns) < _OFFER_BEEP_NS
         return False, False, beep
     priority = active_priority(alarms)
     elapsed = now_ns - min(at_ns for event, at_ns in alarms.active if RULES[event].priority is priority)
@@ -61,7 +61,7 @@ def indicate(alarms: AlarmState, offered_until_ns: int, offer_ns: int, now_ns: i
     audible = now_ns >= alarms.silent_until_ns
     if priority is Priority.MEDIUM:
         return False, _lit(elapsed, 1_667, 800), audible and _pulses(elapsed, 3, 200, 400, 10_000)
-    return False, True, audible and elapsed < 200 * _MS
+    return False, True, beep or (audible and elapsed < 200 * _MS)
 
 
 def _lit(elapsed_ns: int, period_ms: int, lit_ms: int) -> bool:

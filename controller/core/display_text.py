@@ -6,9 +6,11 @@ The first line begins with the state's or the step's keyword in capitals; a larg
 from __future__ import annotations
 
 from controller.core.chart import LATCHED_STATES, MOVING_STATES, State
+from controller.core.check_text import check_lines
 from controller.core.events import RULES
-from controller.core.exercise import next_speed_m_s
-from controller.core.latch import reset_blockers
+from controller.core.exercise import ExerciseState, next_speed_m_s
+from controller.core.hands_free import may_escape
+from controller.core.latch import ended_by_fall, reset_blockers
 from controller.core.patient import body_weight_n, ceiling_m_s, known_load_n
 from controller.core.preparation import Step
 from controller.core.settings import CoreSettings
@@ -18,6 +20,15 @@ COLUMNS, ROWS = 20, 4
 Lines = tuple[str, str, str, str]
 
 _STEP_TEXT: dict[Step, tuple[str, str]] = {
+    Step.AREA: ("around, deck ends", "clear: OK"),
+    Step.SHOES: ("firm shoes, laces", "tied: OK"),
+    Step.GLASSES: ("glasses on, no", "varifocals: OK"),
+    Step.HARNESS: ("fitted, leg straps", "snug: OK"),
+    Step.LANYARD: ("clipped to patient:", "OK"),
+    Step.HIPS: ("10 circles each hip,", "hold on: OK"),
+    Step.ANKLES: ("20 heel-toe rocks,", "hold on: OK"),
+    Step.AFTER_HIPS: ("10 circles each hip:", "OK, or unclip"),
+    Step.AFTER_ANKLES: ("20 heel-toe rocks:", "OK, or unclip"),
     Step.EMPTY_HOOK: ("clip open, hook", "empty and still: OK"),
     Step.CLIP: ("clip the harness", "to the strap"),
     Step.TAUT: ("stand tall, strap", "taut: OK"),
@@ -33,9 +44,11 @@ def display_lines(state: CoreState, settings: CoreSettings, missing: tuple[str, 
     """Returns the lines to show. missing: what START still lacks, shown at the step READY."""
     if state.chart in LATCHED_STATES:
         return _latched(state)
+    if state.exercise.check.asking:
+        return check_lines(state.exercise, state.chart is State.COMPLETE)
     if state.chart in MOVING_STATES:
         return _moving(state, settings, now_ns)
-    if state.preparation.step is not None:
+    if state.preparation.step is not None and (state.chart is not State.COMPLETE or state.drive.standstill):
         return _step(state, settings, missing)
     return _quiet(state, now_ns)
 
@@ -72,11 +85,20 @@ def _moving(state: CoreState, settings: CoreSettings, now_ns: int) -> Lines:
     load = "load ?" if load_n is None else f"{round(load_n / body_weight_n(state) * 100):4d}% BW"
     speed = f"{state.drive.speed_m_s:4.2f} m/s {load:>9}"
     if exercise.offered_until_ns:
-        offered = next_speed_m_s(exercise, ceiling_m_s(exercise.plan, settings), settings.speed)
+        offered = next_speed_m_s(exercise, ceiling_m_s(exercise.plan, settings, exercise.limits), settings.speed)
         seconds = max(0, (exercise.offered_until_ns - now_ns) // 1_000_000_000)
         return _fit(title, speed, f"FASTER? {offered:4.2f} m/s", f"press within {seconds:2d} s")
+    if exercise.hands_free.open:
+        return _fit(title, speed, *_hands_free(exercise, settings, now_ns))
     alarm = state.alarms.active[-1][0] if state.alarms.active else None
     return _fit(title, speed, "", *((RULES[alarm].remedy.split(".")[0],) if alarm is not None else ("",)))
+
+
+def _hands_free(exercise: ExerciseState, settings: CoreSettings, now_ns: int) -> tuple[str, str]:
+    left_s = max(0, (exercise.hands_free.until_ns - now_ns) // 1_000_000_000)
+    if may_escape(exercise.hands_free, settings.hands_free, now_ns):
+        return f"HANDS FREE      {left_s:2d} s", "grab both = stop"
+    return "HOLD THE RAILS", f"within {left_s + 1:2d} s"
 
 
 def _step(state: CoreState, settings: CoreSettings, missing: tuple[str, ...]) -> Lines:
@@ -84,6 +106,8 @@ def _step(state: CoreState, settings: CoreSettings, missing: tuple[str, ...]) ->
     plan = state.exercise.plan
     if step is Step.CONFIRM and plan is not None:
         return _fit("CONFIRM    OK", plan.patient, f"{plan.mass_kg:5.1f} kg", f"first {settings.speed.first_m_s:4.2f} m/s")
+    if step is Step.LIST:
+        return _fit("LIST    all done: OK", "deck shoes glasses", "harness, lanyard", "hips, ankles warm")
     if step is Step.SLACK:
         mark = state.preparation.slack_mark
         slack_cm = mark * settings.session.slack_pitch_m * 100
@@ -102,6 +126,8 @@ def _quiet(state: CoreState, now_ns: int) -> Lines:
         return _fit(f"REST{_clock(left_s):>16}", "stand and rest")
     if state.chart is State.COMPLETE:
         why = RULES[state.stopped_by].text if state.stopped_by is not None else ""
+        if ended_by_fall(state) and state.drive.standstill:
+            return _fit("COMPLETE", why, "post-fall form: desk", "unclip the patient")
         return _fit("COMPLETE", *_wrap(why), "unclip the patient" if state.drive.standstill else "belt is slowing")
     if state.chart is State.SELF_TEST:
         return _fit("SELF TEST", "please wait")

@@ -14,12 +14,13 @@ from controller.core.chart import (
     Trigger,
     follow,
 )
+from controller.core.checks import ask_no_more
 from controller.core.events import RULES, Effect, Event, Happening
 from controller.core.exercise import slow_down
 from controller.core.hanging import LOADED_FRACTION
 from controller.core.latch import FALLS, reset_blockers, session_goes_on
 from controller.core.patient import body_weight_n, known_load_n
-from controller.core.preparation import HARNESS_STEPS, RESTART_STEPS, PreparationState
+from controller.core.preparation import AFTER_STEPS, HARNESS_STEPS, RESTART_STEPS, PreparationState
 from controller.core.state import CoreState, Scan
 
 _TRIGGER_OF_EFFECT = {
@@ -29,7 +30,9 @@ _TRIGGER_OF_EFFECT = {
     Effect.POWER_OFF: Trigger.FAIL,
 }
 _PAUSE_ALARMS = frozenset(
-    rule.event for rule in RULES.values() if rule.effect in (Effect.PAUSE, Effect.SLOW) or rule.event is Event.RAIL_RELEASED
+    rule.event
+    for rule in RULES.values()
+    if rule.effect in (Effect.SLOW, Effect.PAUSE, Effect.END) or rule.event is Event.RAIL_RELEASED
 )
 _RESET_WAIT_NS = 500_000_000
 
@@ -144,8 +147,10 @@ def finish(scan: Scan, cause: Event) -> None:
         scan.state,
         stopped_by=cause,
         deceleration_m_s2=max(scan.settings.core.ramp.planned_deceleration_m_s2, _going_on(scan)),
-        exercise=msgspec.structs.replace(exercise, over=exercise.over or cause.value, offered_until_ns=0, wanted_m_s=0.0),
-        preparation=msgspec.structs.replace(scan.state.preparation, steps=()),
+        exercise=msgspec.structs.replace(
+            exercise, over=exercise.over or cause.value, offered_until_ns=0, wanted_m_s=0.0, check=ask_no_more(exercise.check)
+        ),
+        preparation=msgspec.structs.replace(scan.state.preparation, steps=AFTER_STEPS if cause is Event.SESSION_COMPLETE else ()),
         accept_until_ns=0,
         start_until_ns=0,
     )
@@ -182,6 +187,7 @@ def _open_latch(scan: Scan) -> None:
     state = scan.state
     goes_on = session_goes_on(state)
     had_session = bool(state.exercise.session)
+    hung = state.hanging.called
     causes = frozenset(state.causes)
     trigger = Trigger.RESET_TO_STANDBY
     if goes_on and state.chart is State.PROTECTIVE_STOP:
@@ -200,8 +206,14 @@ def _open_latch(scan: Scan) -> None:
         alarms=clear_alarms(scan.state.alarms, causes | _AFTER_FALL),
         preparation=harness_again if trigger is Trigger.RESET_TO_PAUSED else nothing_to_do,
     )
+    if trigger is Trigger.RESET_TO_COMPLETE:
+        exercise = scan.state.exercise
+        exercise = msgspec.structs.replace(exercise, check=ask_no_more(exercise.check))
+        scan.state = msgspec.structs.replace(scan.state, exercise=exercise)
     detail = (("causes", ", ".join(sorted(cause.value for cause in causes))),)
     scan.happenings.append(Happening(Event.LATCH_RESET, scan.now_ns, detail))
+    if had_session and (hung or causes & FALLS):
+        scan.happenings.append(Happening(Event.POST_FALL_FORM, scan.now_ns, (("session", state.exercise.session),)))
 
 
 _AFTER_FALL = frozenset({Event.NURSE_CALL, Event.HANGING_60_S, Event.HANGING_180_S})

@@ -63,6 +63,26 @@ class Event(enum.Enum):
     SLOWER_PRESSED = "slower-pressed"
     NETWORK_STOP = "network-stop"
     NETWORK_SYMPTOM = "network-symptom"
+    # symptoms, asked at the panel or reported
+    CHECK_ASKED = "check-asked"
+    CHECK_ANSWERED = "check-answered"
+    CHECK_MISSED = "check-missed"
+    CHECK_PAUSE = "check-pause"
+    PAIN_RAISED = "pain-raised"
+    PAIN_SEVERE = "pain-severe"
+    DIZZINESS_MILD = "dizziness-mild"
+    DIZZINESS_AGAIN = "dizziness-again"
+    DIZZINESS_SEVERE = "dizziness-severe"
+    NAUSEA = "nausea"
+    LEGS_UNSURE = "legs-unsure"
+    LEG_SYMPTOMS = "leg-symptoms"
+    EFFORT_HIGH = "effort-high"
+    EFFORT_SEVERE = "effort-severe"
+    BREATH_SHORT = "breath-short"
+    BREATHLESS = "breathless"
+    HEART_RATE_HIGH = "heart-rate-high"
+    BLOOD_PRESSURE_HIGH = "blood-pressure-high"
+    BLOOD_PRESSURE_FALL = "blood-pressure-fall"
     # balance
     CLIP_OPEN = "clip-open"
     OVERLOAD_SWITCH = "overload-switch"
@@ -126,6 +146,9 @@ class Event(enum.Enum):
     RISE_OFFERED = "rise-offered"
     RISE_ACCEPTED = "rise-accepted"
     RISE_DECLINED = "rise-declined"
+    HANDS_FREE_BEGUN = "hands-free-begun"
+    HANDS_FREE_ENDED = "hands-free-ended"
+    BOUT_TOO_LONG = "bout-too-long"
     SESSION_RESUMED = "session-resumed"
     SESSION_COMPLETE = "session-complete"
     PAUSE_TOO_LONG = "pause-too-long"
@@ -133,6 +156,7 @@ class Event(enum.Enum):
     NURSE_CALL = "nurse-call"
     HANGING_60_S = "hanging-60-s"
     HANGING_180_S = "hanging-180-s"
+    POST_FALL_FORM = "post-fall-form"
 
 
 class EventRule(msgspec.Struct, frozen=True):
@@ -201,6 +225,25 @@ _ROWS: tuple[tuple[Event, Severity, Effect, Priority, str, str], ...] = (
     (Event.SLOWER_PRESSED, _I, _E.RECORD, _QUIET, "SLOWER pressed", ""),
     (Event.NETWORK_STOP, _N, _E.PAUSE, _LOW, "Stopped from the network", "See who asked and why. OK and START to go on."),
     (Event.NETWORK_SYMPTOM, _W, _E.PAUSE, _MEDIUM, "Symptom reported from the network", "Ask the patient. OK and START to go on."),
+    (Event.CHECK_ASKED, _I, _E.RECORD, _QUIET, "Symptom check", "Ask the patient. OK: fine. SLOWER: a little. SYMPTOM: stop."),
+    (Event.CHECK_ANSWERED, _I, _E.RECORD, _QUIET, "Symptom check answered", ""),
+    (Event.CHECK_MISSED, _N, _E.SLOW, _LOW, "Symptom check unanswered: slowing", "Answer the symptom check."),
+    (Event.CHECK_PAUSE, _W, _E.PAUSE, _MEDIUM, "Symptom check unanswered", "Answer it. OK and START to go on."),
+    (Event.PAIN_RAISED, _W, _E.SLOW, _QUIET, "Pain raised: slowing", "Asked again in 60 s."),
+    (Event.PAIN_SEVERE, _W, _E.END, _MEDIUM, "Pain: session over", "Let the patient sit. Note what hurts."),
+    (Event.DIZZINESS_MILD, _W, _E.PAUSE, _MEDIUM, "Dizziness", "Stand and hold. Asked again in 2 min; then one restart."),
+    (Event.DIZZINESS_AGAIN, _W, _E.END, _MEDIUM, "Dizzy again: session over", "Let the patient sit."),
+    (Event.DIZZINESS_SEVERE, _W, _E.END, _MEDIUM, "Dizziness: session over", "Let the patient sit. Stay with them."),
+    (Event.NAUSEA, _W, _E.END, _MEDIUM, "Nausea: session over", "Let the patient sit. Stay with them."),
+    (Event.LEGS_UNSURE, _W, _E.PAUSE, _MEDIUM, "Legs weak or numb", "Ask the patient. OK and START to go on."),
+    (Event.LEG_SYMPTOMS, _W, _E.END, _MEDIUM, "Leg symptoms: session over", "Let the patient sit. Note which leg."),
+    (Event.EFFORT_HIGH, _W, _E.SLOW, _QUIET, "Hard effort: slowing", "Go on slower."),
+    (Event.EFFORT_SEVERE, _W, _E.END, _MEDIUM, "Very hard effort: session over", "Let the patient rest."),
+    (Event.BREATH_SHORT, _W, _E.SLOW, _QUIET, "No full sentence: slowing", "Go on slower."),
+    (Event.BREATHLESS, _W, _E.PAUSE, _MEDIUM, "Breathless", "Let the patient rest. OK and START to go on."),
+    (Event.HEART_RATE_HIGH, _W, _E.END, _MEDIUM, "Heart rate above its limit", "Let the patient rest. Measure again."),
+    (Event.BLOOD_PRESSURE_HIGH, _W, _E.END, _MEDIUM, "Blood pressure too high", "Let the patient sit. Measure again."),
+    (Event.BLOOD_PRESSURE_FALL, _W, _E.END, _MEDIUM, "Blood pressure has fallen", "Let the patient lie or sit. Measure again."),
     (
         Event.CLIP_OPEN,
         _C,
@@ -356,12 +399,23 @@ _ROWS: tuple[tuple[Event, Severity, Effect, Priority, str, str], ...] = (
     (Event.RISE_OFFERED, _I, _E.RECORD, _QUIET, "Rise offered", ""),
     (Event.RISE_ACCEPTED, _I, _E.RECORD, _QUIET, "Rise accepted", ""),
     (Event.RISE_DECLINED, _I, _E.RECORD, _QUIET, "Rise declined", ""),
+    (Event.HANDS_FREE_BEGUN, _I, _E.RECORD, _QUIET, "Hands free", "Rails back in time. Both rails grabbed: the belt stops."),
+    (Event.HANDS_FREE_ENDED, _I, _E.RECORD, _QUIET, "Hands-free window over", "Hold the rails."),
+    (Event.BOUT_TOO_LONG, _N, _E.PAUSE, _LOW, "Time to rest", "Let the patient rest. OK and START to go on."),
     (Event.SESSION_RESUMED, _I, _E.RECORD, _QUIET, "Session resumed", ""),
     (Event.SESSION_COMPLETE, _I, _E.END, _QUIET, "Session complete", ""),
     (Event.PAUSE_TOO_LONG, _N, _E.END, _LOW, "Pause too long: session over", "Prepare a new session if the patient goes on."),
     (Event.NURSE_CALL, _C, _E.RECORD, _HIGH, "Patient hangs in the harness", "Take the weight. Help is called."),
     (Event.HANGING_60_S, _C, _E.RECORD, _HIGH, "Hanging for 60 s", "Take the weight now."),
     (Event.HANGING_180_S, _C, _E.RECORD, _HIGH, "Hanging for 3 minutes", "TAKE THE WEIGHT NOW. Call for more help."),
+    (
+        Event.POST_FALL_FORM,
+        _W,
+        _E.RECORD,
+        _QUIET,
+        "Post-fall form is due",
+        "At the desk, today: head, pain, blood pressure, conscious.",
+    ),
 )
 # fmt: on
 

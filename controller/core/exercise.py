@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import msgspec
 
+from controller.core.checks import CheckState
 from controller.core.events import Event, Happening
+from controller.core.figures import with_phase, with_rise
+from controller.core.hands_free import HandsFreeState, close_window
 from controller.core.limits import SessionLimits
 from controller.core.settings import SpeedSettings
+from messages.figures import SessionFigures
 from messages.plan import Phase, PhaseKind, Plan
 
 _HALF_MM_S = 0.0005
@@ -20,6 +24,9 @@ class ExerciseState(msgspec.Struct, frozen=True, gc=False):
 
     wanted_m_s: where hands have brought it. offered_until_ns: an open offer, 0 when there is none.
     risen_at_ns: last start, rise or declined offer. over: code of what ended the session for good, or empty.
+    plan is the plan as enforced: its stages are never laxer than the limits'. bout_ns: walked since the last rest.
+    rest_until_at_ns: no restart before. prescribed_m: how far the whole plan leads. phase_*: of the phase that runs.
+    done: what the session came to before it.
     """
 
     session: str = ""
@@ -36,6 +43,14 @@ class ExerciseState(msgspec.Struct, frozen=True, gc=False):
     balance_losses: int = 0
     stops: int = 0
     over: str = ""
+    prescribed_m: float = 0.0
+    bout_ns: int = 0
+    rest_until_at_ns: int = 0
+    phase_distance_m: float = 0.0
+    phase_top_m_s: float = 0.0
+    check: CheckState = CheckState()
+    hands_free: HandsFreeState = HandsFreeState()
+    done: SessionFigures = SessionFigures()
 
     @property
     def phase(self) -> Phase | None:
@@ -45,14 +60,30 @@ class ExerciseState(msgspec.Struct, frozen=True, gc=False):
         return self.plan.phases[self.phase_index]
 
 
-def begin_phase(state: ExerciseState, speed: SpeedSettings, now_ns: int) -> ExerciseState:
-    """Returns the state as the belt starts from rest: at the first speed, whatever was run before."""
-    return msgspec.structs.replace(state, wanted_m_s=speed.first_m_s, risen_at_ns=now_ns, offered_until_ns=0)
+def begin_phase(state: ExerciseState, speed: SpeedSettings, now_ns: int, *, rested: bool = False) -> ExerciseState:
+    """Returns the state as the belt starts from rest: at the first speed, whatever was run before. rested: a new bout begins."""
+    return msgspec.structs.replace(
+        state,
+        wanted_m_s=speed.first_m_s,
+        risen_at_ns=now_ns,
+        offered_until_ns=0,
+        rest_until_at_ns=0,
+        bout_ns=0 if rested else state.bout_ns,
+        hands_free=close_window(state.hands_free),
+    )
 
 
 def next_phase(state: ExerciseState) -> ExerciseState:
     """Returns the state in the next phase; a slower phase lowers what is wanted, a faster one only makes room for offers."""
-    moved = msgspec.structs.replace(state, phase_index=state.phase_index + 1, phase_elapsed_ns=0, offered_until_ns=0)
+    moved = msgspec.structs.replace(
+        state,
+        phase_index=state.phase_index + 1,
+        phase_elapsed_ns=0,
+        phase_distance_m=0.0,
+        phase_top_m_s=0.0,
+        offered_until_ns=0,
+        done=figures_so_far(state),
+    )
     phase = moved.phase
     if phase is not None and phase.speed_m_s < moved.wanted_m_s:
         return msgspec.structs.replace(moved, wanted_m_s=phase.speed_m_s)
@@ -63,13 +94,36 @@ def count_motion(state: ExerciseState, elapsed_ns: int, speed_m_s: float) -> Exe
     """Returns the state with one scan's belt time and distance added."""
     phase = state.phase
     working = phase is not None and phase.kind is PhaseKind.WORK
+    walked_m = speed_m_s * (elapsed_ns / 1e9)
     return msgspec.structs.replace(
         state,
         phase_elapsed_ns=state.phase_elapsed_ns + elapsed_ns,
         belt_time_ns=state.belt_time_ns + elapsed_ns,
         work_time_ns=state.work_time_ns + elapsed_ns if working else state.work_time_ns,
-        distance_m=state.distance_m + speed_m_s * (elapsed_ns / 1e9),
+        bout_ns=state.bout_ns + elapsed_ns,
+        distance_m=state.distance_m + walked_m,
+        phase_distance_m=state.phase_distance_m + walked_m,
+        phase_top_m_s=max(speed_m_s, state.phase_top_m_s),
     )
+
+
+def prescribed_distance_m(plan: Plan) -> float:
+    """Returns how far the plan's phases lead at their full speed: no session goes farther."""
+    distance_m = 0.0
+    for phase in plan.phases:
+        distance_m += phase.duration_s * phase.speed_m_s
+    return distance_m
+
+
+def figures_so_far(state: ExerciseState) -> SessionFigures:
+    """Returns the session's figures with the phase that runs as far as it has come."""
+    with_windows = msgspec.structs.replace(
+        state.done,
+        checks_missed=state.check.missed,
+        hands_free_s=round(state.hands_free.free_ns / 1e9, 2),
+        hands_free_windows=state.hands_free.windows,
+    )
+    return with_phase(with_windows, state.phase_index, state.phase_elapsed_ns, state.phase_distance_m, state.phase_top_m_s)
 
 
 def increment_m_s(wanted_m_s: float, speed: SpeedSettings) -> float:
@@ -94,8 +148,8 @@ def advance_offer(
     if state.offered_until_ns:
         if may_rise and now_ns < state.offered_until_ns:
             return state, ()
-        reason = "no answer" if may_rise else "hold the rails"
-        closed = msgspec.structs.replace(state, offered_until_ns=0, risen_at_ns=now_ns)
+        reason = "no answer" if may_rise else "rails, attendant or symptom check"
+        closed = msgspec.structs.replace(state, offered_until_ns=0, risen_at_ns=now_ns, done=with_rise(state.done, accepted=False))
         return closed, (Happening(Event.RISE_DECLINED, now_ns, (("reason", reason),)),)
     if not (may_rise and settled) or now_ns - state.risen_at_ns < speed.increment_interval_s * 1e9:
         return state, ()
@@ -113,7 +167,8 @@ def accept_rise(
     wanted_m_s = min(next_speed_m_s(state, ceiling_m_s, speed), granted_m_s)
     if not wanted_m_s > state.wanted_m_s + _HALF_MM_S:
         return state, ()
-    risen = msgspec.structs.replace(state, wanted_m_s=wanted_m_s, offered_until_ns=0, risen_at_ns=now_ns)
+    done = with_rise(state.done, accepted=True)
+    risen = msgspec.structs.replace(state, wanted_m_s=wanted_m_s, offered_until_ns=0, risen_at_ns=now_ns, done=done)
     return risen, (Happening(Event.RISE_ACCEPTED, now_ns, (("wanted_m_s", round(wanted_m_s, 3)),)),)
 
 
@@ -122,4 +177,5 @@ def slow_down(state: ExerciseState, speed: SpeedSettings, to_first: bool, now_ns
     lowest_m_s = min(speed.first_m_s, state.wanted_m_s)
     step_m_s = increment_m_s(state.wanted_m_s - 2 * _HALF_MM_S, speed)
     wanted_m_s = lowest_m_s if to_first else max(state.wanted_m_s - step_m_s, lowest_m_s)
-    return msgspec.structs.replace(state, wanted_m_s=wanted_m_s, offered_until_ns=0, risen_at_ns=now_ns)
+    window = close_window(state.hands_free) if to_first else state.hands_free
+    return msgspec.structs.replace(state, wanted_m_s=wanted_m_s, offered_until_ns=0, risen_at_ns=now_ns, hands_free=window)

@@ -18,6 +18,11 @@ def session_goes_on(state: CoreState) -> bool:
     return bool(state.exercise.session) and not state.exercise.over and all(c in _KEEPS_SESSION for c in state.causes)
 
 
+def ended_by_fall(state: CoreState) -> bool:
+    """Whether a fall ended the session that is still shown."""
+    return any(state.exercise.over == cause.value for cause in FALLS)
+
+
 # Control C-LATCH.
 def reset_blockers(state: CoreState, body_weight_n: float) -> tuple[str, ...]:
     """What still stands in RESET's way, in plain words for the display; empty when it may open the latch."""

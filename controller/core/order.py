@@ -40,14 +40,14 @@ def order_drive(scan: Scan) -> None:
 def _ramp(scan: Scan) -> RampState:
     """Towards what hands have brought the session to, and never above what the drive says that they granted."""
     state, core = scan.state, scan.settings.core
-    plan = state.exercise.plan
-    limits = RampLimits(
-        acceleration_m_s2=acceleration_m_s2(plan, state.exercise.phase, core),
+    plan, limits = state.exercise.plan, state.exercise.limits
+    ramp_limits = RampLimits(
+        acceleration_m_s2=acceleration_m_s2(plan, state.exercise.phase, core, limits),
         deceleration_m_s2=core.ramp.planned_deceleration_m_s2,
         jerk_m_s3=core.ramp.jerk_m_s3,
-        ceiling_m_s=min(scan.drive.granted_m_s, ceiling_m_s(plan, core)),
+        ceiling_m_s=min(scan.drive.granted_m_s, ceiling_m_s(plan, core, limits)),
     )
-    return advance_ramp(state.ramp, state.exercise.wanted_m_s, limits, scan.elapsed_ns / 1e9)
+    return advance_ramp(state.ramp, state.exercise.wanted_m_s, ramp_limits, scan.elapsed_ns / 1e9)
 
 
 def _run(scan: Scan, ramp: RampState) -> DriveCommand:

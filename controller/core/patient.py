@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from controller.core.inputs import Input
+from controller.core.limits import SessionLimits
 from controller.core.readings import Quality
 from controller.core.settings import CoreSettings
 from controller.core.state import GRAVITY_M_S2, STANDARD_MASS_KG, CoreState
@@ -16,27 +17,42 @@ def body_weight_n(state: CoreState) -> float:
 
 
 # Control C-CAPS.
-def ceiling_m_s(plan: Plan | None, settings: CoreSettings) -> float:
-    """The highest speed this session may reach, recomputed here whatever the plan asks."""
+def ceiling_m_s(plan: Plan | None, settings: CoreSettings, limits: SessionLimits | None = None) -> float:
+    """The highest speed this session may reach, recomputed here whatever the plan asks.
+
+    limits: the session's, which hold the first session's cap already, by what has been measured of the patient.
+    """
     ceiling = settings.speed.ceiling_m_s
+    if limits is not None:
+        return _lower(ceiling, limits.ceiling_m_s)
     if plan is None or plan.first_session:
         return min(ceiling, settings.speed.first_session_ceiling_m_s)
     return ceiling
 
 
-def acceleration_m_s2(plan: Plan | None, phase: Phase | None, settings: CoreSettings) -> float:
+def acceleration_m_s2(plan: Plan | None, phase: Phase | None, settings: CoreSettings, limits: SessionLimits | None = None) -> float:
     """How fast the belt may gain speed in this phase: the plan may ask for a gentler ramp, never for a steeper one."""
     allowed = settings.ramp.acceleration_m_s2
     if plan is None or plan.first_session:
         allowed = settings.ramp.first_session_acceleration_m_s2
+    if limits is not None:
+        allowed = _lower(allowed, limits.acceleration_m_s2)
     asked = phase.acceleration_m_s2 if phase is not None else 0.0
     return asked if 0.0 < asked < allowed else allowed
 
 
-def belt_time_limit_s(plan: Plan, settings: CoreSettings) -> float:
+def belt_time_limit_s(plan: Plan, settings: CoreSettings, limits: SessionLimits | None = None) -> float:
     """How long the belt may run in this session."""
-    limits = settings.session
-    return limits.first_session_belt_time_s if plan.first_session else limits.belt_time_limit_s
+    session = settings.session
+    allowed = session.first_session_belt_time_s if plan.first_session else session.belt_time_limit_s
+    return allowed if limits is None else _lower(allowed, limits.belt_time_s)
+
+
+def _lower(one: float, other: float) -> float:
+    """The lower of two limits; one that is not a number allows nothing."""
+    if other <= one:
+        return other
+    return one if one < other else 0.0
 
 
 def rails_as_planned(plan: Plan | None, closed: int) -> bool:

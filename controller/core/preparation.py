@@ -1,4 +1,7 @@
-"""The steps between a prepared session and START, one line of the display each, every one confirmed by a hand.
+"""The steps between a prepared session and START, each confirmed by a hand, and the list after the exercise.
+
+First what people look at (deck, shoes, glasses, harness, lanyard) and do (hips and ankles warm): one OK a line in a first
+session, one OK for the whole list with a patient who knows it. Then the harness.
 
 One load cell gives neither weight nor slack, so hands do: the empty hook is tared, the strap is pulled taut and let out to a
 mark, and the patient sits into it once. The same steps, or the last of them, stand before every restart.
@@ -13,13 +16,23 @@ import msgspec
 from controller.core.digital import DigitalFacts
 from controller.core.events import Event, Happening
 from controller.core.inputs import Input
+from controller.core.limits import SessionLimits
 from controller.core.settings import SessionSettings
+from messages.plan import Plan
 
 
 class Step(enum.Enum):
     """The value is the first word on the display."""
 
     CONFIRM = "CONFIRM"
+    LIST = "LIST"
+    AREA = "AREA"
+    SHOES = "SHOES"
+    GLASSES = "GLASSES"
+    HARNESS = "HARNESS"
+    LANYARD = "LANYARD"
+    HIPS = "HIPS"
+    ANKLES = "ANKLES"
     EMPTY_HOOK = "EMPTY HOOK"
     CLIP = "CLIP"
     TAUT = "TAUT"
@@ -27,17 +40,28 @@ class Step(enum.Enum):
     SIT = "SIT"
     ARROW = "ARROW"
     READY = "READY"
+    AFTER_HIPS = "AFTER: HIPS"
+    AFTER_ANKLES = "AFTER: ANKLES"
 
 
-ALL_STEPS = tuple(Step)
 HARNESS_STEPS = (Step.CLIP, Step.TAUT, Step.SLACK, Step.SIT, Step.ARROW, Step.READY)
 RESTART_STEPS = (Step.ARROW, Step.READY)
+AFTER_STEPS = (Step.AFTER_HIPS, Step.AFTER_ANKLES)
+_LINE_BY_LINE = (Step.AREA, Step.SHOES, Step.GLASSES, Step.HARNESS, Step.LANYARD, Step.HIPS, Step.ANKLES)
 
 TAUT_FRACTION = 0.02
 """Of body weight: the strap is felt to be taut."""
 SIT_LOWEST_FRACTION, SIT_HIGHEST_FRACTION, SIT_BACK_FRACTION = 0.10, 0.60, 0.05
 SIT_LONGEST_NS = 2_000_000_000
 _DEFAULT_MARK = 4
+
+
+def steps_before(plan: Plan, limits: SessionLimits) -> tuple[Step, ...]:
+    """Returns the steps of a new session: every line by itself in a first one, the list as a whole for a returning patient."""
+    lines: tuple[Step, ...] = (Step.LIST,)
+    if plan.first_session:
+        lines = tuple(step for step in _LINE_BY_LINE if step is not Step.GLASSES or limits.ask_glasses)
+    return (Step.CONFIRM, *lines, Step.EMPTY_HOOK, *HARNESS_STEPS)
 
 
 class PreparationState(msgspec.Struct, frozen=True, gc=False):
@@ -175,7 +199,7 @@ def _judge_sit(state: PreparationState, facts: PreparationFacts, _settings: Sess
 
 
 _JUDGES = {
-    Step.CONFIRM: _judge_ok,
+    **dict.fromkeys((Step.CONFIRM, Step.LIST, *_LINE_BY_LINE, *AFTER_STEPS), _judge_ok),
     Step.EMPTY_HOOK: _judge_empty_hook,
     Step.CLIP: _judge_clip,
     Step.TAUT: _judge_taut,

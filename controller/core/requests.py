@@ -9,9 +9,10 @@ import msgspec
 
 from controller.core.alarms import silence
 from controller.core.chart import EXERCISING_STATES, SESSION_STATES, State, Trigger
+from controller.core.check_rules import take_report
 from controller.core.effects import change_state
-from controller.core.events import Event, Happening
-from controller.core.session_rules import prepare_session, withdraw
+from controller.core.events import RULES, Effect, Event, Happening
+from controller.core.preparing_rules import prepare_session, withdraw
 from controller.core.state import Answer, Request, Scan, SessionRequest
 from messages.wire import Cancel, Refused, Silence, Stop, Symptom
 
@@ -31,9 +32,7 @@ def _take(scan: Scan, request: Request) -> None:
                 _say(scan, Event.NETWORK_STOP, origin=request.origin)
             scan.answers.append(Answer(request.request, True, ""))
         case Symptom():
-            if _can_stop(scan):
-                _say(scan, Event.NETWORK_SYMPTOM, origin=request.origin, kind=request.kind)
-            scan.answers.append(Answer(request.request, True, ""))
+            _report(scan, request)
         case SessionRequest():
             _prepare(scan, request)
         case Cancel():
@@ -42,6 +41,14 @@ def _take(scan: Scan, request: Request) -> None:
             _silence(scan, request)
         case Refused():
             _say_refused(scan, origin=request.origin, command=request.command, reason=request.reason)
+
+
+def _report(scan: Scan, symptom: Symptom) -> None:
+    """A symptom slows, pauses or ends; of a session that has not begun it takes back the preparation."""
+    event = take_report(scan, symptom)
+    if event is not None and scan.state.chart is State.PREPARED and RULES[event].effect is Effect.END:
+        withdraw(scan, Event.SESSION_CANCELLED)
+    scan.answers.append(Answer(symptom.request, True, ""))
 
 
 def _can_stop(scan: Scan) -> bool:

@@ -78,6 +78,7 @@ class SessionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prepared_lapse_s: Annotated[float, _meta(60, 900, "a prepared session lapses")] = 300.0
     pause_limit_s: Annotated[float, _meta(60, 900, "a longer pause ends the session [O]")] = 300.0
     harness_recheck_pause_s: Annotated[float, _meta(30, 600, "a longer pause needs the harness check again")] = 120.0
+    bout_rest_s: Annotated[float, _meta(10, 300, "standing so long is a rest after the longest bout; 1-2 min [O]")] = 60.0
     belt_time_limit_s: Annotated[float, _meta(60, 3600, "belt time of one session")] = 1800.0
     first_session_belt_time_s: Annotated[float, _meta(60, 1200, "belt time of a first session; 10 min: knee trial PMC6456984")] = (
         600.0
@@ -86,6 +87,25 @@ class SessionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slack_maximum_m: Annotated[float, _meta(0.02, 0.2, "more slack is refused")] = 0.15
     slack_minimum_m: Annotated[float, _meta(0.0, 0.1, "a taut strap is refused: a bounce already adds 36 % BW")] = 0.03
     tare_limit_n: Annotated[float, _meta(5, 200, "an empty hook may weigh so much")] = 50.0
+
+
+class CheckSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The symptom check at the panel: how long a question waits, and when it is asked again."""
+
+    answer_s: Annotated[float, _meta(5, 60, "a question unanswered for so long: slow [O]")] = 20.0
+    slow_time_s: Annotated[float, _meta(0, 30, "slow for so long, then pause [O]")] = 10.0
+    confirm_s: Annotated[float, _meta(1, 10, "one press of SYMPTOM counts as an answer after so long without OK [O]")] = 3.0
+    hold_s: Annotated[float, _meta(0.5, 3, "SYMPTOM held for so long is much [O]")] = 1.0
+    pain_again_s: Annotated[float, _meta(20, 300, "raised pain is asked for again [O]")] = 60.0
+    dizziness_again_s: Annotated[float, _meta(60, 280, "dizziness is asked for again, before one restart [O]")] = 120.0
+
+
+class HandsFreeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The window in which a patient may walk without the rails."""
+
+    hold_s: Annotated[float, _meta(1, 4, "OK held for so long at steady speed opens it; at 5 s a button is stuck [O]")] = 2.0
+    window_s: Annotated[float, _meta(3, 60, "how long it stays open [O]")] = 10.0
+    return_s: Annotated[float, _meta(1, 10, "its last seconds: rails are taken back, no longer grabbed as an escape [O]")] = 3.0
 
 
 class SupervisionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -119,5 +139,7 @@ class CoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rails: RailSettings = RailSettings()
     attendant: AttendantSettings = AttendantSettings()
     session: SessionSettings = SessionSettings()
+    checks: CheckSettings = CheckSettings()
+    hands_free: HandsFreeSettings = HandsFreeSettings()
     supervision: SupervisionSettings = SupervisionSettings()
     calibration: CalibrationSettings = CalibrationSettings()

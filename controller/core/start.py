@@ -51,6 +51,11 @@ def missing_to_start(state: CoreState, settings: CoreSettings, now_ns: int) -> t
         missing.append("load cell unknown")
     elif not load_n < LOADED_FRACTION * body_weight_n(state):
         missing.append("unload the strap")
+    if state.exercise.check.asking:
+        missing.append("symptom check")
+    rest_s = (state.exercise.rest_until_at_ns - now_ns) // 1_000_000_000
+    if rest_s >= 0:
+        missing.append(f"rest {rest_s + 1} s")
     missing.extend(_machine_missing(state))
     return tuple(missing)
 
@@ -104,7 +109,7 @@ def judge_start(scan: Scan) -> bool:
 def _why_not(scan: Scan, ready: bool) -> str:
     held_ns = scan.now_ns - scan.state.start_pressed_ns
     if not ready:
-        return "not at the step READY"
+        return "symptom check" if scan.state.exercise.check.asking else "not at the step READY"
     if not START_SHORTEST_NS <= held_ns <= START_LONGEST_NS:
         return f"held {held_ns // 1_000_000} ms: hold START 0.05-2 s"
     if scan.state.start_open_before_ns < START_OPEN_NS:

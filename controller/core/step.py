@@ -16,11 +16,13 @@ from controller.core.digital import advance_digital, forget_patient
 from controller.core.drive_watch import Asked, watch_drive
 from controller.core.effects import apply_effects, change_state, judge_reset
 from controller.core.events import Event, Happening
+from controller.core.hands_free import may_escape
 from controller.core.hanging import judge_hanging
 from controller.core.inputs import Input
 from controller.core.load_chain import advance_load
 from controller.core.order import order_drive
 from controller.core.patient import body_weight_n, known_load_n
+from controller.core.prompts import prompted_at_ns
 from controller.core.readings import Quality
 from controller.core.requests import answer_requests
 from controller.core.session_rules import run_session
@@ -146,16 +148,18 @@ def _judge_balance(scan: Scan, moving: bool) -> None:
     plan = state.exercise.plan
     stage = plan.rails if plan is not None else RailStage.BOTH
     driven = state.chart in MOVING_STATES
+    window = state.exercise.hands_free
+    held = driven and not window.open
     facts = BalanceFacts(
         estimate=scan.estimate,
         body_weight_n=body_weight_n(state),
         moving=moving and state.chart is not State.SELF_TEST,
         rail_left=digital.is_closed(Input.RAIL_LEFT),
         rail_right=digital.is_closed(Input.RAIL_RIGHT),
-        rails_required=(2 if stage is RailStage.BOTH else 1) if driven else 0,
-        required_left=driven and stage is RailStage.LEFT,
-        required_right=driven and stage is RailStage.RIGHT,
-        hands_free=False,
+        rails_required=(2 if stage is RailStage.BOTH else 1) if held else 0,
+        required_left=held and stage is RailStage.LEFT,
+        required_right=held and stage is RailStage.RIGHT,
+        hands_free=driven and may_escape(window, scan.settings.core.hands_free, scan.now_ns),
         deck_front_clear=digital.is_closed(Input.DECK_FRONT),
         deck_rear_clear=digital.is_closed(Input.DECK_REAR),
         overload_ok=digital.is_closed(Input.OVERLOAD),
@@ -257,9 +261,7 @@ def _act_on_later(scan: Scan, earlier_count: int) -> None:
 
 def _outputs(scan: Scan) -> tuple[CoreState, Outputs]:
     state = scan.state
-    red, yellow, buzzer = indicate(
-        state.alarms, state.exercise.offered_until_ns, int(scan.settings.core.speed.offer_s * 1e9), scan.now_ns
-    )
+    red, yellow, buzzer = indicate(state.alarms, prompted_at_ns(state.exercise, scan.settings.core), scan.now_ns)
     return state, Outputs(
         command=state.command,
         happenings=tuple(scan.happenings),

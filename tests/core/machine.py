@@ -26,6 +26,7 @@ from controller.session.caps import treadmill_limits
 from firmware_bridge.codec import Decoder, Sender, encode
 from firmware_bridge.drive import Clear, Run, StatusFrame, Stop
 from messages.plan import Phase, PhaseKind, Plan
+from messages.wire import Symptom
 from simulator.drive import NativeDrive
 
 MS = 1_000_000
@@ -193,6 +194,18 @@ class Machine:
         self.open(name)
         self.run(0.1)
 
+    def tap_symptom(self) -> None:
+        """The symptom button, whose contact opens when it is pressed."""
+        self.open(Input.SYMPTOM)
+        self.run(0.2)
+        self.close(Input.SYMPTOM)
+        self.run(0.2)
+
+    def report(self, kind: str, **measured: int) -> None:
+        """A symptom, or what was measured by hand, as the network brings it."""
+        self.requests.append(Symptom("report", "desk", kind, **measured))
+        self.run(0.1)
+
     # --- reading ---------------------------------------------------------------------------------------------------
 
     @property
@@ -221,19 +234,26 @@ class Machine:
         self.run_until(lambda m: m.chart is State.STANDBY, 5)
         self.run(0.2)
 
-    def prepare(self, plan: Plan = PLAN) -> None:
-        """Prepares and does every step up to READY, as therapist and patient would."""
+    def prepare(self, plan: Plan = PLAN, **limits: object) -> None:
+        """Prepares and does every step up to READY, as therapist and patient would. limits: in place of the treadmill's."""
         self.open(Input.CLIP)
         self.run(0.2)
-        self.requests.append(proposal("r", "test", plan))
+        self.requests.append(proposal("r", "test", plan, **limits))
         self.scan()
         assert self.answers[-1].accepted, self.answers[-1]
         self.mount()
-        self.press(Input.OK)
-        assert self.state.preparation.step is Step.EMPTY_HOOK, self.where()
+        self.confirm_list()
         self.run(1.5)
         self.press(Input.OK)
         self.harness_check()
+
+    def confirm_list(self) -> None:
+        """From CONFIRM to EMPTY HOOK, one OK a line or one for the list."""
+        for _ in range(12):
+            if self.state.preparation.step is Step.EMPTY_HOOK:
+                return
+            self.press(Input.OK)
+        raise AssertionError(self.where())
 
     def mount(self) -> None:
         """The patient steps through both deck ends, takes the rails; somebody takes the pedal."""
@@ -266,10 +286,15 @@ class Machine:
         self.press(Input.START, 0.3)
         self.run_until(lambda m: m.belt_m_s > 0.05, 5)
 
-    def to_walking(self, plan: Plan = PLAN) -> None:
+    def to_walking(self, plan: Plan = PLAN, **limits: object) -> None:
         self.to_standby()
-        self.prepare(plan)
+        self.prepare(plan, **limits)
         self.start()
+
+    def asked(self, *, again: bool = False, within_s: float = 60) -> None:
+        """Runs until a symptom check stands on the display. again: once more since the last."""
+        before = self.events.count(Event.CHECK_ASKED) if again else 0
+        self.run_until(lambda m: m.events.count(Event.CHECK_ASKED) > before, within_s)
 
     def to_rest(self, within_s: float = 15) -> float:
         """Runs until the belt is proven at rest; returns how long that took."""

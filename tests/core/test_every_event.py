@@ -13,6 +13,7 @@ import pytest
 from controller.core.chart import LATCHED_STATES, MOVING_STATES, State
 from controller.core.events import RULES, Effect, Event
 from controller.core.inputs import Input
+from messages.figures import Question
 from messages.wire import Cancel, Refused, Stop, Symptom
 from tests.core.machine import PLAN, WEIGHT_N, Machine, proposal
 
@@ -20,13 +21,13 @@ Bring = Callable[[Machine], None]
 BRINGS: dict[Event, Bring] = {}
 
 
-def brings(event: Event, *, walking: bool = True) -> Callable[[Bring], Bring]:
-    """Registers how an event comes about; from a walking patient unless said otherwise."""
+def brings(event: Event, *, walking: bool = True, **limits: object) -> Callable[[Bring], Bring]:
+    """Registers how an event comes about; from a walking patient unless said otherwise, whose limits may be given."""
 
     def register(function: Bring) -> Bring:
         def bring(machine: Machine) -> None:
             if walking:
-                machine.to_walking()
+                machine.to_walking(PLAN, **limits)
                 machine.run(3)
             function(machine)
 
@@ -78,6 +79,108 @@ def _(machine: Machine) -> None:
     machine.requests.append(Symptom("1", "dashboard", "dizzy"))
     machine.run(0.1)
     assert machine.answers[-1].accepted
+
+
+@brings(Event.CHECK_ASKED, questions=(Question.PAIN,), check_interval_s=5.0)
+def _(machine: Machine) -> None:
+    machine.asked()
+
+
+@brings(Event.CHECK_ANSWERED, questions=(Question.PAIN,), check_interval_s=5.0)
+def _(machine: Machine) -> None:
+    machine.asked()
+    machine.press(Input.OK)
+    assert machine.state.exercise.done.symptoms[-1].grade == 0
+
+
+@brings(Event.CHECK_MISSED, questions=(Question.PAIN,), check_interval_s=5.0)
+def _(machine: Machine) -> None:
+    machine.asked()
+    machine.run(20.2)
+    assert machine.state.exercise.check.missed == 1
+
+
+@brings(Event.CHECK_PAUSE, questions=(Question.PAIN,), check_interval_s=5.0)
+def _(machine: Machine) -> None:
+    machine.asked()
+    machine.run(30.2)
+
+
+def answers(event: Event, question: Question, *, much: bool = False, **limits: object) -> None:
+    """At the panel: SLOWER for something, the symptom button twice for much."""
+
+    def bring(machine: Machine) -> None:
+        machine.asked()
+        if much:
+            machine.tap_symptom()
+            machine.tap_symptom()
+        else:
+            machine.press(Input.SLOWER)
+
+    brings(event, questions=(question,), check_interval_s=5.0, **limits)(bring)
+
+
+answers(Event.PAIN_RAISED, Question.PAIN)
+answers(Event.PAIN_SEVERE, Question.PAIN, much=True)
+answers(Event.DIZZINESS_MILD, Question.DIZZINESS)
+answers(Event.DIZZINESS_SEVERE, Question.DIZZINESS, much=True)
+answers(Event.NAUSEA, Question.NAUSEA)
+answers(Event.LEGS_UNSURE, Question.LEGS)
+answers(Event.LEG_SYMPTOMS, Question.LEGS, legs_end=True)
+answers(Event.EFFORT_HIGH, Question.EFFORT)
+answers(Event.EFFORT_SEVERE, Question.EFFORT, much=True)
+answers(Event.BREATH_SHORT, Question.BREATH)
+answers(Event.BREATHLESS, Question.BREATH, much=True)
+
+
+@brings(Event.DIZZINESS_AGAIN, questions=(Question.DIZZINESS,), check_interval_s=5.0)
+def _(machine: Machine) -> None:
+    machine.asked()
+    machine.tap_symptom()
+    machine.press(Input.OK)
+    machine.asked(again=True, within_s=125)
+    machine.tap_symptom()
+    machine.press(Input.OK)
+
+
+@brings(Event.HEART_RATE_HIGH, heart_rate_limit_per_min=130)
+def _(machine: Machine) -> None:
+    machine.report("heart_rate", heart_rate_per_min=131)
+
+
+@brings(Event.BLOOD_PRESSURE_HIGH)
+def _(machine: Machine) -> None:
+    machine.report("blood_pressure", systolic_mm_hg=200, diastolic_mm_hg=116)
+
+
+@brings(Event.BLOOD_PRESSURE_FALL, systolic_today_mm_hg=130)
+def _(machine: Machine) -> None:
+    machine.report("blood_pressure", systolic_mm_hg=119, diastolic_mm_hg=80)
+
+
+@brings(Event.HANDS_FREE_BEGUN, hands_free=True)
+def _(machine: Machine) -> None:
+    machine.press(Input.OK, 2.2)
+
+
+@brings(Event.HANDS_FREE_ENDED, hands_free=True)
+def _(machine: Machine) -> None:
+    machine.press(Input.OK, 2.2)
+    machine.run(10)
+
+
+@brings(Event.BOUT_TOO_LONG, bout_s=10.0)
+def _(machine: Machine) -> None:
+    machine.run(8)
+
+
+@brings(Event.POST_FALL_FORM)
+def _(machine: Machine) -> None:
+    machine.load_n = 0.5 * WEIGHT_N
+    machine.to_rest()
+    machine.load_n = 0.0
+    machine.run(1)
+    machine.press(Input.RESET)
 
 
 @brings(Event.HARNESS_LOADED)
@@ -367,7 +470,7 @@ def _(machine: Machine) -> None:
     machine.requests.append(proposal("1", "test", PLAN))
     machine.open(Input.CLIP)
     machine.run(0.2)
-    machine.press(Input.OK)
+    machine.confirm_list()
     machine.load_n = 200.0
     machine.run(1.5)
     machine.press(Input.OK)

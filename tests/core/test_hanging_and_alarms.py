@@ -47,7 +47,7 @@ def alarms_of(*events: Event) -> AlarmState:
 def trace(alarms: AlarmState, duration_ns: int) -> tuple[list[bool], list[bool], list[bool]]:
     red, yellow, buzzer = [], [], []
     for now in range(0, duration_ns, 10 * MS):
-        lit = indicate(alarms, 0, 0, now)
+        lit = indicate(alarms, 0, now)
         red.append(lit[0])
         yellow.append(lit[1])
         buzzer.append(lit[2])
@@ -98,7 +98,10 @@ def test_every_alarm_can_be_cleared(event: Event) -> None:
     assert clear_alarms(alarms_of(event), frozenset({event})).active == ()
 
 
-def test_an_offer_beeps_once() -> None:
-    offered_until = 10 * S
-    assert indicate(AlarmState(), offered_until, 10 * S, 100 * MS) == (False, False, True)
-    assert indicate(AlarmState(), offered_until, 10 * S, 300 * MS) == (False, False, False)
+def test_a_prompt_beeps_once_also_beside_a_low_alarm() -> None:
+    asked_at = 10 * S
+    low = alarms_of(Event.RAIL_RELEASED)
+    assert indicate(AlarmState(), asked_at, asked_at + 100 * MS) == (False, False, True)
+    assert indicate(AlarmState(), asked_at, asked_at + 300 * MS) == (False, False, False)
+    assert indicate(low, asked_at, asked_at + 100 * MS) == (False, True, True)
+    assert indicate(low, asked_at, asked_at + 300 * MS) == (False, True, False)

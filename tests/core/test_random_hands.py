@@ -13,6 +13,7 @@ import pytest
 from controller.core.chart import LATCHED_STATES, State
 from controller.core.inputs import ALL_INPUTS_MASK, Input
 from controller.core.preparation import Step
+from messages.figures import Question
 from messages.wire import Cancel, Silence, Stop, Symptom
 from tests.core.machine import NOT_PRESSED, PLAN, WEIGHT_N, Machine, S, proposal
 
@@ -30,6 +31,8 @@ STOPPERS = (
 )
 BUTTONS = (Input.START, Input.FASTER, Input.SLOWER, Input.OK, Input.RESET)
 TOLERANCE_M_S = 0.03
+LIMITS: dict[str, object] = {"questions": tuple(Question), "check_interval_s": 8.0, "hands_free": True, "bout_s": 25.0}
+"""Checks, windows and bouts are in it, too."""
 
 
 class Judge:
@@ -139,6 +142,8 @@ def test_whatever_hands_do_the_belt_obeys_the_four_laws(run: int) -> None:
         tidy(machine)
         machine.run(8)
         machine.press(Input.RESET)
+        for _ in machine.state.exercise.check.asking:
+            machine.press(Input.OK)
         if machine.chart is State.PAUSED and machine.state.preparation.step in (Step.CLIP, Step.TAUT):
             machine.harness_check()
         elif machine.state.preparation.step is Step.ARROW:
@@ -146,11 +151,11 @@ def test_whatever_hands_do_the_belt_obeys_the_four_laws(run: int) -> None:
         elif machine.chart in (State.COMPLETE, State.STANDBY):
             machine.open(Input.CLIP)
             machine.run(0.5)
-            machine.requests.append(proposal("p", "t", PLAN))
+            machine.requests.append(proposal("p", "t", PLAN, **LIMITS))
             machine.run(0.1)
             if machine.chart is State.PREPARED:
                 machine.mount()
-                machine.press(Input.OK)
+                machine.confirm_list()
                 machine.run(1.5)
                 machine.press(Input.OK)
                 machine.harness_check()

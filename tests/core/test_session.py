@@ -11,6 +11,7 @@ from controller.core.events import Event
 from controller.core.inputs import Input
 from controller.core.preparation import Step
 from controller.core.state import CoreState
+from messages.figures import Question
 from messages.plan import AttendantStage, Phase, PhaseKind, RailStage
 from messages.wire import Stop
 from tests.core.machine import PLAN, WEIGHT_N, Machine, proposal
@@ -211,6 +212,9 @@ def test_nobody_is_asked_to_unclip_before_the_belt_is_at_rest() -> None:
     machine.run_until(lambda m: m.chart is State.COMPLETE, 30)
     assert machine.lines()[3].startswith("belt is slowing")
     machine.to_rest()
+    assert machine.lines()[3].startswith("OK, or unclip")
+    machine.press(Input.OK)
+    machine.press(Input.OK)
     assert machine.lines()[3].startswith("unclip the patient")
 
 
@@ -326,10 +330,17 @@ def test_the_state_is_one_serialisable_value_and_nothing_hides_between_scans() -
             original()
 
         machine.scan = scan  # type: ignore[method-assign]
-        machine.to_walking()
-        machine.run(12)
-        machine.open(Input.RAIL_LEFT)
+        machine.to_walking(PLAN, questions=tuple(Question), check_interval_s=12.0, hands_free=True)
+        machine.run(2)
+        machine.press(Input.OK, 2.2)
+        machine.run(10)
+        machine.asked()
+        machine.press(Input.OK)
+        machine.report("dizziness", grade=1)
         machine.run(5)
+    assert Event.HANDS_FREE_BEGUN in plain.events
+    assert plain.state.exercise.check.again
+    assert plain.state.exercise.done.symptoms
     assert packed.happenings == plain.happenings
     assert packed.state == plain.state
 

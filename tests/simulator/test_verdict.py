@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+import msgspec
 import pytest
 
 from messages.plan import Phase, PhaseKind, Plan
@@ -86,3 +87,15 @@ def test_a_limit_that_was_never_measured_is_not_kept() -> None:
     assert outcome(player, seen("standby"), []) == "failed", "11 ms are over 10"
     player.measured.stop_ns = 10_000_000
     assert outcome(player, seen("standby"), []) == "passed"
+
+
+@pytest.mark.parametrize(
+    ("shown", "what"),
+    [({"patient": "P-1"}, "patient P-1"), ({"distance_m": 3.0}, "distance"), ({"alarms": (("rail-slow", "low"),)}, "rail-slow")],
+)
+def test_what_is_left_of_the_patient_before_fails_the_run(shown: dict[str, object], what: str) -> None:
+    player = make_player(Expected(("standby",)))
+    player.look(seen("complete"), ("",) * 4)
+    player.look(msgspec.structs.replace(seen("standby"), **shown), ("",) * 4)
+    reasons = judge(player, seen("standby"), [], now_ns=1, stall_ms=0.0, seed=1).reasons
+    assert any("left over" in reason and what in reason for reason in reasons), reasons

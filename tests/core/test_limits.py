@@ -1,0 +1,174 @@
+"""What a patient may do is obeyed by the scan, whatever plan, hands or numbers say: caps, stages, bouts, time and distance."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.core.chart import MOVING_STATES, State
+from controller.core.events import Event
+from controller.core.exercise import prescribed_distance_m
+from controller.core.inputs import Input
+from controller.core.patient import acceleration_m_s2, belt_time_limit_s, ceiling_m_s
+from controller.core.stages import stricter_attendant, stricter_rails
+from controller.session.caps import treadmill_limits
+from messages.plan import AttendantStage, Phase, PhaseKind, Plan, RailStage
+from tests.core.machine import CORE, PLAN, Machine
+
+pytestmark = pytest.mark.hazard("H-23", "C-CAPS")
+LIMITS = treadmill_limits(PLAN, CORE)
+FLAT = msgspec.structs.replace(PLAN, phases=(Phase(PhaseKind.WARM_UP, 20, 0.1), Phase(PhaseKind.WORK, 100, 0.1)))
+SCAN_S = 0.010
+
+
+@given(number=st.floats(allow_nan=True, allow_infinity=True), first=st.booleans())
+def test_no_limit_raises_what_plan_and_treadmill_allow(number: float, first: bool) -> None:
+    plan = msgspec.structs.replace(PLAN, first_session=first)
+    limits = msgspec.structs.replace(LIMITS, ceiling_m_s=number, acceleration_m_s2=number, belt_time_s=number)
+    for found, highest in (
+        (ceiling_m_s(plan, CORE, limits), CORE.speed.ceiling_m_s),
+        (acceleration_m_s2(plan, None, CORE, limits), acceleration_m_s2(plan, None, CORE)),
+        (belt_time_limit_s(plan, CORE, limits), belt_time_limit_s(plan, CORE)),
+    ):
+        assert found <= highest
+        assert found == 0.0 if math.isnan(number) else found <= number
+
+
+@given(plan=st.sampled_from(RailStage), profile=st.sampled_from(RailStage))
+def test_of_two_rail_stages_the_hold_satisfies_both(plan: RailStage, profile: RailStage) -> None:
+    satisfied = {
+        RailStage.BOTH: {(True, True)},
+        RailStage.LEFT: {(True, True), (True, False)},
+        RailStage.RIGHT: {(True, True), (False, True)},
+        RailStage.ONE: {(True, True), (True, False), (False, True)},
+    }
+    assert satisfied[stricter_rails(plan, profile)] == satisfied[plan] & satisfied[profile]
+
+
+@pytest.mark.parametrize("plan", AttendantStage)
+@pytest.mark.parametrize("profile", AttendantStage)
+def test_of_two_attendant_stages_the_closer_holds(plan: AttendantStage, profile: AttendantStage) -> None:
+    order = [AttendantStage.SUPERVISION, AttendantStage.STAND_BY, AttendantStage.CONTACT_GUARD]
+    assert order.index(stricter_attendant(plan, profile)) == max(order.index(plan), order.index(profile))
+
+
+def test_a_plan_that_is_laxer_than_the_profile_is_enforced_as_the_profile_has_it() -> None:
+    lax = msgspec.structs.replace(FLAT, rails=RailStage.ONE, attendant=AttendantStage.SUPERVISION)
+    machine = Machine()
+    machine.to_walking(lax, rails=RailStage.BOTH, attendant=AttendantStage.CONTACT_GUARD)
+    machine.open(Input.RAIL_LEFT)
+    machine.run(1.5)
+    assert Event.RAIL_SLOW in machine.events
+    machine.close(Input.RAIL_LEFT)
+    machine.open(Input.ATTENDANT)
+    machine.run(1)
+    assert Event.ATTENDANT_GONE in machine.events
+
+
+def test_the_ceiling_of_the_limits_holds_whatever_is_pressed() -> None:
+    machine = Machine()
+    fast = msgspec.structs.replace(PLAN, phases=(Phase(PhaseKind.WARM_UP, 10, 0.1), Phase(PhaseKind.WORK, 100, 0.5)))
+    machine.to_walking(fast, ceiling_m_s=0.17)
+    for _ in range(60):
+        machine.press(Input.FASTER)
+        machine.run(0.5)
+        assert machine.state.ramp.set_point_m_s <= 0.17
+    assert machine.belt_m_s > 0.15, "the rises up to it were accepted"
+
+
+def test_a_gentler_acceleration_is_kept() -> None:
+    machine = Machine()
+    machine.to_standby()
+    machine.prepare(FLAT, acceleration_m_s2=0.03)
+    machine.run(1)
+    machine.press(Input.START, 0.3)
+    steepest = 0.0
+    for _ in range(500):
+        before = machine.state.ramp.set_point_m_s
+        machine.scan()
+        steepest = max(steepest, (machine.state.ramp.set_point_m_s - before) / SCAN_S)
+    assert steepest == pytest.approx(0.03, rel=0.02)
+
+
+def test_the_longest_bout_ends_in_a_pause_and_a_rest() -> None:
+    machine = Machine()
+    machine.to_walking(FLAT, bout_s=15.0)
+    machine.run_until(lambda m: m.chart is State.PAUSED, 16)
+    assert machine.state.exercise.bout_ns == pytest.approx(15e9, abs=0.02e9)
+    machine.to_rest()
+    machine.press(Input.OK)
+    machine.run(1)
+    machine.press(Input.START, 0.3)
+    assert "rest" in dict(machine.happenings[-1].detail)["missing"]
+    machine.run(60)
+    machine.start()
+    assert machine.state.exercise.bout_ns < 3e9
+    assert machine.chart in MOVING_STATES
+
+
+def test_a_short_pause_is_no_rest() -> None:
+    machine = Machine()
+    machine.to_walking(FLAT, bout_s=15.0)
+    machine.run(8)
+    machine.open(Input.STOP)
+    machine.to_rest()
+    machine.close(Input.STOP)
+    machine.run(0.5)
+    machine.press(Input.OK)
+    machine.start()
+    machine.run_until(lambda m: Event.BOUT_TOO_LONG in m.events, 8)
+
+
+def test_belt_time_ends_the_session_at_the_limit_of_the_patient() -> None:
+    machine = Machine()
+    machine.to_walking(FLAT, belt_time_s=12.0)
+    machine.run_until(lambda m: m.chart is State.COMPLETE, 13)
+    assert machine.state.exercise.belt_time_ns <= 12e9 + SCAN_S * 1e9
+    assert machine.state.exercise.over == "session-complete"
+
+
+def random_plan(chance: random.Random) -> Plan:
+    speeds = (0.10, 0.15, 0.20, 0.30)
+    phases = [Phase(PhaseKind.WARM_UP, chance.randint(3, 15), 0.10)]
+    for _ in range(chance.randint(1, 3)):
+        phases.append(Phase(PhaseKind.WORK, chance.randint(3, 30), chance.choice(speeds)))
+    phases.append(Phase(PhaseKind.COOL_DOWN, chance.randint(3, 10), 0.10))
+    return msgspec.structs.replace(PLAN, phases=tuple(phases))
+
+
+@pytest.mark.parametrize("run", range(1 if "STERNWAY_SEED" in os.environ else 6))
+def test_time_and_distance_never_exceed_the_prescription_by_more_than_one_scan(run: int) -> None:
+    """Random plans and limits, with a hand that accepts every rise and now and then stops and starts again."""
+    seed = int(os.environ.get("STERNWAY_SEED", random.SystemRandom().randrange(10**9)))
+    print(f"run {run}: repeat it with STERNWAY_SEED={seed}")
+    chance = random.Random(seed)
+    plan = random_plan(chance)
+    belt_time_s = chance.choice((8.0, 20.0, 600.0))
+    prescribed_s = min(belt_time_s, sum(phase.duration_s for phase in plan.phases))
+    machine = Machine()
+    machine.to_walking(plan, belt_time_s=belt_time_s)
+    for _ in range(600):
+        if machine.chart is State.COMPLETE:
+            break
+        if machine.chart in MOVING_STATES and chance.random() < 0.02:
+            machine.open(Input.STOP)
+            machine.to_rest()
+            machine.close(Input.STOP)
+            machine.run(0.5)
+            machine.press(Input.OK)
+            machine.run(1)
+            machine.press(Input.START, 0.3)
+        elif machine.state.exercise.offered_until_ns:
+            machine.press(Input.FASTER)
+        machine.run(0.5)
+        done = machine.state.exercise
+        assert done.belt_time_ns <= (prescribed_s + SCAN_S) * 1e9
+        assert done.distance_m <= prescribed_distance_m(plan) + SCAN_S * 0.5
+        assert machine.state.ramp.set_point_m_s <= max(phase.speed_m_s for phase in plan.phases) + 1e-9
+    assert machine.chart is State.COMPLETE

@@ -1,0 +1,209 @@
+"""Symptom checks on the whole core with the real firmware: asked at intervals, answered at the panel, obeyed by the belt."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from controller.core.chart import State
+from controller.core.events import Event
+from controller.core.inputs import Input
+from controller.core.preparation import Step
+from messages.figures import Question
+from messages.plan import Phase, PhaseKind
+from tests.core.machine import PLAN, Machine
+
+pytestmark = pytest.mark.hazard("H-24", "C-SYMPTOMS")
+LONG = msgspec.structs.replace(PLAN, phases=(Phase(PhaseKind.WARM_UP, 30, 0.1), Phase(PhaseKind.WORK, 600, 0.2)))
+ALL = tuple(Question)
+
+
+def walking(*questions: Question, **limits: object) -> Machine:
+    machine = Machine()
+    machine.to_walking(LONG, questions=questions or ALL, **{"check_interval_s": 20.0, **limits})
+    return machine
+
+
+def test_it_comes_after_so_much_belt_time_and_asks_one_thing_after_the_other() -> None:
+    machine = walking()
+    machine.run(17)
+    assert Event.CHECK_ASKED not in machine.events
+    machine.asked(within_s=5)
+    assert machine.state.exercise.belt_time_ns == pytest.approx(20e9, abs=0.1e9)
+    shown = []
+    for _ in Question:
+        shown.append(machine.lines()[1].strip())
+        machine.press(Input.OK)
+    assert len(set(shown)) == len(Question), shown
+    assert not machine.state.exercise.check.asking
+    assert [answer.question for answer in machine.state.exercise.done.symptoms] == list(Question)
+    assert machine.chart is State.WARM_UP
+    assert machine.belt_m_s > 0.08, "a patient who is well walks on"
+    machine.asked(again=True, within_s=25)
+    assert machine.state.exercise.belt_time_ns == pytest.approx(40e9, abs=0.5e9)
+
+
+def test_a_prompt_beeps_and_no_rise_is_offered_meanwhile() -> None:
+    machine = walking(Question.PAIN)
+    machine.asked(within_s=25)
+    assert machine.outputs.buzzer
+    machine.run(15)
+    assert Event.RISE_OFFERED not in machine.events
+
+
+def test_faster_pressed_in_a_check_is_no_answer_and_makes_nothing_faster() -> None:
+    machine = walking(Question.PAIN)
+    machine.asked(within_s=25)
+    for _ in range(4):
+        machine.press(Input.FASTER)
+        assert machine.state.exercise.check.asking
+    machine.run(1)
+    assert machine.belt_m_s < 0.12
+
+
+def test_nobody_answers_the_belt_slows_then_pauses_and_does_not_start_before_the_answer() -> None:
+    machine = walking(Question.PAIN)
+    machine.asked(within_s=25)
+    asked_ns = machine.now_ns
+    machine.run_until(lambda m: Event.CHECK_MISSED in m.events, 21)
+    assert machine.now_ns - asked_ns == pytest.approx(20e9, abs=0.1e9)
+    machine.run_until(lambda m: m.chart is State.PAUSED, 11)
+    machine.to_rest()
+    machine.run(1)
+    machine.press(Input.START, 0.3)
+    assert "symptom check" in dict(machine.happenings[-1].detail)["missing"]
+    machine.press(Input.OK)
+    assert machine.state.preparation.step is Step.ARROW, "the answer is not the step's OK"
+    machine.press(Input.OK)
+    machine.start()
+    assert machine.state.exercise.check.missed == 1
+
+
+def test_a_late_answer_ends_the_reminder() -> None:
+    machine = walking(Question.PAIN)
+    machine.asked(within_s=25)
+    machine.run(21)
+    machine.press(Input.OK)
+    machine.run(15)
+    assert Event.CHECK_PAUSE not in machine.events
+    assert machine.state.alarms.active == ()
+
+
+def test_raised_pain_slows_and_is_asked_again_after_a_minute() -> None:
+    machine = walking(Question.PAIN, check_interval_s=500.0)
+    machine.run_until(lambda m: Event.RISE_OFFERED in m.events, 60)
+    machine.press(Input.FASTER)
+    machine.run(3)
+    assert machine.belt_m_s > 0.13
+    machine.report("pain", grade=2)
+    assert Event.PAIN_RAISED in machine.events
+    machine.run(3)
+    assert machine.belt_m_s < 0.11
+    rises = machine.events.count(Event.RISE_OFFERED)
+    machine.run(56)
+    assert machine.events.count(Event.RISE_OFFERED) == rises, "no rise before the pain was asked again"
+    machine.asked(within_s=3)
+    machine.press(Input.OK)
+    machine.run_until(lambda m: m.events.count(Event.RISE_OFFERED) > rises, 15)
+
+
+def test_dizziness_pauses_and_allows_one_restart_after_two_minutes() -> None:
+    machine = walking(Question.DIZZINESS)
+    machine.asked(within_s=25)
+    machine.press(Input.SLOWER)
+    machine.to_rest()
+    dizzy_ns = machine.now_ns
+    machine.press(Input.OK)
+    machine.run(1)
+    machine.press(Input.START, 0.3)
+    assert "rest 1" in dict(machine.happenings[-1].detail)["missing"], machine.happenings[-1]
+    machine.asked(again=True, within_s=125)
+    assert machine.now_ns - dizzy_ns > 115e9
+    machine.press(Input.OK)
+    machine.harness_check()
+    machine.start()
+    machine.run(3)
+    machine.report("dizziness", grade=1)
+    assert machine.chart is State.COMPLETE
+    assert machine.state.exercise.over == "dizziness-again"
+
+
+def test_the_patients_button_stops_the_belt_in_a_check_as_always() -> None:
+    machine = walking(Question.EFFORT)
+    machine.asked(within_s=25)
+    machine.open(Input.SYMPTOM)
+    machine.scan()
+    assert machine.chart is State.PAUSED
+    machine.run(0.3)
+    machine.close(Input.SYMPTOM)
+    machine.run(1)
+    assert machine.state.exercise.check.asking, "how much is being asked"
+    machine.run(3)
+    assert Event.EFFORT_HIGH in machine.events, "one press is something"
+
+
+@pytest.mark.parametrize("how", ["twice", "held"])
+def test_pressed_again_or_held_the_button_says_much(how: str) -> None:
+    machine = walking(Question.EFFORT)
+    machine.asked(within_s=25)
+    machine.open(Input.SYMPTOM)
+    machine.run(1.2 if how == "held" else 0.2)
+    machine.close(Input.SYMPTOM)
+    machine.run(0.3)
+    if how == "twice":
+        machine.tap_symptom()
+    assert machine.state.exercise.over == "effort-severe"
+
+
+@pytest.mark.parametrize(
+    ("kind", "measured", "state"),
+    [
+        ("spinning", {}, State.COMPLETE),
+        ("giving_way", {}, State.COMPLETE),
+        ("nausea", {"grade": 1}, State.COMPLETE),
+        ("pain", {}, State.PAUSED),
+        ("pain", {"grade": 1}, State.WARM_UP),
+        ("something else", {}, State.PAUSED),
+        ("something else", {"grade": 0}, State.PAUSED),
+        ("measured", {"heart_rate_per_min": 90}, State.WARM_UP),
+        ("measured", {"heart_rate_per_min": 90, "systolic_mm_hg": 251}, State.COMPLETE),
+        ("effort", {"grade": 9, "heart_rate_per_min": 90}, State.COMPLETE),
+    ],
+)
+def test_what_the_desk_reports_slows_pauses_or_ends_and_nothing_else(kind: str, measured: dict, state: State) -> None:
+    machine = walking()
+    machine.report(kind, **measured)
+    assert machine.chart is state
+    assert machine.answers[-1].accepted
+    machine.run(2)
+    assert machine.belt_m_s < 0.11
+
+
+def test_a_report_that_ends_takes_a_prepared_session_back() -> None:
+    machine = Machine()
+    machine.to_standby()
+    machine.prepare(LONG)
+    machine.report("spinning")
+    assert machine.chart is State.STANDBY
+    assert Event.SESSION_CANCELLED in machine.events
+
+
+def test_a_flood_of_harmless_reports_is_one_event_a_second() -> None:
+    machine = walking()
+    for _ in range(100):
+        machine.report("pain", grade=1)
+    assert machine.events.count(Event.CHECK_ANSWERED) <= 11
+    assert len(machine.state.exercise.done.symptoms) <= 11
+
+
+def test_after_the_session_it_is_asked_once_more_and_holds_nobody_back() -> None:
+    machine = walking(Question.PAIN, Question.LEGS)
+    machine.report("spinning")
+    machine.to_rest()
+    machine.run(0.1)
+    assert machine.lines()[0].startswith("CHECK/unclip")
+    machine.press(Input.OK)
+    machine.open(Input.CLIP)
+    machine.run(0.2)
+    assert machine.chart is State.STANDBY
+    assert machine.state.exercise.check.asking == ()
