@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import pairwise
 from statistics import median
 
 import msgspec
@@ -80,7 +81,7 @@ def find_strikes(stretch: Stretch) -> Strikes | None:
     if interval is None:
         return None
     chain = _lay_chain(signal, interval)
-    intervals = [later - earlier for earlier, later in zip(chain, chain[1:], strict=False)]
+    intervals = [later - earlier for earlier, later in pairwise(chain)]
     if len(intervals) < 6 or _variation(intervals) < LEAST_VARIATION:
         return None
     per_stride = _strikes_per_stride(median(intervals) * GRID_S, stretch.mean_m_s)
@@ -119,7 +120,8 @@ def _interval(signal: list[float]) -> float | None:
 def _best_interval(window: list[float]) -> tuple[int, bool]:
     """Returns the interval in samples at which the signal is most like itself, and whether that stands out of noise.
 
-    Judged by the mean autocorrelation at once, twice and three times the interval. Of intervals that do nearly as well the shortest counts: at twice the interval both feet's strikes look alike too.
+    Judged by the mean autocorrelation at once, twice and three times the interval. Of intervals that do nearly as well the
+    shortest counts: at twice the interval both feet's strikes look alike too.
     """
     longest = min(int(LONGEST_STRIDE_S / GRID_S), len(window) // 3 - 1)
     correlation = _autocorrelation(window, longest * 3 + 2)
@@ -245,5 +247,5 @@ def _figures(found: list[Strikes]) -> GaitFigures:
 
 def step_times_s(strikes: Strikes) -> tuple[float, float]:
     """Returns the median time from the other foot's strike to the first foot's, and to the second's."""
-    steps = [later - earlier for earlier, later in zip(strikes.times_s, strikes.times_s[1:], strict=False)]
+    steps = [later - earlier for earlier, later in pairwise(strikes.times_s)]
     return median(steps[1::2]), median(steps[0::2])

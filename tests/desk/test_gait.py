@@ -6,6 +6,7 @@ import csv
 import math
 import random
 from bisect import bisect
+from itertools import pairwise
 from pathlib import Path
 from statistics import mean, median
 
@@ -72,7 +73,7 @@ def test_cadence_and_step_times_are_those_of_the_heel_strikes(name: str, phase_s
     assert median(errors) < 0.020
     assert figures.step_times_s == step_times_s(strikes)
     walked = [strike for strike in recorded if strikes.times_s[0] <= strike <= strikes.times_s[-1]]
-    steps = [b - a for a, b in zip(walked, walked[1:], strict=False)]
+    steps = [b - a for a, b in pairwise(walked)]
     assert abs(figures.cadence_per_min / (60 / mean(steps)) - 1) < 0.02
     ours, theirs = sorted(figures.step_times_s), sorted((median(steps[0::2]), median(steps[1::2])))
     assert max(abs(a - b) for a, b in zip(ours, theirs, strict=True)) < 0.020
@@ -155,7 +156,9 @@ def test_noise_of_any_colour_is_not_measured() -> None:
 
 
 def test_what_turns_with_the_belt_is_no_person() -> None:
-    samples = [(index * GRID_S, float(round(500 - 20 * max(0.0, math.sin(index * GRID_S * 2 * math.pi / 0.7))))) for index in range(3000)]
+    samples = [
+        (index * GRID_S, float(round(500 - 20 * max(0.0, math.sin(index * GRID_S * 2 * math.pi / 0.7))))) for index in range(3000)
+    ]
     assert isinstance(measure_gait(samples), NotMeasured)
 
 
