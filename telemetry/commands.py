@@ -147,6 +147,8 @@ class CommandJudge:
             return "expired"
         if command.expires > now + MAXIMUM_AHEAD:
             return f"expires more than {MAXIMUM_AHEAD.seconds} s ahead"
+        if isinstance(command, PrepareCommand) and command.plan is not None and command.plan.patient != command.patient:
+            return f"plan.patient is {command.plan.patient}, patient is {command.patient}; allowed is the same"
         if command.id in self._known:
             return "this id was used before"
         if not self._make_room(now):
