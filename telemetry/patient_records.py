@@ -10,6 +10,7 @@ import msgspec
 from messages.figures import Question
 from messages.patient import PastSession, Profile, Record, TodayCheck
 from messages.plan import Pseudonym
+from messages.progression import Decision
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=600)]
 SessionName = Annotated[str, msgspec.Meta(max_length=64)]
@@ -61,19 +62,13 @@ class FallForm(Record, frozen=True, kw_only=True, tag="fall"):
     seen_by_physician: bool = False
 
 
-class Decision(Record, frozen=True, kw_only=True, tag="decision"):
-    """What a clinician made of a proposal: accepted, changed or rejected. proposal: as it was shown, in words and as JSON."""
+class Decided(Record, frozen=True, kw_only=True, tag="decided"):
+    """What a named clinician made of a proposal of the machine's: accepted, changed or rejected."""
 
-    verdict: Annotated[str, msgspec.Meta(pattern="^(accepted|changed|rejected)$(?!\n)")]
-    variable: Annotated[str, msgspec.Meta(max_length=64)]
-    before: Annotated[str, msgspec.Meta(max_length=200)]
-    after: Annotated[str, msgspec.Meta(max_length=200)]
-    reason: Annotated[str, msgspec.Meta(max_length=600)]
-    why: Annotated[str, msgspec.Meta(max_length=600)] = ""
-    """The clinician's own reason, for a change or a rejection."""
+    decision: Decision
 
 
-Content = Logged | Check | Note | Numbers | FallForm | Decision
+Content = Logged | Check | Note | Numbers | FallForm | Decided
 
 
 class Entry(Record, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ import msgspec
 
 from messages.figures import SymptomAnswer
 from messages.patient import PastSession, Profile, Screening, TodayCheck
-from messages.plan import Plan
+from messages.plan import Phase, PhaseKind, Plan
 from messages.wire import MAXIMUM_MESSAGE_BYTES, Prepare, encode
 from telemetry.journal_reader import JournalReader, SessionEntry
 from telemetry.past_sessions import past_session
@@ -19,6 +19,9 @@ from telemetry.patients import PatientFile, PatientsError, unknown_patient
 MAXIMUM_HISTORY = 60
 LEAST_HISTORY = 6
 """Fewer sessions than these no request may carry: the week's rule and progression look at them."""
+
+
+LONGEST_PLAN = Plan("x" * 32, 100.1, (Phase(PhaseKind.WARM_UP, 100.1, 0.1, 0.1),) * 60)
 
 
 class Proposed(msgspec.Struct, frozen=True):
@@ -70,13 +73,17 @@ def propose(
     return Proposed(plan, fitting(plan, profile, today, history))
 
 
-def fitting(plan: Plan, profile: Profile, today: TodayCheck, history: tuple[PastSession, ...]) -> Screening:
-    """Returns the screening with as many of the newest sessions as one message carries; raises PatientsError with too few."""
+def fitting(plan: Plan | None, profile: Profile, today: TodayCheck, history: tuple[PastSession, ...]) -> Screening:
+    """Returns the screening with as many of the newest sessions as one message carries; raises PatientsError with too few.
+
+    plan: what goes with it; None: room is left for as long a plan as there may be.
+    """
+    beside = plan if plan is not None else LONGEST_PLAN
     kept = history[-MAXIMUM_HISTORY:]
     while True:
         screening = Screening(by=today.by, profile=profile, today=today, history=kept)
         try:
-            encode(Prepare("x" * 64, "x" * 128, plan, screening))
+            encode(Prepare("x" * 64, "x" * 128, beside, screening))
         except ValueError:
             if len(kept) <= LEAST_HISTORY:
                 raise PatientsError(
