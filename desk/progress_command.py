@@ -1,4 +1,4 @@
-"""`sternway progress PATIENT`: the one change that the last sessions speak for; a named clinician accepts, changes or rejects it."""
+"""`sternway progress PATIENT`: the one change that the last sessions speak for, and what a named clinician makes of it."""
 
 from __future__ import annotations
 

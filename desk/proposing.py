@@ -1,4 +1,4 @@
-"""What a session of today could be: the patient's screening, its verdict, and a plan within it. Reads the files, decides nothing."""
+"""What a session of today could be: the patient's screening, its verdict, a plan within it. Reads the files, decides nothing."""
 
 from __future__ import annotations
 

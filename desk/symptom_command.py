@@ -1,4 +1,4 @@
-"""`sternway symptom`: enter what a patient says or what was measured by hand, into the running session. It can slow, pause or end."""
+"""`sternway symptom`: enter what a patient says, or what was measured by hand, into the running session."""
 
 from __future__ import annotations
 
