@@ -9,10 +9,11 @@ import msgspec
 
 from controller.problems import Problem, ProblemsError, written
 from controller.session.energy import Range, energy
+from controller.units import split_unit
 from desk.gait import GaitFigures, NotMeasured, measure_gait
 from desk.place import Place
 from messages.patient import PastSession, Profile, SessionKind
-from messages.wire import BeltSpeed, EventRecord
+from messages.wire import BeltSpeed, DetailValue, EventRecord
 from telemetry.journal_reader import JournalReader, SessionEntry
 from telemetry.patient_records import Entry
 from telemetry.patients import PatientFile
@@ -170,9 +171,16 @@ def marks_of(events: Iterable[EventRecord], began_ms: int | None) -> tuple[Mark,
         kind = _kind(event)
         if kind and event.code not in _NOT_TOLD:
             at_s = event.at_ns / 1e9 - began_ms / 1000 if began_ms is not None else 0.0
-            detail = ", ".join(f"{key} {value}" for key, value in event.detail.items() if key not in ("session", "patient"))
+            detail = ", ".join(_words(key, value) for key, value in event.detail.items() if key not in ("session", "patient"))
             found.append(Mark(len(found) + 1, max(0.0, at_s), kind, event.text, event.remedy, detail))
     return tuple(found)
+
+
+def _words(key: str, value: DetailValue) -> str:
+    """The unit in a key's name goes behind the number."""
+    name, unit = split_unit(key)
+    shown = f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{name.replace('_', ' ')} {shown}" + (f" {unit.text}" if unit is not None else "")
 
 
 def _kind(event: EventRecord) -> str:

@@ -94,13 +94,15 @@ def _tiles(report: Report) -> str:
     cadence = NOT_MEASURED if isinstance(report.gait, NotMeasured) else f"{report.gait.cadence_per_min:.0f}"
     return (
         '<section class="tiles">'
-        + _tile("Time on the belt", clock(record.belt_time_s), f"of {clock(planned_s)} planned")
+        + _tile("On the belt", clock(record.belt_time_s), f"of {clock(planned_s)} planned")
         + _tile("Distance", f"{record.distance_m:.0f} m", f"work {clock(record.work_time_s)}")
-        + _tile("Highest speed", f"{_top_speed(report):.2f} m/s", f"{record.figures.rises_accepted} rises accepted")
+        + _tile("Highest speed", f"{_top_speed(report):.2f} m/s", _counted(record.figures.rises_accepted, "rise") + " accepted")
         + _tile(
-            "Hands-free", _share(record.figures.hands_free_s, record.belt_time_s), f"{record.figures.hands_free_windows} windows"
+            "Hands-free",
+            _share(record.figures.hands_free_s, record.belt_time_s),
+            _counted(record.figures.hands_free_windows, "window"),
         )
-        + _tile("Losses of balance", str(record.balance_losses), f"{record.stops} stops")
+        + _tile("Balance lost", _times(record.balance_losses), _counted(record.stops, "stop"))
         + _tile("Cadence", cadence, "steps a minute" if cadence != NOT_MEASURED else "see below")
         + "</section>"
     )
@@ -113,6 +115,14 @@ def _tile(what: str, value: str, beside: str) -> str:
 
 def _top_speed(report: Report) -> float:
     return max(report.entry.record.figures.top_speed_m_s, *(point.done_m_s or 0.0 for point in report.points), 0.0, 0.0)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _times(count: int) -> str:
+    return "never" if count == 0 else "once" if count == 1 else f"{count} times"
 
 
 def _share(part_s: float, whole_s: float) -> str:
@@ -190,12 +200,16 @@ def _symptoms(answers: Iterable[SymptomAnswer], missed: int) -> str:
         f"<tr><td>{_QUESTIONS[question]}</td><td>{''.join(grid[question])}</td></tr>" for question in Question if question in grid
     )
     body = f"<table><tbody>{rows}</tbody></table>" if rows else '<p class="empty">None was asked or reported.</p>'
-    beside = f'<p class="beside">{missed} checks went unanswered.</p>' if missed else ""
+    beside = f'<p class="beside">{_counted(missed, "check")} went unanswered.</p>' if missed else ""
     return f"<section><h2>Symptoms, by belt time</h2>{body}{beside}</section>"
 
 
 def _gait(report: Report) -> str:
-    cost = f"<p>Energy, an estimate: <b>{escape(str(report.energy))}</b>.</p>" if report.energy is not None else ""
+    cost = (
+        f"<p>Energy, an estimate: <b>{escape(str(report.energy).replace('-', '\u2013'))}</b>.</p>"
+        if report.energy is not None
+        else ""
+    )
     return f"<section><h2>Steps and energy</h2><p>{_gait_words(report.gait)}</p>{cost}</section>"
 
 
@@ -209,8 +223,8 @@ def _gait_words(gait: GaitFigures | NotMeasured) -> str:
     (one_s, other_s), (one_m, other_m) = gait.step_times_s, gait.step_lengths_m
     apart = abs(one_s - other_s) / (one_s + other_s) * 2
     return (
-        f"{words}One foot and the other: step time <b>{one_s:.2f} s</b> and <b>{other_s:.2f} s</b> ({apart:.0%} apart), step length "
-        f"<b>{one_m:.2f} m</b> and <b>{other_m:.2f} m</b>. The belt cannot tell which of them is the left one."
+        f"{words}One foot and the other: step time <b>{one_s:.2f} s</b> and <b>{other_s:.2f} s</b> ({apart:.0%} apart), "
+        f"step length <b>{one_m:.2f} m</b> and <b>{other_m:.2f} m</b>. The belt cannot tell which of them is the left one."
     )
 
 
@@ -226,6 +240,6 @@ def _desk_words(report: Report) -> str:
 def _foot(report: Report) -> str:
     record = report.entry.record
     return (
-        f"<footer>Session {escape(record.session)}, status {escape(record.status)}. Steps are estimated from dips in the belt's speed at "
-        "each foot strike; energy from ACSM's equations. Both are estimates, and no diagnosis.</footer>"
+        f"<footer>Session {escape(record.session)}, status {escape(record.status)}. Steps are estimated from dips in the belt's "
+        "speed at each foot strike; energy from ACSM's equations. Both are estimates, and no diagnosis.</footer>"
     )

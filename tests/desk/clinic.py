@@ -171,8 +171,8 @@ def happened(
     event_id: int, code: str, at_s: float, effect: str, severity: str, text: str, remedy: str, session: str = "boot-1"
 ) -> EventRecord:
     """An event of a session, at a time of its belt."""
-    return samples.event(
-        event_id,
+    return msgspec.structs.replace(
+        samples.event(event_id),
         at_ns=round((1000 + at_s) * 1e9),
         code=code,
         effect=effect,
