@@ -205,11 +205,8 @@ def _symptoms(answers: Iterable[SymptomAnswer], missed: int) -> str:
 
 
 def _gait(report: Report) -> str:
-    cost = (
-        f"<p>Energy, an estimate: <b>{escape(str(report.energy).replace('-', '\u2013'))}</b>.</p>"
-        if report.energy is not None
-        else ""
-    )
+    energy = str(report.energy).replace("-", "\N{EN DASH}") if report.energy is not None else ""
+    cost = f"<p>Energy, an estimate: <b>{escape(energy)}</b>.</p>" if energy else ""
     return f"<section><h2>Steps and energy</h2><p>{_gait_words(report.gait)}</p>{cost}</section>"
 
 
