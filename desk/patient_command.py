@@ -74,6 +74,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_records(command)
     command("export", "write all that is kept of a patient to a file", _export, by=False).add_argument("file", type=Path)
     command("import", "keep an exported patient", _import, patient=False).add_argument("file", type=Path)
+    command(
+        "prune",
+        "delete what is older than the journal's retention; say who has not been here since",
+        _prune,
+        by=False,
+        patient=False,
+    )
     erase = command("erase", "erase everything of a patient, here, in the journal and at the broker", _erase)
     erase.add_argument("--yes", action="store_true", help="really")
     return parser
@@ -275,6 +282,17 @@ def read_export(path: Path) -> PatientExport:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         problem = Problem(str(path), "", "a patient as `sternway patient export` writes it", str(error) or "too deeply nested")
         raise ProblemsError(str(path), (problem,)) from None
+
+
+def _prune(_options: argparse.Namespace, place: Place) -> int:
+    days = place.telemetry.telemetry.retention_days
+    with PatientFile(place.patients, write=True) as file:
+        forgotten = file.prune(place.now(), days)
+    say(
+        [f"nothing was written of {name} for {days} days: erase with: sternway patient erase {name}" for name in forgotten]
+        or "done"
+    )
+    return DONE
 
 
 def _erase(options: argparse.Namespace, place: Place) -> int:

@@ -57,7 +57,7 @@ def plan_lines(proposed: ProposedPlan, case: Case) -> Iterator[str]:
     if proposed.rows:
         yield ""
         yield from aligned((("number", "value", "because"), *plan_rows(proposed)))
-    for note in (*proposed.notes, *(note.text for note in case.verdict.notes)):
+    for note in dict.fromkeys((*proposed.notes, *(note.text for note in case.verdict.notes))):
         yield f"Note: {note}"
 
 

@@ -99,6 +99,14 @@ class Clinic:
         journal.close()
         return end
 
+    def record_running(self, session: str) -> None:
+        """Records a session that has not come to its end."""
+        journal, _ = open_journal(self.place.journal, 64, NOW)
+        figures = SessionFigures()
+        time = "2026-03-10T09:00:00.000Z"
+        journal.store((), [SessionRecord(session, time, "running", "p-17", PLAN, 12.0, 1.0, 0.0, 0, 0, "", figures)])
+        journal.close()
+
 
 def walked_blocks(session: str = "boot-1", shorter_s: float = 0.0, seed: int = 1) -> tuple[SpeedBlock, ...]:
     """PLAN as it was walked, through the collector that telemetry has."""
