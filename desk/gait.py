@@ -5,7 +5,7 @@ stand out of the drive's own noise. (2) One chain of strikes a stretch is laid t
 dips at about that interval. (3) The mean dip so found takes the place of the assumed one, and the chain is laid once more.
 
 Which foot is the left one the belt cannot tell: the two alternate and are called first and second foot. What does not stand out of
-the noise is not measured, and the reason is said. Pure Python on purpose: half an hour takes a few seconds on a desk, and the
+the noise is not measured, and the reason is said. Pure Python on purpose: half an hour takes some seconds at a desk, and the
 treadmill's computer needs no numerical library for it.
 """
 
