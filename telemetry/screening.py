@@ -14,7 +14,7 @@ from messages.wire import MAXIMUM_MESSAGE_BYTES, Prepare, encode
 from telemetry.journal_reader import JournalReader, SessionEntry
 from telemetry.past_sessions import past_session
 from telemetry.patient_records import Entry, Logged, Numbers
-from telemetry.patients import PatientFile, PatientsError, unknown_patient
+from telemetry.patients import PatientFile, PatientsError
 
 MAXIMUM_HISTORY = 60
 LEAST_HISTORY = 6
@@ -60,7 +60,7 @@ def propose(
     with PatientFile(patients) as file:
         profile = file.profile(patient)
         if profile is None:
-            raise PatientsError(unknown_patient(patient, file.patients()))
+            raise PatientsError(f"patient {patient}: no profile at this treadmill; add one at its desk")
         entries = file.entries(patient)
     plan = plan if plan is not None else profile.accepted_plan
     if plan is None:

@@ -449,7 +449,9 @@ async def test_a_patient_without_profile_or_plan_is_refused_live(dashboard: Ear,
     assert "there is no patients' file yet" in await ask(1)
     with PatientFile(patients_path(telemetry.journal), write=True) as file:
         file.save(msgspec.structs.replace(samples.PROFILE, patient="p-18"), "doc-1", "add", NOW, seen=None)
-        assert "patient p-17: no profile; known are p-18" in await ask(2)
+        refusal = await ask(2)
+        assert "patient p-17: no profile" in refusal
+        assert "p-18" not in refusal, "nobody on the network is told who is a patient here"
         file.save(samples.PROFILE, "doc-1", "add", NOW, seen=None)
     assert "no plan was accepted yet" in await ask(3)
     assert not any(isinstance(request, Prepare) for request in peer.requests)
