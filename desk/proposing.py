@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import msgspec
 
-from controller.session.plan_file import load_plan
-from controller.session.proposal import ProposedPlan, propose_plan, repeat_plan
-from controller.session.record_file import load_screening
+from controller.session.proposal import ProposedPlan, propose_plan
+from controller.session.repetition import repeat_plan
 from controller.session.screening import screen
 from controller.session.verdict import Verdict
 from desk.place import Place, known_profile
@@ -30,12 +28,9 @@ class Case(msgspec.Struct, frozen=True):
     verdict: Verdict
 
 
-def open_case(options: argparse.Namespace, place: Place, patient: str, screening_file: Path | None = None) -> Case:
-    """Returns the patient's case, and keeps a new check; raises ProblemsError or PatientsError.
-
-    screening_file: profile, check and history out of a file instead of out of the journal.
-    """
-    screening = load_screening(screening_file) if screening_file is not None else _read(options, place, patient)
+def open_case(options: argparse.Namespace, place: Place, patient: str) -> Case:
+    """Returns the patient's case, and keeps a new check; raises ProblemsError or PatientsError."""
+    screening = _read(options, place, patient)
     configuration = place.configuration
     return Case(screening, screen(screening, place.clock(), configuration.core, configuration.clinical))
 
@@ -54,13 +49,9 @@ def _read(options: argparse.Namespace, place: Place, patient: str) -> Screening:
     return fitting(None, profile, check, history)
 
 
-def propose(
-    case: Case, place: Place, *, repeat: bool = False, plan_file: Path | None = None, change: Proposal | None = None
-) -> ProposedPlan:
-    """Returns today's plan: the file's, the last accepted one again, or what the rules propose. Raises ProblemsError."""
+def propose(case: Case, place: Place, *, repeat: bool = False, change: Proposal | None = None) -> ProposedPlan:
+    """Returns today's plan: the last accepted one again, or what the rules propose. Raises ProblemsError."""
     core, clinical, screening = place.configuration.core, place.configuration.clinical, case.screening
-    if plan_file is not None:
-        return ProposedPlan(load_plan(plan_file), (), (f"the plan of {plan_file}",))
     if repeat:
         return repeat_plan(screening.profile, case.verdict, core, clinical)
     return propose_plan(case.verdict, screening.profile, screening.history, core, clinical, change)

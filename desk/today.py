@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--next-day", choices=[each.value for each in NextDay], help="how it was on the day after the last session")
     group.add_argument("--new-symptoms", action="store_true", help="there are new symptoms")
     group.add_argument("--falls-since", action="store_true", help="there was a fall since the last session")
+    group.add_argument("--leg-symptoms", choices=["yes", "no"], help="in a leg: pain, numbness, weakness")
     group.add_argument("--examined-by", metavar="CLINICIAN", help="who has examined them today, off the treadmill")
     group.add_argument("--clock-override-by", metavar="CLINICIAN", help="who vouches for today's date; the clock cannot be trusted")
 
@@ -62,6 +63,7 @@ def _as_json(options: argparse.Namespace, day: date) -> bytes:
         "falls_since": options.falls_since,
         "pain": options.pain,
         "next_day": options.next_day,
+        "leg_symptoms": {"yes": True, "no": False}.get(options.leg_symptoms),
         "examined_by": options.examined_by,
         "clock_override_by": options.clock_override_by,
     }

@@ -21,7 +21,6 @@ from paho.mqtt.properties import Properties
 from messages import wire
 from messages.patient import Screening
 from messages.wire import Cancel, Prepare, Refused, Reply, Silence, Stop, Symptom, ToController
-from simulator.patients import returning_patient
 from telemetry.broker_client import MAXIMUM_QUEUED_COMMANDS, CommandQueue
 from telemetry.commands import MAXIMUM_KNOWN_IDS, CommandJudge, Forward, Incoming, PrepareCommand, Refusal
 from telemetry.intake import ANSWER_WITHIN_NS, MAXIMUM_UNANSWERED, CommandIntake, NetworkMessage, Response
@@ -47,9 +46,6 @@ def later(now: datetime, seconds: float) -> str:
 
 def plan(**changes: Any) -> dict[str, Any]:
     return {**PLAN, **changes}
-
-
-SCREENING = returning_patient(samples.PLAN, date(2026, 3, 1))
 
 
 def refused_rows(now: datetime) -> list[tuple[str, str, bytes, str]]:
