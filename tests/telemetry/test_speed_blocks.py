@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+import signal
 import zlib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +18,7 @@ from telemetry.journal import open_journal
 from telemetry.journal_reader import JournalReader
 from telemetry.speed_blocks import MAXIMUM_UNPACKED_BYTES, SpeedBlock, SpeedCollector, TracePoint, pack, unpack
 from tests.telemetry import samples
+from tests.telemetry.bench import Peer, Telemetry
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 SPEEDS = st.builds(BeltSpeed, st.integers(0, 2**32 - 1), st.integers(0, 65535))
@@ -124,3 +127,18 @@ def test_the_journal_keeps_and_prunes_speeds(tmp_path: Path) -> None:
         assert [entry.record.session for entry in reader.sessions()] == ["s-3", "s-2"]
         assert [len(reader.speeds(name)) for name in names] == [0, 0, 2, 2]
     journal.close()
+
+
+async def test_speeds_of_a_live_session_reach_the_journal(peer: Peer, telemetry: Telemetry) -> None:
+    """Through the socket and the process that ships; what is not a full minute is kept when it ends."""
+    peer.session(samples.session("running", "s-1"))
+    for index in range(30):
+        speeds = tuple(BeltSpeed(index * 100 + 20 * each, 400 + each) for each in range(5))
+        peer.channel.publish(samples.snapshot(index, at_ns=(50 + index) * 100_000_000, session="s-1", belt_speeds=speeds))
+        await asyncio.sleep(0.02)
+    assert await telemetry.end(signal.SIGTERM) == 0
+    with JournalReader(telemetry.journal) as reader:
+        (block,) = reader.speeds("s-1")
+    assert [speed.at_ms for speed in block.speeds] == list(range(0, 3000, 20))
+    assert [speed.speed_mm_s for speed in block.speeds[:5]] == [400, 401, 402, 403, 404]
+    assert len(block.points) == 6
