@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sqlite3
 import sys
 import time
@@ -27,6 +28,7 @@ from telemetry.settings import ServiceSettings, load_telemetry_settings
 from telemetry.utc import utc_now
 
 DONE, REFUSED, WRONG_INPUT, NOT_REACHED = 0, 1, 2, 3
+PRIVATE_UMASK = 0o027
 DEFAULT_CONFIGURATION = Path("/etc/sternway/treadmill.toml")
 
 
@@ -78,7 +80,8 @@ def parser_of(program: str, description: str) -> argparse.ArgumentParser:
 
 
 def run(main: Callable[[argparse.Namespace, Place], int], options: argparse.Namespace) -> int:
-    """Runs one command; every failure that people can mend becomes a text and an exit code."""
+    """Runs one command; every failure that people can mend becomes a text and an exit code. What it writes others cannot read."""
+    before = os.umask(PRIVATE_UMASK)
     try:
         return main(options, open_place(options))
     except (ProblemsError, PatientsError, JournalError, ValueError) as error:
@@ -90,6 +93,8 @@ def run(main: Callable[[argparse.Namespace, Place], int], options: argparse.Name
     except (sqlite3.Error, OSError) as error:
         say_aside(f"The patients' file or the journal cannot be used: {error}; run this as the user sternway-telemetry")
         return NOT_REACHED
+    finally:
+        os.umask(before)
 
 
 def known_profile(file: PatientFile, patient: str) -> Profile:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -72,6 +73,18 @@ def test_a_profile_is_kept_shown_listed_and_changed(clinic: Clinic, say: Say, ca
     profile = stored(clinic.place)
     assert profile is not None
     assert not profile.clearances, "a clearance ends with its finding"
+
+
+def test_what_is_kept_of_a_patient_others_cannot_read(clinic: Clinic, say: Say, tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        assert say("add", profile_file(clinic)) == DONE
+        assert say("export", "p-17", str(tmp_path / "export.json"), by=None) == DONE
+        assert os.umask(0) == 0, "the command gives it back"
+    finally:
+        os.umask(before)
+    for path in (clinic.place.patients, tmp_path / "export.json"):
+        assert path.stat().st_mode & 0o007 == 0, path
 
 
 def test_every_decision_is_signed(say: Say, clinic: Clinic, capsys: pytest.CaptureFixture[str]) -> None:
