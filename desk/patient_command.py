@@ -12,13 +12,13 @@ from typing import Any
 
 import msgspec
 
-from controller.problems import Problem, ProblemsError, written
 from controller.session.record_file import load_profile, load_record
 from controller.session.sense import judge_profile
 from desk import profile_changes
 from desk.patient_text import patient_lines
 from desk.place import DONE, REFUSED, Place, known_profile, parser_of, pseudonym, run, say, say_aside
 from messages.patient import Ending, PastSession, Profile, SessionKind
+from settings_files.problems import Problem, ProblemsError, written
 from telemetry.journal_reader import JournalReader
 from telemetry.past_sessions import ENDED, local_day
 from telemetry.patient_records import Content, Entry, FallForm, Logged, Note, Numbers, PatientExport

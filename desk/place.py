@@ -16,10 +16,10 @@ import msgspec
 from controller.command_client import ClientError
 from controller.configuration import Configuration, load_configuration
 from controller.local_clock import LocalClock
-from controller.problems import Problem, ProblemsError, written
 from controller.session.local_day import Clock
 from messages.patient import PastSession, Profile
 from messages.plan import Pseudonym
+from settings_files.problems import Problem, ProblemsError, written
 from telemetry.journal import JournalError
 from telemetry.journal_reader import JournalReader
 from telemetry.patients import PatientFile, PatientsError, patients_path, unknown_patient

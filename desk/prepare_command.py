@@ -12,7 +12,6 @@ from pathlib import Path
 import msgspec
 
 from controller.command_client import ControllerClient
-from controller.problems import Problem, ProblemsError, written
 from controller.session.caps import judge_plan
 from controller.session.patient_plan import judge_plan_for_patient
 from controller.session.plan_file import load_plan
@@ -25,6 +24,7 @@ from desk.proposing import Case, open_case, propose
 from messages.patient import Screening
 from messages.plan import Plan
 from messages.wire import MAXIMUM_MESSAGE_BYTES, Prepare, encode
+from settings_files.problems import Problem, ProblemsError, written
 from telemetry.patients import PatientFile
 
 

@@ -12,9 +12,9 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from controller.problems import Problem, ProblemsError, written
 from controller.session.record_file import load_profile
 from messages.patient import Clearance, Flag, FlagName, Grade, Prescription, PrescriptionKind, Profile, WalkTest
+from settings_files.problems import Problem, ProblemsError, written
 
 SETTABLE = (
     "mass_kg",

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
-from controller.problems import Problem, ProblemsError
 from controller.session.patient_plan import judge_plan_for_patient
 from controller.session.plan_file import load_plan
 from controller.session.progression import apply_decision, propose_progression
@@ -21,6 +20,7 @@ from desk.profile_changes import difference
 from desk.proposing import Case, open_case, propose
 from messages.plan import Plan
 from messages.progression import Accepted, Changed, Decision, Proposal, Rejected, Variable
+from settings_files.problems import Problem, ProblemsError
 from telemetry.patient_records import Decided, Entry
 from telemetry.patients import PatientFile
 from telemetry.utc import rfc3339

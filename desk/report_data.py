@@ -7,13 +7,13 @@ from itertools import pairwise
 
 import msgspec
 
-from controller.problems import Problem, ProblemsError, written
 from controller.session.energy import Range, energy
-from controller.units import split_unit
 from desk.gait import GaitFigures, NotMeasured, measure_gait
 from desk.place import Place
 from messages.patient import PastSession, Profile, SessionKind
 from messages.wire import BeltSpeed, DetailValue, EventRecord
+from settings_files.problems import Problem, ProblemsError, written
+from settings_files.units import split_unit
 from telemetry.journal_reader import JournalReader, SessionEntry
 from telemetry.patient_records import Entry
 from telemetry.patients import PatientFile

@@ -12,10 +12,10 @@ from pathlib import Path
 import msgspec
 
 from controller.command_client import ControllerClient
-from controller.problems import Problem, ProblemsError
 from desk.place import DONE, REFUSED, Place, parser_of, run, say, say_aside
 from desk.today import pressure
 from messages.wire import Symptom, decode_to_controller, encode
+from settings_files.problems import Problem, ProblemsError
 
 MEASURED = "measured"
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from controller.problems import Problem, ProblemsError
 from controller.session.record_file import load_today
 from messages.patient import NextDay, TodayCheck
+from settings_files.problems import Problem, ProblemsError
 from telemetry.patient_records import Check, Entry
 
 _NEEDED = ("by", "pressure", "heart_rate", "pain", "next_day")
