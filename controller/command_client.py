@@ -23,6 +23,7 @@ from messages.wire import (
     Reply,
     Snapshot,
     Stop,
+    Symptom,
     decode_from_controller,
     encode,
 )
@@ -63,7 +64,7 @@ class ControllerClient:
         """Ends the connection."""
         self._socket.close()
 
-    def ask(self, request: Prepare | Cancel | Stop) -> Reply:
+    def ask(self, request: Prepare | Cancel | Stop | Symptom) -> Reply:
         """Sends one request and returns its answer; raises ClientError when none comes in time."""
         try:
             self._socket.send(encode(request))

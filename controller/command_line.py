@@ -1,4 +1,4 @@
-"""`sternway`: a session's proposal and end, the belt's stop, how the treadmill is, and its upkeep: calibration, self-test, logs.
+"""`sternway`: a prepared session's end, the belt's stop, how the treadmill is, and its upkeep: calibration, self-test, logs.
 
 Nothing here can start the belt or make it faster. Exit codes: 0 done; 1 the controller refused, or a calibration or self-test
 did not pass; 2 a file or the command itself is wrong; 3 the controller or a device cannot be reached.
@@ -23,11 +23,8 @@ from controller.configuration_tables import PathSettings
 from controller.hardware.errors import HardwareError
 from controller.journal_command import journalctl_arguments, run_journalctl
 from controller.other_commands import find_other_commands, run_other_command
-from controller.session.caps import judge_plan
-from controller.session.plan_file import PlanFileError, load_plan
-from controller.session.record_file import RecordError, load_screening
-from messages.wire import MAXIMUM_MESSAGE_BYTES, Cancel, Prepare, Reply, Stop, encode
-from settings_files.problems import Problem, ProblemsError
+from messages.wire import Cancel, Reply, Stop
+from settings_files.problems import ProblemsError
 
 DONE, REFUSED, WRONG_INPUT, NOT_REACHED = 0, 1, 2, 3
 DEFAULT_CONFIGURATION = Path("/etc/sternway/treadmill.toml")
@@ -69,19 +66,13 @@ def build_parser(others: tuple[str, ...]) -> argparse.ArgumentParser:
 
 
 def _add_session_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    prepare = commands.add_parser("prepare", help="propose the session in a plan file; hands at the panel confirm it")
-    prepare.add_argument("plan", type=Path, help="the plan, a TOML file")
-    prepare.add_argument(
-        "--screening", type=Path, required=True, metavar="FILE", help="the patient's profile, today's check and sessions, as JSON"
-    )
-    prepare.set_defaults(run=_prepare)
     cancel = commands.add_parser("cancel", help="withdraw a prepared session")
     cancel.set_defaults(run=_cancel)
     stop = commands.add_parser("stop", help="stop the belt")
     stop.set_defaults(run=_stop)
     status = commands.add_parser("status", help="say how the treadmill is, why, and what to do")
     status.set_defaults(run=_status)
-    for command in (prepare, cancel, stop, status):
+    for command in (cancel, stop, status):
         _add_configuration(command)
         command.add_argument("--socket", type=Path, help="the controller's socket; without it, the configuration's")
 
@@ -116,30 +107,6 @@ def _check_config(options: argparse.Namespace) -> int:
     identity = configuration.identity
     print(f"{options.file}: correct, for {identity.treadmill} at {identity.clinic}")
     return DONE
-
-
-def _prepare(options: argparse.Namespace) -> int:
-    """What no patient may do is said here, with the file's name in it; what this one may do today the controller says."""
-    configuration = load_configuration(options.config)
-    plan, screening = load_plan(options.plan), load_screening(options.screening)
-    problems = judge_plan(plan, configuration.core, configuration.clinical.first_session.measured_ceiling_m_s)
-    if problems:
-        raise PlanFileError(str(options.plan), problems)
-    request = Prepare(_request_id(), _origin(), plan, screening)
-    _refuse_too_long(request, options.screening)
-    with ControllerClient(options.socket or configuration.paths.socket) as client:
-        reply = client.ask(request)
-    return _say(reply, f"Session {reply.session} is prepared for {plan.patient}. Go on at the panel.")
-
-
-def _refuse_too_long(request: Prepare, file: Path) -> None:
-    """What fits a file may still be too long for the socket."""
-    try:
-        encode(request)
-    except ValueError as error:
-        allowed = f"records and plan of at most {MAXIMUM_MESSAGE_BYTES // 1024} KiB together"
-        problem = Problem(str(file), str(error), allowed, "keep the newest sessions, and the prescriptions that still hold")
-        raise RecordError(str(file), (problem,)) from error
 
 
 def _cancel(options: argparse.Namespace) -> int:

@@ -28,12 +28,13 @@ from controller.session.admission import Admission
 from controller.snapshot import event_record, session_record, snapshot
 from messages.patient import Screening
 from messages.plan import Plan
-from messages.wire import Health, Prepare, Refused, Reply, SocketRequest, Stop
+from messages.wire import BeltSpeed, Health, Prepare, Refused, Reply, SocketRequest, Stop
 
 SNAPSHOT_NS = 100_000_000
 WIND_DOWN_NS = 12_000_000_000
 """Longest wait for the belt before the process ends: beyond braking from the highest speed at the gentlest rate."""
 MAXIMUM_SAMPLES_A_SCAN = 64
+MAXIMUM_BELT_SPEEDS = 16
 LONGEST_REASON = 8000
 """Characters of an answer: every reason is named, and the datagram stays below its limit."""
 
@@ -154,6 +155,8 @@ class Controller:
         self._snapshot_due_ns = now_ns
         self._worst_lateness_ns = 0
         self._early_samples: tuple[LoadSample, ...] = ()
+        self._belt_speeds: tuple[BeltSpeed, ...] = ()
+        self._belt_tick_ms = -1
         self._when_at_rest: Callable[[], None] | None = None
         self._wind_down_until_ns = 0
         self._unclean_starts = unclean_starts(found, kernel_boot, now_ns)
@@ -195,6 +198,7 @@ class Controller:
     def _read(self, now_ns: int, lateness_ns: int) -> ScanInputs:
         devices = self._devices
         drive = devices.drive.receive(now_ns)
+        self._collect_belt_speed(drive)
         self._worst_lateness_ns = max(self._worst_lateness_ns, lateness_ns)
         requests = self._judged(self._channel.take(now_ns))
         if self._when_at_rest is not None and self.state.chart in MOVING_STATES:
@@ -210,6 +214,13 @@ class Controller:
             unready=devices.readiness.unready,
             lateness_ns=lateness_ns,
         )
+
+    def _collect_belt_speed(self, drive: DriveReading | None) -> None:
+        """Keeps each STATUS once, for the next snapshot."""
+        kept = self._belt_speeds
+        if drive is not None and drive.tick_ms != self._belt_tick_ms:
+            self._belt_tick_ms = drive.tick_ms
+            self._belt_speeds = (*kept, BeltSpeed(drive.tick_ms, drive.measured_mm_s))[-MAXIMUM_BELT_SPEEDS:]
 
     def _samples_until(self, now_ns: int) -> tuple[LoadSample, ...]:
         """The samples up to the scan's own time. The sampler has a thread of its own: when this one was put aside between reading
@@ -301,9 +312,11 @@ class Controller:
                 lost=self._channel.lost_snapshots + self._ring.dropped,
                 lateness_ms=self._worst_lateness_ns / 1e6,
                 health=self._devices.readiness.health,
+                belt_speeds=self._belt_speeds,
             )
         )
         self._worst_lateness_ns = 0
+        self._belt_speeds = ()
 
     def _missing(self, now_ns: int) -> tuple[str, ...]:
         if self.state.preparation.step is not Step.READY:

@@ -11,7 +11,7 @@ from controller.core.exercise import figures_so_far
 from controller.core.inputs import Input
 from controller.core.patient import body_weight_n, known_load_n
 from controller.core.state import CoreState, Outputs, ScanInputs
-from messages.wire import EventRecord, Health, SessionRecord, Snapshot
+from messages.wire import BeltSpeed, EventRecord, Health, SessionRecord, Snapshot
 
 
 def chart_name(state: State) -> str:
@@ -71,6 +71,7 @@ def snapshot(
     lost: int,
     lateness_ms: float,
     health: Health,
+    belt_speeds: tuple[BeltSpeed, ...] = (),
 ) -> Snapshot:
     """The machine as this scan left it."""
     load_n = known_load_n(state)
@@ -117,6 +118,7 @@ def snapshot(
         balance_losses=state.exercise.balance_losses,
         unready=state.unready,
         health=health,
+        belt_speeds=belt_speeds,
     )
 
 

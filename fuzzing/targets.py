@@ -18,9 +18,9 @@ from controller.core.settings import CoreSettings
 from controller.session.caps import judge_plan
 from controller.session.plan_file import PlanFileError, parse_plan
 from firmware_bridge.codec import Decoder, Sender, encode
-from messages.wire import MAXIMUM_MESSAGE_BYTES, Message, Prepare, decode_from_controller, decode_to_controller
+from messages.wire import MAXIMUM_MESSAGE_BYTES, Message, decode_from_controller, decode_to_controller
 from messages.wire import encode as encode_message
-from telemetry.commands import COMMANDS, STOP, CommandJudge, Forward, Incoming
+from telemetry.commands import COMMANDS, STOP, CommandJudge, Forward, Incoming, PrepareCommand
 
 Target = Callable[[bytes], None]
 _NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -47,11 +47,12 @@ def command(data: bytes) -> None:
     verdict = CommandJudge().judge(Incoming(name=name, payload=data[1:], retained=False), "r-1", _NOW)
     if not isinstance(verdict, Forward):
         return
-    encode_message(verdict.message)
+    if isinstance(verdict.message, PrepareCommand):
+        _finite(msgspec.to_builtins(verdict.message))
+    else:
+        encode_message(verdict.message)
     if name not in (STOP, *COMMANDS):
         raise FindingError(f"{name} is no command, and was let through")
-    if isinstance(verdict.message, Prepare):
-        _finite(msgspec.to_builtins(verdict.message))
 
 
 def to_controller(data: bytes) -> None:

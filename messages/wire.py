@@ -87,6 +87,13 @@ class EventRecord(Message, tag="event", frozen=True):
     """Session identifier, or empty."""
 
 
+class BeltSpeed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The belt's speed as one STATUS of the drive tells it. at_ms: the drive's own clock."""
+
+    at_ms: int
+    speed_mm_s: int
+
+
 class Snapshot(Message, tag="snapshot", frozen=True):
     """The machine at one instant, 10 Hz. Lost ones are counted in `lost`, never queued for a slow reader."""
 
@@ -135,6 +142,8 @@ class Snapshot(Message, tag="snapshot", frozen=True):
     unready: tuple[str, ...] = ()
     """Why no session may be prepared: uncalibrated, overdue, under-voltage; in the words of the display."""
     health: Health = Health()
+    belt_speeds: tuple[BeltSpeed, ...] = ()
+    """Every STATUS since the snapshot before, at most 16: foot strikes show in them."""
 
 
 class SessionRecord(Message, tag="session", frozen=True):

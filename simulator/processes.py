@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 from simulator.pins import PINS_VARIABLE, STANDINS_DIRECTORY
@@ -94,9 +95,10 @@ def telemetry_process(configuration: Path, directory: Path) -> ServiceProcess:
 
 
 def prepare_session(configuration: Path, plan: Path, screening: Path) -> subprocess.CompletedProcess[str]:
-    """`sternway prepare PLAN --screening FILE`, as a therapist at the treadmill's own computer types it."""
-    command = [sys.executable, "-m", "controller.command_line", "prepare", str(plan), "--screening", str(screening)]
+    """`sternway prepare PATIENT`, as a therapist at the treadmill's own computer types it, with plan and records in files."""
+    patient = tomllib.loads(plan.read_text(encoding="utf-8"))["patient"]
+    command = [sys.executable, "-m", "desk.prepare_command", patient, "--plan", str(plan), "--screening", str(screening)]
     command += ["--config", str(configuration)]
     return subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=10.0, check=False
+        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=20.0, check=False
     )

@@ -14,9 +14,10 @@ from typing import Annotated
 
 import msgspec
 
-from messages.patient import Screening
-from messages.plan import Plan
-from messages.wire import Cancel, Prepare, Silence, Stop, Symptom
+from messages.patient import TodayCheck
+from messages.plan import Plan, Pseudonym
+from messages.wire import Cancel, Silence, Stop, Symptom
+from telemetry.patient_records import Diastolic, Grade, HeartRate, Systolic
 
 MAXIMUM_COMMAND_BYTES = 8 * 1024
 MAXIMUM_AHEAD = timedelta(seconds=10)
@@ -39,10 +40,14 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class PrepareCommand(Command, frozen=True, kw_only=True):
-    """Proposes a session; hands at the panel confirm it. Without the patient's records the controller refuses it."""
+    """Proposes a session; hands at the panel confirm it. Without a plan, the one that was accepted last.
 
-    plan: Plan
-    screening: Screening | None = None
+    The profile and what was before come out of the journal: nobody on the network says how healthy a patient is.
+    """
+
+    patient: Pseudonym
+    today: TodayCheck
+    plan: Plan | None = None
 
 
 class CancelCommand(Command, frozen=True, kw_only=True):
@@ -50,9 +55,13 @@ class CancelCommand(Command, frozen=True, kw_only=True):
 
 
 class SymptomCommand(Command, frozen=True, kw_only=True):
-    """Reports a symptom, such as `dizzy`: a pause."""
+    """Reports a symptom, such as `dizziness`, or what was measured by hand: it can slow, pause or end, and nothing else."""
 
     kind: SymptomKind
+    grade: Grade | None = None
+    heart_rate_per_min: HeartRate | None = None
+    systolic_mm_hg: Systolic | None = None
+    diastolic_mm_hg: Diastolic | None = None
 
 
 class SilenceCommand(Command, frozen=True, kw_only=True):
@@ -85,10 +94,10 @@ class Incoming(msgspec.Struct, frozen=True):
 
 
 class Forward(msgspec.Struct, frozen=True):
-    """To be told to the controller."""
+    """To be told to the controller. A wish to prepare a session first gets what the journal knows of the patient."""
 
     id: str
-    message: Stop | Prepare | Cancel | Symptom | Silence
+    message: Stop | PrepareCommand | Cancel | Symptom | Silence
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -111,7 +120,7 @@ class CommandJudge:
             return Refusal("", "the message is retained: nobody knows when it was meant")
         if incoming.name == STOP:
             command_id = _stop_id(incoming.payload)
-            return Forward(command_id, Stop(request=request, origin=_origin(command_id)))
+            return Forward(command_id, Stop(request=request, origin=origin_of(command_id)))
         if len(incoming.payload) > MAXIMUM_COMMAND_BYTES:
             return Refusal("", f"{len(incoming.payload)} bytes; allowed are {MAXIMUM_COMMAND_BYTES}")
         if incoming.name not in COMMANDS:
@@ -138,6 +147,8 @@ class CommandJudge:
             return "expired"
         if command.expires > now + MAXIMUM_AHEAD:
             return f"expires more than {MAXIMUM_AHEAD.seconds} s ahead"
+        if isinstance(command, PrepareCommand) and command.plan is not None and command.plan.patient != command.patient:
+            return f"plan.patient is {command.plan.patient}, patient is {command.patient}; allowed is the same"
         if command.id in self._known:
             return "this id was used before"
         if not self._make_room(now):
@@ -160,12 +171,13 @@ def printable(text: str, longest: int) -> str:
     return re.sub(r"[^ -~]", "?", text[:longest])
 
 
-def _message(command: Command, request: str) -> Prepare | Cancel | Symptom | Silence:
-    origin = _origin(command.id)
+def _message(command: Command, request: str) -> PrepareCommand | Cancel | Symptom | Silence:
+    origin = origin_of(command.id)
     if isinstance(command, PrepareCommand):
-        return Prepare(request=request, origin=origin, plan=command.plan, screening=command.screening)
+        return command
     if isinstance(command, SymptomCommand):
-        return Symptom(request=request, origin=origin, kind=command.kind)
+        measured = command.heart_rate_per_min, command.systolic_mm_hg, command.diastolic_mm_hg
+        return Symptom(request, origin, command.kind, command.grade, *measured)
     if isinstance(command, CancelCommand):
         return Cancel(request=request, origin=origin)
     if isinstance(command, SilenceCommand):
@@ -173,7 +185,8 @@ def _message(command: Command, request: str) -> Prepare | Cancel | Symptom | Sil
     raise TypeError(f"no message for {type(command).__name__}")
 
 
-def _origin(command_id: str) -> str:
+def origin_of(command_id: str) -> str:
+    """Returns how a command of the network's is named to the controller."""
     return f"mqtt {command_id}".strip()
 
 

@@ -9,24 +9,28 @@ from typing import Protocol
 
 import msgspec
 
-from messages.wire import Refused, Reply, Stop, ToController
+from messages.wire import Prepare, Refused, Reply, Stop, ToController
 from telemetry.commands import (
     MAXIMUM_CORRELATION_BYTES,
     MAXIMUM_REASON_CHARACTERS,
     CommandJudge,
     Forward,
     Incoming,
+    PrepareCommand,
     Refusal,
+    origin_of,
     printable,
 )
 from telemetry.payloads import ResponsePayload
 from telemetry.rate_limit import RateLimit
+from telemetry.screening import Proposed
 from telemetry.topics import Topics
 from telemetry.utc import rfc3339
 
 MAXIMUM_UNANSWERED = 64
 ANSWER_WITHIN_NS = 5_000_000_000
 MAXIMUM_NAME_CHARACTERS = 64
+NOT_LISTENING = "the controller is not listening; nothing was done"
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +63,10 @@ class Controller(Protocol):
         """Returns whether it went; one that did not is kept and goes first."""
 
 
+Propose = Callable[[PrepareCommand, Callable[[Proposed | str], None]], None]
+"""Asks for plan and screening of a wish to prepare; calls back, in the event loop, with them or with why there are none."""
+
+
 class _Asked(msgspec.Struct, frozen=True):
     message: NetworkMessage
     id: str
@@ -73,6 +81,7 @@ class CommandIntake:
         topics: Topics,
         controller: Controller,
         respond: Callable[[Response], None],
+        propose: Propose,
         life: str,
         utc_now: Callable[[], datetime],
         monotonic_ns: Callable[[], int],
@@ -81,6 +90,7 @@ class CommandIntake:
         self._topics = topics
         self._controller = controller
         self._respond = respond
+        self._propose = propose
         self._life = life
         self._utc_now = utc_now
         self._monotonic_ns = monotonic_ns
@@ -105,10 +115,12 @@ class CommandIntake:
             self._forward_stop(message, verdict, verdict.message)
         elif len(self._unanswered) >= MAXIMUM_UNANSWERED:
             self._refuse(message, Refusal(verdict.id, f"{MAXIMUM_UNANSWERED} commands wait for their answers"))
+        elif isinstance(verdict.message, PrepareCommand):
+            self._screen(request, message, verdict, verdict.message)
         elif self._controller.send(verdict.message):
             self._await_answer(request, message, verdict)
         else:
-            self._refuse(message, Refusal(verdict.id, "the controller is not listening; nothing was done"))
+            self._refuse(message, Refusal(verdict.id, NOT_LISTENING))
 
     def take_reply(self, reply: Reply) -> None:
         """Passes the controller's answer on to whoever asked."""
@@ -122,6 +134,24 @@ class CommandIntake:
         for request in [name for name, asked in self._unanswered.items() if asked.deadline_ns <= now_ns]:
             asked = self._unanswered.pop(request)
             self._answer(asked.message, asked.id, False, "the controller did not answer; whether it was done is unknown")
+
+    def _screen(self, request: str, message: NetworkMessage, verdict: Forward, wish: PrepareCommand) -> None:
+        """Adds what the journal knows of the patient, in a thread of its own; whatever comes of it, there is one answer."""
+        self._await_answer(request, message, verdict)
+
+        def go_on(proposed: Proposed | str) -> None:
+            if self._unanswered.pop(request, None) is None:
+                return  # it took too long, and that was said
+            if isinstance(proposed, str):
+                self._refuse(message, Refusal(verdict.id, proposed))
+                return
+            prepare = Prepare(request, origin_of(verdict.id), proposed.plan, proposed.screening)
+            if self._controller.send(prepare):
+                self._await_answer(request, message, verdict)
+            else:
+                self._refuse(message, Refusal(verdict.id, NOT_LISTENING))
+
+        self._propose(wish, go_on)
 
     def _forward_stop(self, message: NetworkMessage, verdict: Forward, stop: Stop) -> None:
         # A stop goes out even when no answer can be awaited: the oldest question makes room.

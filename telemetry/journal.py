@@ -19,6 +19,7 @@ import msgspec
 
 from messages.wire import DetailValue, EventRecord, SessionRecord
 from telemetry.payloads import finite_values
+from telemetry.speed_blocks import SpeedBlock, pack
 from telemetry.utc import rfc3339
 
 MIGRATIONS: tuple[str, ...] = (
@@ -38,9 +39,18 @@ MIGRATIONS: tuple[str, ...] = (
     INSERT INTO positions VALUES ('received', 0), ('confirmed', 0);
     CREATE TABLE room (filler BLOB NOT NULL);
     """,
+    """
+    ALTER TABLE sessions ADD COLUMN patient TEXT NOT NULL DEFAULT '';
+    ALTER TABLE sessions ADD COLUMN started_time TEXT;
+    CREATE INDEX sessions_by_patient ON sessions (patient, started_time);
+    CREATE TABLE speeds (session TEXT NOT NULL, start_ms INTEGER NOT NULL, block BLOB NOT NULL, PRIMARY KEY (session, start_ms));
+    CREATE TABLE erased (request INTEGER PRIMARY KEY);
+    CREATE TABLE erased_sessions (session TEXT PRIMARY KEY);
+    """,
 )
 """Each script takes the file from the version of its index to the next one."""
 SCHEMA_VERSION = len(MIGRATIONS)
+_SESSIONS_GET_PATIENTS = 1
 PAGE_BYTES = 4096
 PROBE_BYTES = 64 * 1024
 MAXIMUM_PUT_ASIDE = 8
@@ -78,8 +88,8 @@ class Journal:
         """Returns the position `received` or `confirmed`."""
         return int(self._one("SELECT id FROM positions WHERE name = ?", (name,)))
 
-    def store(self, events: Iterable[EventRecord], sessions: Iterable[SessionRecord]) -> int:
-        """Keeps events (each id once) and session records; returns `received` once all of it is on the disk.
+    def store(self, events: Iterable[EventRecord], sessions: Iterable[SessionRecord], speeds: Iterable[SpeedBlock] = ()) -> int:
+        """Keeps events (each id once), session records and speeds; returns `received` once all of it is on the disk.
 
         Raises ConflictError when a known id comes with another content, sqlite3.Error when nothing was kept.
         """
@@ -87,10 +97,10 @@ class Journal:
             for event in events:
                 self._store_event(event)
             for session in sessions:
+                self._store_session(session)
+            for block in speeds:
                 self._connection.execute(
-                    "INSERT INTO sessions VALUES (?1, ?2, ?2, ?3, ?4) ON CONFLICT (session) DO UPDATE "
-                    "SET last_time = ?2, status = ?3, record = ?4",
-                    (session.session, session.time, session.status, encode_session(session)),
+                    "INSERT OR REPLACE INTO speeds VALUES (?, ?, ?)", (block.session, block.start_ms, pack(block))
                 )
             return self._advance_received()
 
@@ -150,7 +160,59 @@ class Journal:
                 (cutoff, PRUNED_AT_ONCE),
             ).rowcount
             self._connection.execute("DELETE FROM sessions WHERE last_time < ?", (cutoff,))
+            self._connection.execute("DELETE FROM speeds WHERE session NOT IN (SELECT session FROM sessions)")
         return deleted
+
+    def prune_speeds(self, limit_bytes: int) -> int:
+        """Deletes the oldest sessions' speeds until the rest takes no more than so many bytes; returns how many sessions'."""
+        sizes = self._connection.execute(
+            "SELECT session, SUM(LENGTH(block)), MAX(rowid) FROM speeds GROUP BY session ORDER BY MAX(rowid) DESC"
+        ).fetchall()
+        kept_bytes, given_up = 0, []
+        for session, size, _ in sizes:
+            kept_bytes += size
+            if kept_bytes > limit_bytes:
+                given_up.append(session)
+        with self._transaction():
+            self._connection.executemany("DELETE FROM speeds WHERE session = ?", [(session,) for session in given_up])
+        return len(given_up)
+
+    def erased(self, request: int) -> bool:
+        """Whether this request to erase a patient has been carried out here."""
+        return self._one("SELECT 1 FROM erased WHERE request = ?", (request,)) is not None
+
+    def note_erased(self, request: int) -> None:
+        """Notes that a request to erase a patient has been carried out to its end: retained messages too."""
+        with self._transaction():
+            self._connection.execute("INSERT OR REPLACE INTO erased VALUES (?)", (request,))
+
+    def erase(self, patient: str) -> None:
+        """Erases a patient: sessions and speeds go, and of the machine's events what tells whose they were.
+
+        The events themselves stay, without session, numbers or words: they are the machine's own record, and their ids must
+        not have gaps. A record that the controller sends again of such a session is not kept.
+        """
+        with self._transaction():
+            ours = "(SELECT session FROM sessions WHERE patient = ?1)"
+            self._connection.execute(f"DELETE FROM speeds WHERE session IN {ours}", (patient,))
+            self._connection.execute(f"UPDATE events SET session = '', detail = '{{}}' WHERE session IN {ours}", (patient,))
+            self._connection.execute(
+                "UPDATE events SET session = '', detail = '{}' WHERE json_extract(detail, '$.patient') = ?1", (patient,)
+            )
+            self._connection.execute(f"INSERT OR IGNORE INTO erased_sessions {ours[1:-1]}", (patient,))
+            self._connection.execute("DELETE FROM sessions WHERE patient = ?1", (patient,))
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _store_session(self, session: SessionRecord) -> None:
+        if self._one("SELECT 1 FROM erased_sessions WHERE session = ?", (session.session,)) is not None:
+            return
+        moved = session.time if session.belt_time_s > 0 or session.status == "running" else None
+        self._connection.execute(
+            "INSERT INTO sessions (session, first_time, last_time, status, record, patient, started_time) "
+            "VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (session) DO UPDATE "
+            "SET last_time = ?2, status = ?3, record = ?4, patient = ?5, started_time = COALESCE(started_time, ?6)",
+            (session.session, session.time, session.status, encode_session(session), session.patient, moved),
+        )
 
     def _store_event(self, event: EventRecord) -> None:
         kept = self._connection.execute("SELECT at_ns, time, code FROM events WHERE id = ?", (event.id,)).fetchone()
@@ -231,6 +293,7 @@ def _connect(path: Path, limit_mb: int) -> sqlite3.Connection:
         # Everything the acknowledgement promises hangs on these two: a commit is in the log, and the log on the disk.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
         connection.execute(f"PRAGMA max_page_count = {limit_mb * 1024 * 1024 // PAGE_BYTES}")
         connection.execute("PRAGMA wal_autocheckpoint = 256")
         findings = [finding for (finding,) in connection.execute("PRAGMA quick_check(3)")]
@@ -251,7 +314,27 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             "install the program that wrote it, or move the file away"
         )
     for number in range(version, SCHEMA_VERSION):
-        connection.executescript(f"BEGIN;{MIGRATIONS[number]};PRAGMA user_version = {number + 1};COMMIT;")
+        connection.executescript(f"BEGIN;{MIGRATIONS[number]}")
+        try:
+            if number == _SESSIONS_GET_PATIENTS:
+                _fill_patients(connection)
+            connection.execute(f"PRAGMA user_version = {number + 1}")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+
+
+def _fill_patients(connection: sqlite3.Connection) -> None:
+    """A session kept before it had a patient's column began, as far as is known, when it was first heard of."""
+    for session, first_time, content in connection.execute("SELECT session, first_time, record FROM sessions").fetchall():
+        try:
+            record = decode_session(content)
+        except msgspec.DecodeError:
+            continue
+        started = first_time if record.belt_time_s > 0 else None
+        values = (record.patient, started, session)
+        connection.execute("UPDATE sessions SET patient = ?, started_time = ? WHERE session = ?", values)
 
 
 def _damage(findings: str) -> sqlite3.DatabaseError:

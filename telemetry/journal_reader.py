@@ -11,6 +11,7 @@ import msgspec
 
 from messages.wire import EventRecord, SessionRecord
 from telemetry.journal import EVENT_COLUMNS, SCHEMA_VERSION, NewerSchemaError, decode_session, event_of_row
+from telemetry.speed_blocks import SpeedBlock, unpack
 
 
 class SessionEntry(msgspec.Struct, frozen=True):
@@ -19,6 +20,8 @@ class SessionEntry(msgspec.Struct, frozen=True):
     first_time: str
     last_time: str
     record: SessionRecord
+    started_time: str | None = None
+    """When the belt first moved."""
 
 
 class JournalReader:
@@ -39,10 +42,32 @@ class JournalReader:
 
     def sessions(self, limit: int = 100) -> list[SessionEntry]:
         """Returns the sessions heard of last, newest first."""
-        rows = self._connection.execute(
-            "SELECT first_time, last_time, record FROM sessions ORDER BY last_time DESC, session LIMIT ?", (limit,)
+        return self._entries("ORDER BY last_time DESC, session LIMIT ?", (limit,))
+
+    def sessions_of(self, patient: str, limit: int = 1000) -> list[SessionEntry]:
+        """Returns a patient's sessions in which the belt moved, oldest first; of many the newest."""
+        entries = self._entries(
+            "WHERE patient = ? AND started_time IS NOT NULL ORDER BY started_time DESC LIMIT ?", (patient, limit)
         )
-        return [SessionEntry(first, last, decode_session(record)) for first, last, record in rows]
+        return entries[::-1]
+
+    def session(self, name: str) -> SessionEntry | None:
+        """Returns one session, or None."""
+        found = self._entries("WHERE session = ?", (name,))
+        return found[0] if found else None
+
+    def speeds(self, session: str) -> list[SpeedBlock]:
+        """Returns what is kept of a session's speeds, in order; raises ValueError when it cannot be read."""
+        rows = self._connection.execute("SELECT block FROM speeds WHERE session = ? ORDER BY start_ms", (session,))
+        return [unpack(session, block) for (block,) in rows]
+
+    def erased(self, request: int) -> bool:
+        """Whether a request to erase a patient has been carried out here."""
+        return self._connection.execute("SELECT 1 FROM erased WHERE request = ?", (request,)).fetchone() is not None
+
+    def _entries(self, rest: str, values: tuple[str | int, ...]) -> list[SessionEntry]:
+        rows = self._connection.execute(f"SELECT first_time, last_time, record, started_time FROM sessions {rest}", values)
+        return [SessionEntry(first, last, decode_session(record), started) for first, last, record, started in rows]
 
     def events(self, session: str | None = None) -> Iterator[EventRecord]:
         """Yields the events of one session, or all of them, in order."""

@@ -12,6 +12,7 @@ import asyncio
 import logging
 import os
 import sqlite3
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -25,11 +26,17 @@ from messages.wire import EventRecord, SessionRecord
 from settings_files.telemetry_table import TelemetrySettings
 from telemetry.backoff import Backoff
 from telemetry.journal import ConflictError, Journal, JournalError, NewerSchemaError, open_journal, put_aside
+from telemetry.patients import Erasure, PatientFile, PatientsError, patients_path
 from telemetry.payloads import Alarm
+from telemetry.speed_blocks import SpeedBlock
 
 MAXIMUM_PENDING_EVENTS = 1024
 """As many as the controller's ring holds. One more is turned away, and asked for again when there is room."""
 MAXIMUM_PENDING_SESSIONS = 32
+MAXIMUM_PENDING_SPEEDS = 8
+"""Minutes of belt speed that wait for a journal that fails; then the oldest is lost."""
+SPEEDS_SHARE = 4
+"""Belt speeds take at most this part of what the journal may grow to; the oldest sessions' go first."""
 SENDINGS_BEFORE_GIVING_UP = 2
 STALLED_NS = 2_000_000_000
 """A journal thread that is inside one call for longer is not writable, whatever comes of the call."""
@@ -69,6 +76,10 @@ class JournalKeeper:
         self._call_started_ns: int | None = None
         self._events: dict[int, EventRecord] = {}
         self._sessions: dict[str, SessionRecord] = {}
+        self._speeds: deque[SpeedBlock] = deque(maxlen=MAXIMUM_PENDING_SPEEDS)
+        self._erased_here: set[int] = set()
+        self.erasures: tuple[Erasure, ...] = ()
+        """Patients whose erasure is not finished: the broker may still retain a message of theirs."""
         self._wake = asyncio.Event()
         self._failing = True
         self._short_of_space = False
@@ -111,6 +122,18 @@ class JournalKeeper:
         if record.session in self._sessions or len(self._sessions) < MAXIMUM_PENDING_SESSIONS:
             self._sessions[record.session] = record
             self._wake.set()
+
+    def take_speeds(self, block: SpeedBlock) -> None:
+        """Takes a minute of belt speeds; it is kept with the next commit, and lost with this process."""
+        self._speeds.append(block)
+        self._wake.set()
+
+    async def finish_erasures(self, requests: frozenset[int]) -> None:
+        """Notes that the broker no longer retains anything of the patients of these requests."""
+        try:
+            await self._in_thread(self._note_erased, requests)
+        except sqlite3.Error as error:
+            self._fail(error)
 
     async def unconfirmed(self, limit: int) -> list[EventRecord]:
         """Returns the next events that the broker has not confirmed, in order; none while the journal fails."""
@@ -174,7 +197,7 @@ class JournalKeeper:
         maintenances, due_s = 0, loop.time()
         while not self._failing:
             self._wake.clear()
-            if self._events or self._sessions:
+            if self._events or self._sessions or self._speeds:
                 await self._commit()
             if loop.time() >= due_s:
                 await self._in_thread(self._maintain, maintenances % PRUNE_EVERY == 0)
@@ -184,14 +207,17 @@ class JournalKeeper:
                     await self._wake.wait()
 
     async def _commit(self) -> None:
-        events, sessions = list(self._events.values()), list(self._sessions.values())
+        events, sessions, speeds = list(self._events.values()), list(self._sessions.values()), list(self._speeds)
         give_up_below = self._blocked_at if self._sendings >= SENDINGS_BEFORE_GIVING_UP else None
-        received = await self._in_thread(self._write, events, sessions, give_up_below)
+        received = await self._in_thread(self._write, events, sessions, speeds, give_up_below)
         for event in events:
             self._events.pop(event.id, None)
         for session in sessions:
             if self._sessions.get(session.session) is session:
                 del self._sessions[session.session]
+        for block in speeds:
+            if block in self._speeds:
+                self._speeds.remove(block)
         self._note_progress(received, [event.id for event in events])
         self._on_committed(received)
 
@@ -251,10 +277,12 @@ class JournalKeeper:
             _log.warning("the last session's record is of another version: %s", error)
             return None
 
-    def _write(self, events: list[EventRecord], sessions: list[SessionRecord], give_up_below: int | None) -> int:
+    def _write(
+        self, events: list[EventRecord], sessions: list[SessionRecord], speeds: list[SpeedBlock], give_up_below: int | None
+    ) -> int:
         journal = self._opened_journal()
         try:
-            received = journal.store(events, sessions)
+            received = journal.store(events, sessions, speeds)
         except ConflictError as error:
             self._replace(journal, error)
             raise
@@ -283,8 +311,36 @@ class JournalKeeper:
 
     def _maintain(self, prune: bool) -> None:
         self._check_space()
+        self._erase()
         if prune:
-            self._opened_journal().prune(self._utc_now(), self._settings.retention_days)
+            journal = self._opened_journal()
+            journal.prune(self._utc_now(), self._settings.retention_days)
+            journal.prune_speeds(self._settings.journal_limit_mb * 1024 * 1024 // SPEEDS_SHARE)
+
+    def _erase(self) -> None:
+        """Carries out what the desk asked to be erased. A patients' file that cannot be read is said, and fails nothing here."""
+        path, journal = patients_path(self._path), self._opened_journal()
+        if not path.exists():
+            return
+        try:
+            with PatientFile(path) as file:
+                asked = file.erasures()
+        except (PatientsError, sqlite3.Error) as error:
+            _log.warning("requests to erase cannot be read: %s", error)
+            return
+        waiting = tuple(erasure for erasure in asked if not journal.erased(erasure.request))
+        for erasure in waiting:
+            if erasure.request not in self._erased_here:
+                journal.erase(erasure.patient)
+                self._erased_here.add(erasure.request)
+        self.erasures = waiting
+
+    def _note_erased(self, requests: frozenset[int]) -> None:
+        if self._journal is None:
+            return
+        for request in requests:
+            self._journal.note_erased(request)
+        self.erasures = tuple(erasure for erasure in self.erasures if erasure.request not in requests)
 
     def _check_space(self) -> None:
         disk = os.statvfs(self._path.parent)

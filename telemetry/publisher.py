@@ -150,8 +150,11 @@ class Publisher:
     async def _pump_retained(self, client: BrokerClient) -> None:
         while True:
             self._view_changed.clear()
+            forgetting = self._view.forgetting
             for kind, payload in self._view.due(self._utc_now(), self._monotonic_ns()):
-                await self._publish(client, self._topics.of_kind(kind), payload, retain=True)
+                taken = await self._publish(client, self._topics.of_kind(kind), payload, retain=True)
+                if taken and kind == "session" and forgetting:
+                    await self._keeper.finish_erasures(forgetting)
             await self._view_changed.wait()
 
     async def _pump_telemetry(self, client: BrokerClient) -> None:

@@ -8,23 +8,29 @@ import logging
 import os
 import random
 import signal
+import sqlite3
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from messages.journal import JournalPriority, goes_to_journal, journal_text
 from messages.wire import About, EventRecord, FromController, Heartbeat, Reply, SessionRecord, Snapshot
 from telemetry.cancelling import cancel_all
+from telemetry.commands import PrepareCommand
 from telemetry.intake import CommandIntake, NetworkMessage
-from telemetry.journal import NewerSchemaError
+from telemetry.journal import JournalError, NewerSchemaError
 from telemetry.journal_formatter import JournalFormatter
 from telemetry.keeper import JournalKeeper
 from telemetry.link import ControllerLink
 from telemetry.notify import Notifier
+from telemetry.patients import PatientsError, patients_path
 from telemetry.publisher import Publisher
 from telemetry.recordings import RecordingSaver
+from telemetry.screening import Proposed, propose
 from telemetry.settings import ServiceSettings, SettingsError, load_telemetry_settings
+from telemetry.speed_blocks import SpeedBlock, SpeedCollector
 from telemetry.topics import Topics
 from telemetry.utc import utc_now
 from telemetry.view import View
@@ -69,7 +75,12 @@ class Service:
             time.monotonic_ns,
             random.random,
         )
-        self._intake = CommandIntake(topics, self._link, self._publisher.respond, uuid.uuid4().hex[:12], utc_now, time.monotonic_ns)
+        self._journal_path = Path(settings.telemetry.journal_path)
+        self._speeds = SpeedCollector()
+        self._proposals: set[asyncio.Task[None]] = set()
+        self._intake = CommandIntake(
+            topics, self._link, self._publisher.respond, self._propose, uuid.uuid4().hex[:12], utc_now, time.monotonic_ns
+        )
 
     async def run(self) -> None:
         """Runs until SIGTERM or SIGINT. Raises what ended a part that should have gone on."""
@@ -94,7 +105,8 @@ class Service:
         """The farewell to the broker first, the journal last: nothing is taken after its last commit."""
         publishing = parts[0]
         await asyncio.wait([publishing], timeout=FAREWELL_S)
-        await cancel_all(parts)
+        await cancel_all([*parts, *self._proposals])
+        self._keep_speeds(self._speeds.finish())
         await self._keeper.close()
 
     async def _tick(self) -> None:
@@ -105,6 +117,7 @@ class Service:
         ticks = 0
         while True:
             self._view.set_own_alarms((*self._keeper.alarms, *self._recordings.alarms))
+            self._view.forget_patients(self._keeper.erasures)
             self._publisher.view_changed()
             self._intake.expire()
             self._notifier.send("WATCHDOG=1")
@@ -129,11 +142,31 @@ class Service:
     def _on_command(self, message: NetworkMessage) -> None:
         self._intake.take(message)
 
+    def _propose(self, wish: PrepareCommand, go_on: Callable[[Proposed | str], None]) -> None:
+        task = asyncio.create_task(self._screen(wish, go_on))
+        self._proposals.add(task)
+        task.add_done_callback(self._proposals.discard)
+
+    async def _screen(self, wish: PrepareCommand, go_on: Callable[[Proposed | str], None]) -> None:
+        """Reads the journal in another thread: a slow disk must not keep a stop waiting."""
+        journal = self._journal_path
+        found: Proposed | str
+        try:
+            found = await asyncio.to_thread(propose, patients_path(journal), journal, wish.patient, wish.plan, wish.today)
+        except (PatientsError, JournalError, sqlite3.Error, ValueError, OSError) as error:
+            found = str(error)
+        go_on(found)
+
+    def _keep_speeds(self, block: SpeedBlock | None) -> None:
+        if block is not None:
+            self._keeper.take_speeds(block)
+
     def _on_message(self, message: FromController) -> None:
         match message:
             case Snapshot():
                 self._view.take_snapshot(message, utc_now(), time.monotonic_ns())
                 self._publisher.snapshot_came()
+                self._keep_speeds(self._speeds.take(message))
             case EventRecord():
                 self._view.take_event(message)
                 self._keeper.take_event(message)

@@ -9,6 +9,7 @@ from typing import cast
 import msgspec
 
 from messages.wire import About, EventRecord, Health, SessionRecord, Snapshot
+from telemetry.patients import Erasure
 from telemetry.payloads import (
     OUTGOING,
     AboutPayload,
@@ -48,6 +49,9 @@ class View:
         self._snapshot: Snapshot | None = None
         self._snapshot_ns = 0
         self._session: SessionRecord | None = None
+        self._forgotten: frozenset[str] = frozenset()
+        self.forgetting: frozenset[int] = frozenset()
+        """Requests to erase for which the session topic says nothing of the patient any more, once it is published."""
         self._own_alarms: tuple[Alarm, ...] = ()
         self._texts: dict[str, tuple[str, str]] = {}
         self._sequences: dict[str, int] = {}
@@ -86,6 +90,15 @@ class View:
         if len(self._texts) >= MAXIMUM_REMEMBERED_TEXTS and event.code not in self._texts:
             self._texts.pop(next(iter(self._texts)))
         self._texts[event.code] = (event.text, event.remedy)
+
+    def forget_patients(self, erasures: Iterable[Erasure]) -> None:
+        """Notes who is being erased: their session is dropped, and its topic cleared, whether it is known here or not."""
+        asked = tuple(erasures)
+        requests = frozenset(erasure.request for erasure in asked)
+        if not requests <= self.forgetting:
+            self._published.pop("session", None)
+        self._forgotten |= {erasure.patient for erasure in asked}
+        self.forgetting = requests
 
     def set_own_alarms(self, alarms: Iterable[Alarm]) -> None:
         """Notes telemetry's own alarms: its journal's state."""
@@ -214,8 +227,10 @@ class View:
 
     def _session_content(self, now_ns: int) -> SessionPayload | str | None:
         snapshot, record = self._snapshot, self._session
+        if record is not None and record.patient in self._forgotten:
+            record = None
         if snapshot is None:
-            return None
+            return CLEARED if record is None and self.forgetting else None
         if record is None or record.status in ("cancelled", "lapsed") or record.session != snapshot.session:
             return CLEARED
         content = SessionPayload(

@@ -13,7 +13,7 @@ import pytest
 from controller.channel import Channel
 from controller.event_ring import EventRing
 from controller.peers import own_user_only
-from messages.wire import About, Cancel, Prepare, Reply, Snapshot, Stop, ToController
+from messages.wire import About, Cancel, Prepare, Reply, Snapshot, Stop, Symptom, ToController
 
 ABOUT = About("0.1.0", "boot", "clinic", "one", {"driver": "reference"}, {"ceiling_m_s": 1.0})
 
@@ -72,7 +72,7 @@ class Machine:
         while not self._ending.wait(0.005):
             for request in self._channel.take(time.monotonic_ns()):
                 self.requests.append(request)
-                reply = self.answer(request) if isinstance(request, Prepare | Cancel | Stop) else None
+                reply = self.answer(request) if isinstance(request, Prepare | Cancel | Stop | Symptom) else None
                 if reply is not None:
                     self._channel.answer(reply)
             if self.snapshot is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -14,11 +13,7 @@ import pytest
 from controller import __version__
 from controller.command_line import DONE, NOT_REACHED, REFUSED, WRONG_INPUT, main
 from controller.configuration_tables import PathSettings
-from controller.session.plan_file import load_plan
-from messages.patient import Clearance, FlagName, Prescription, PrescriptionKind
-from messages.wire import Cancel, CertificateDates, Health, Prepare, Reply, Stop
-from simulator.demo_configuration import write_screening
-from simulator.patients import returning_patient
+from messages.wire import Cancel, CertificateDates, Health, Reply, Stop
 from tests.command_line.conftest import ABOUT, SNAPSHOT, Machine
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -31,11 +26,6 @@ def configuration(machine: Machine, tmp_path: Path) -> Path:
     text = (CONFIG / "treadmill.toml").read_text(encoding="utf-8")
     path.write_text(text.replace("/run/sternway/controller.sock", str(machine.socket)), encoding="utf-8")
     return path
-
-
-@pytest.fixture
-def screening(tmp_path: Path) -> str:
-    return str(write_screening(tmp_path, returning_patient(load_plan(PLAN), date(2026, 3, 2))))
 
 
 def test_a_correct_configuration_is_said_to_be_correct(capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,73 +44,10 @@ def test_every_mistake_of_a_configuration_is_said(tmp_path: Path, capsys: pytest
     assert "no such file" in capsys.readouterr().err
 
 
-def test_a_plan_is_proposed_as_it_stands_in_the_file(
-    machine: Machine, configuration: Path, screening: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["prepare", str(PLAN), "--screening", screening, "--config", str(configuration)]) == DONE
-    (request,) = machine.requests
-    assert isinstance(request, Prepare)
-    assert request.plan == load_plan(PLAN)
-    assert request.screening == returning_patient(request.plan, date(2026, 3, 2))
-    assert request.origin.startswith("command line, user ")
-    assert capsys.readouterr().out == "Session boot-1 is prepared for demo-1. Go on at the panel.\n"
-
-
-def test_a_refusal_is_said_with_its_reason(
-    machine: Machine, configuration: Path, screening: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    machine.answer = lambda request: Reply(request.request, False, "the display is lost")
-    assert main(["prepare", str(PLAN), "--screening", screening, "--config", str(configuration)]) == REFUSED
+def test_a_refusal_is_said_with_its_reason(machine: Machine, configuration: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    machine.answer = lambda request: Reply(request.request, False, "nothing is prepared")
     assert main(["cancel", "--config", str(configuration)]) == REFUSED
-    assert capsys.readouterr().err == "Refused: the display is lost\n" * 2
-
-
-@pytest.mark.parametrize(("old", "new", "words"), [("0.20", "0.45", "phases[1].speed_m_s"), ("45", "-4", "phases[1].duration_s")])
-def test_a_plan_that_breaks_a_cap_is_never_sent(
-    machine: Machine,
-    configuration: Path,
-    screening: str,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    old: str,
-    new: str,
-    words: str,
-) -> None:
-    plan = tmp_path / "plan.toml"
-    plan.write_text(PLAN.read_text(encoding="utf-8").replace(f"= {old}\n", f"= {new}\n"), encoding="utf-8")
-    assert main(["prepare", str(plan), "--screening", screening, "--config", str(configuration)]) == WRONG_INPUT
-    assert words in capsys.readouterr().err
-    assert machine.requests == []
-
-
-def test_records_that_cannot_be_read_are_never_sent(
-    machine: Machine, configuration: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    records = tmp_path / "records.json"
-    records.write_text('{"by": "physio-1", "profile": {"mass_kg": -70}}', encoding="utf-8")
-    assert main(["prepare", str(PLAN), "--screening", str(records), "--config", str(configuration)]) == WRONG_INPUT
-    assert "profile.mass_kg = -70: allowed is a number from 20 to 200 kg" in capsys.readouterr().err
-    assert machine.requests == []
-
-
-def test_records_that_are_too_long_for_the_socket_are_never_sent(
-    machine: Machine, configuration: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    screening = returning_patient(load_plan(PLAN), date(2026, 3, 2))
-    long = Clearance(flag=FlagName.VESTIBULAR, on=date(2026, 3, 1), by="physio-1", reason="x" * 300)
-    holds = Prescription(kind=PrescriptionKind.RUNNING, on=long.on, until=long.on, by="physio-1", reason="x" * 300)
-    profile = msgspec.structs.replace(screening.profile, clearances=(long,) * 32, prescriptions=(holds,) * 32)
-    history = screening.history * 60
-    records = write_screening(tmp_path, msgspec.structs.replace(screening, profile=profile, history=history))
-    assert main(["prepare", str(PLAN), "--screening", str(records), "--config", str(configuration)]) == WRONG_INPUT
-    assert "at most 32 KiB together; keep the newest sessions" in capsys.readouterr().err
-    assert machine.requests == []
-
-
-def test_a_session_is_proposed_only_with_a_correct_configuration(machine: Machine, screening: str, tmp_path: Path) -> None:
-    words = ["prepare", str(PLAN), "--screening", screening, "--config", str(tmp_path / "away.toml")]
-    assert main([*words, "--socket", str(machine.socket)]) == WRONG_INPUT
-    assert machine.requests == []
+    assert capsys.readouterr().err == "Refused: nothing is prepared\n"
 
 
 @pytest.mark.parametrize(("command", "kind"), [("cancel", Cancel), ("stop", Stop)])

@@ -617,3 +617,15 @@ def test_why_no_patient_may_come_is_published_shown_and_answered(treadmill: Trea
     (reply,) = treadmill.told(Reply)
     assert not reply.accepted
     assert "not calibrated, under-voltage" in reply.reason
+
+
+def test_every_status_of_the_drive_is_told_once_in_a_snapshot(treadmill: Treadmill) -> None:
+    """Foot strikes are found in them afterwards: at ten a second they would not show."""
+    treadmill.run(0.1)
+    treadmill.heard.clear()
+    treadmill.run(2.0)
+    speeds = [speed for snapshot in treadmill.told(Snapshot) for speed in snapshot.belt_speeds]
+    ticks = [speed.at_ms for speed in speeds]
+    assert len(set(ticks)) == len(ticks)
+    assert ticks == sorted(ticks)
+    assert 95 <= len(ticks) <= 105, "50 Hz"

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import msgspec
 
+from messages.patient import NextDay, Profile, TodayCheck
 from messages.plan import Phase, PhaseKind, Plan
 from messages.wire import About, EventRecord, SessionRecord, Snapshot
 
 PLAN = Plan(patient="p-17", mass_kg=71.5, phases=(Phase(PhaseKind.WARM_UP, 60.0, 0.2), Phase(PhaseKind.WORK, 120.0, 0.4)))
+
+
+PROFILE = Profile(patient="p-17", mass_kg=71.5, height_m=1.75)
+TODAY = TodayCheck(
+    on=date(2026, 3, 1),
+    by="doc-1",
+    systolic_mm_hg=124,
+    diastolic_mm_hg=80,
+    heart_rate_per_min=66,
+    new_symptoms=False,
+    falls_since=False,
+    pain=1,
+    next_day=NextDay.GOOD,
+)
 
 
 def now_text() -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from messages import wire
+from messages.patient import Screening
 from messages.wire import Cancel, Prepare, Refused, Reply, Silence, Stop, Symptom, ToController
-from simulator.patients import returning_patient
 from telemetry.broker_client import MAXIMUM_QUEUED_COMMANDS, CommandQueue
-from telemetry.commands import MAXIMUM_KNOWN_IDS, CommandJudge, Forward, Incoming, Refusal
+from telemetry.commands import MAXIMUM_KNOWN_IDS, CommandJudge, Forward, Incoming, PrepareCommand, Refusal
 from telemetry.intake import ANSWER_WITHIN_NS, MAXIMUM_UNANSWERED, CommandIntake, NetworkMessage, Response
+from telemetry.patients import PatientFile, patients_path
+from telemetry.screening import Proposed
 from telemetry.topics import Topics
 from tests.telemetry import samples
 from tests.telemetry.bench import BASE, Ear, Mosquitto, Peer, Telemetry, ear, until
@@ -30,6 +33,7 @@ from tests.telemetry.test_topics_live import check
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 PLAN = msgspec.to_builtins(samples.PLAN)
+WISH = {"patient": "p-17", "today": msgspec.to_builtins(samples.TODAY)}
 
 
 def body(now: datetime, **fields: Any) -> dict[str, Any]:
@@ -42,9 +46,6 @@ def later(now: datetime, seconds: float) -> str:
 
 def plan(**changes: Any) -> dict[str, Any]:
     return {**PLAN, **changes}
-
-
-SCREENING = returning_patient(samples.PLAN, date(2026, 3, 1))
 
 
 def refused_rows(now: datetime) -> list[tuple[str, str, bytes, str]]:
@@ -81,7 +82,15 @@ def refused_rows(now: datetime) -> list[tuple[str, str, bytes, str]]:
         row("no time zone", cancel, body(now, expires=later(now, 5).removesuffix("Z")), "timezone"),
         row("other time zone", cancel, body(now, expires="9999-12-31T23:59:59-23:59"), "not in UTC"),
         row("no time", cancel, body(now, expires="soon"), "$.expires"),
-        row("no plan", prepare, body(now), "`plan`"),
+        row("no patient", prepare, body(now), "`patient`"),
+        row("no check today", prepare, body(now, patient="p-17"), "`today`"),
+        row("a profile", prepare, body(now, **WISH, profile={"mass_kg": 70}), "unknown field `profile`"),
+        row(
+            "no blood pressure", prepare, body(now, patient="p-17", today={**WISH["today"], "systolic_mm_hg": 0}), "systolic_mm_hg"
+        ),
+        row("a day that is none", prepare, body(now, patient="p-17", today={**WISH["today"], "on": "2026-02-30"}), "on"),
+        row("another's plan", prepare, body(now, **WISH, plan=plan(patient="p-18")), "p-18"),
+        row("a grade of 11", "symptom", body(now, kind="pain", grade=11), "grade"),
         row("NaN speed", prepare, json.dumps(body(now, plan=plan(mass_kg=float("nan")))).encode(), "malformed"),
         row(
             "infinite mass",
@@ -122,14 +131,14 @@ def test_refused(name: str, payload: bytes, reason: str) -> None:
 @pytest.mark.parametrize(
     ("name", "fields", "expected"),
     [
-        ("session/prepare", {"plan": PLAN}, Prepare("r-1", "mqtt c-1", samples.PLAN)),
-        (
-            "session/prepare",
-            {"plan": PLAN, "screening": msgspec.to_builtins(SCREENING)},
-            Prepare("r-1", "mqtt c-1", samples.PLAN, SCREENING),
-        ),
         ("session/cancel", {}, Cancel("r-1", "mqtt c-1")),
         ("symptom", {"kind": "dizzy"}, Symptom("r-1", "mqtt c-1", "dizzy")),
+        ("symptom", {"kind": "pain", "grade": 4}, Symptom("r-1", "mqtt c-1", "pain", 4)),
+        (
+            "symptom",
+            {"kind": "measured", "heart_rate_per_min": 131, "systolic_mm_hg": 150, "diastolic_mm_hg": 85},
+            Symptom("r-1", "mqtt c-1", "measured", None, 131, 150, 85),
+        ),
         ("alarm/silence", {}, Silence("r-1", "mqtt c-1")),
     ],
 )
@@ -247,8 +256,11 @@ class Bench:
         self.listens = listens
         self.sent: list[ToController] = []
         self.responses: list[Response] = []
+        self.wishes: list[tuple[PrepareCommand, Callable[[Proposed | str], None]]] = []
         self.now_ns = 0
-        self.intake = CommandIntake(Topics(BASE), self, self.responses.append, "life", lambda: NOW, lambda: self.now_ns)
+        self.intake = CommandIntake(
+            Topics(BASE), self, self.responses.append, self.propose, "life", lambda: NOW, lambda: self.now_ns
+        )
 
     def send(self, message: ToController) -> bool:
         if self.listens:
@@ -258,12 +270,51 @@ class Bench:
     def send_stop(self, stop: Stop) -> bool:
         return self.send(stop)
 
+    def propose(self, wish: PrepareCommand, go_on: Callable[[Proposed | str], None]) -> None:
+        self.wishes.append((wish, go_on))
+
     def take(self, name: str, payload: bytes = b"", **more: Any) -> None:
         fields = {"retained": False, "response_topic": f"{BASE}/response/x", "correlation": b"k", **more}
         self.intake.take(NetworkMessage(f"{BASE}/command/{name}", payload, **fields))
 
     def answers(self) -> list[dict[str, Any]]:
         return [json.loads(response.payload) for response in self.responses]
+
+
+PROPOSED = Proposed(samples.PLAN, Screening(by="doc-1", profile=samples.PROFILE, today=samples.TODAY))
+
+
+def test_a_session_is_proposed_with_what_the_journal_knows_of_the_patient() -> None:
+    bench = Bench()
+    bench.take("session/prepare", json.dumps(body(NOW, **WISH, plan=PLAN)).encode())
+    ((wish, go_on),) = bench.wishes
+    assert (wish.patient, wish.plan, wish.today) == ("p-17", samples.PLAN, samples.TODAY)
+    assert bench.sent == []
+    go_on(PROPOSED)
+    (sent,) = bench.sent
+    assert sent == Prepare("life-1", "mqtt c-1", samples.PLAN, PROPOSED.screening)
+    assert wire.decode_to_controller(wire.encode(sent)) == sent
+    assert bench.answers() == [], "the controller's answer is the answer"
+    bench.intake.take_reply(Reply("life-1", True, "", "s-1"))
+    assert [answer["session"] for answer in bench.answers()] == ["s-1"]
+
+
+def test_without_a_profile_the_wish_is_refused_with_the_reason() -> None:
+    bench = Bench()
+    bench.take("session/prepare", json.dumps(body(NOW, **WISH)).encode())
+    bench.wishes[0][1]("patient p-17: no profile")
+    assert [(answer["accepted"], answer["reason"]) for answer in bench.answers()] == [(False, "patient p-17: no profile")]
+    assert [type(message) for message in bench.sent] == [Refused]
+
+
+def test_a_journal_that_takes_too_long_prepares_nothing_afterwards() -> None:
+    bench = Bench()
+    bench.take("session/prepare", json.dumps(body(NOW, **WISH, plan=PLAN)).encode())
+    bench.now_ns = ANSWER_WITHIN_NS
+    bench.intake.expire()
+    bench.wishes[0][1](PROPOSED)
+    assert len(bench.answers()) == 1
+    assert bench.sent == []
 
 
 def test_refusals_become_events_but_not_a_flood_of_them() -> None:
@@ -365,10 +416,12 @@ async def test_refused_live_each_with_reason_and_event(dashboard: Ear, peer: Pee
     assert [request.command for request in peer.requests[:3]] == ["start", "faster", "stop/"]
 
 
-async def test_commands_live(dashboard: Ear, peer: Peer) -> None:
+async def test_commands_live(dashboard: Ear, peer: Peer, telemetry: Telemetry) -> None:
+    with PatientFile(patients_path(telemetry.journal), write=True) as file:
+        file.save(samples.PROFILE, "doc-1", "add", NOW, seen=None)
     peer.reply = lambda asked: Reply(asked.request, not isinstance(asked, Silence), "because", "s-9")
     expected = {"session/prepare": Prepare, "session/cancel": Cancel, "symptom": Symptom, "alarm/silence": Silence}
-    fields: dict[str, dict[str, Any]] = {"session/prepare": {"plan": PLAN}, "symptom": {"kind": "dizzy"}}
+    fields: dict[str, dict[str, Any]] = {"session/prepare": WISH | {"plan": PLAN}, "symptom": {"kind": "dizzy"}}
     for name, kind in expected.items():
         payload = json.dumps(body(datetime.now(UTC), id=name, **fields.get(name, {}))).replace("/", "-").encode()
         answer = await dashboard.ask(name, payload)
@@ -380,6 +433,24 @@ async def test_commands_live(dashboard: Ear, peer: Peer) -> None:
         assert "used before" in again["reason"]
     (prepared,) = [request for request in peer.requests if isinstance(request, Prepare)]
     assert prepared.plan == samples.PLAN
+    assert prepared.screening == Screening(by="doc-1", profile=samples.PROFILE, today=samples.TODAY)
+
+
+async def test_a_patient_without_profile_or_plan_is_refused_live(dashboard: Ear, peer: Peer, telemetry: Telemetry) -> None:
+    async def ask(number: int) -> str:
+        answer = await dashboard.ask("session/prepare", json.dumps(body(datetime.now(UTC), **WISH, id=f"p-{number}")).encode())
+        assert not answer["accepted"]
+        return str(answer["reason"])
+
+    assert "there is no patients' file yet" in await ask(1)
+    with PatientFile(patients_path(telemetry.journal), write=True) as file:
+        file.save(msgspec.structs.replace(samples.PROFILE, patient="p-18"), "doc-1", "add", NOW, seen=None)
+        refusal = await ask(2)
+        assert "patient p-17: no profile" in refusal
+        assert "p-18" not in refusal, "nobody on the network is told who is a patient here"
+        file.save(samples.PROFILE, "doc-1", "add", NOW, seen=None)
+    assert "no plan was accepted yet" in await ask(3)
+    assert not any(isinstance(request, Prepare) for request in peer.requests)
 
 
 async def test_stops_live(dashboard: Ear, peer: Peer) -> None:

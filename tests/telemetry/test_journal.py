@@ -20,6 +20,7 @@ from settings_files.telemetry_table import TelemetrySettings
 from telemetry import journal as journal_module
 from telemetry.journal import (
     MAXIMUM_PUT_ASIDE,
+    SCHEMA_VERSION,
     ConflictError,
     Journal,
     JournalError,
@@ -168,7 +169,7 @@ def test_a_newer_schema_is_refused_and_left_alone(path: Path) -> None:
     connection.execute("PRAGMA user_version = 99")
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(NewerSchemaError, match="schema 99 is newer than 1"):
+    with pytest.raises(NewerSchemaError, match=f"schema 99 is newer than {SCHEMA_VERSION}"):
         open_journal(path, 64, NOW)
     with pytest.raises(NewerSchemaError):
         JournalReader(path)
