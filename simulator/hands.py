@@ -25,11 +25,12 @@ class Hands:
         self._now_ns = start_ns
         self._order = 0
         self._pending: list[tuple[int, int, Input, bool]] = []
-        self._closed = {name: name in _RESTS_CLOSED and name is not Input.CLIP for name in Input}
+        self.closed = sum(name.bit for name in _RESTS_CLOSED if name is not Input.CLIP)
+        """Mask by `Input` of what hands have closed."""
 
     def is_closed(self, name: Input) -> bool:
         """Whether the contact is closed now."""
-        return self._closed[name]
+        return bool(self.closed & name.bit)
 
     def set_closed(self, name: Input, closed: bool, after_ns: int = 0) -> None:
         """Closes or opens a contact for good. Raises RuntimeError when more is asked of hands than MAXIMUM_PENDING."""
@@ -56,4 +57,4 @@ class Hands:
         self._now_ns = to_ns
         while self._pending and self._pending[0][0] <= to_ns:
             _, _, name, closed = heapq.heappop(self._pending)
-            self._closed[name] = closed
+            self.closed = self.closed | name.bit if closed else self.closed & ~name.bit
