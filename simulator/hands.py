@@ -11,6 +11,7 @@ from random import Random
 from controller.core.inputs import INPUT_TABLE, Contact, Input
 
 MAXIMUM_PENDING = 256
+NEVER_NS = 1 << 62
 TAP_NS = 150_000_000
 _BOUNCE_NS = 2_000_000
 _RESTS_CLOSED = {rule.input for rule in INPUT_TABLE if rule.contact is Contact.NORMALLY_CLOSED}
@@ -27,6 +28,11 @@ class Hands:
         self._pending: list[tuple[int, int, Input, bool]] = []
         self.closed = sum(name.bit for name in _RESTS_CLOSED if name is not Input.CLIP)
         """Mask by `Input` of what hands have closed."""
+
+    @property
+    def due_ns(self) -> int:
+        """When the next contact changes; far away when none is to."""
+        return self._pending[0][0] if self._pending else NEVER_NS
 
     def is_closed(self, name: Input) -> bool:
         """Whether the contact is closed now."""
