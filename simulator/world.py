@@ -54,6 +54,9 @@ class World:
         """Share of the patient's pull on the strap that somebody else bears (a hoist, two pairs of arms)."""
         self.contacts = 0
         """Mask by `Input` of the contacts that are closed."""
+        self.contactors_closed = True
+        self.cut_to_drive = 0
+        """Mask of buttons whose wire to the drive is broken."""
         self.watchers: list[Callable[[], None]] = []
         """Called after each step."""
         self._samples: list[LoadSample] = []
@@ -120,8 +123,9 @@ class World:
         self.contacts = closed
 
     def _move_belt(self, step_ns: int) -> None:
-        contacts = self.contacts
-        chain_closed, contactors_closed = self.chain.advance(self.now_ns, contacts)
+        chain_closed, contactors_closed = self.chain.advance(self.now_ns, self.contacts)
+        self.contactors_closed = contactors_closed
+        contacts = self.contacts & ~self.cut_to_drive
         self.drive.set_inputs(
             start=bool(contacts & Input.START.bit),
             faster=bool(contacts & Input.FASTER.bit),

@@ -63,6 +63,8 @@ class Cable:
         self._to_drive = to_drive
         self._to_host = to_host
         self._from_host = b""
+        self.delivered_ns = 0
+        """When bytes of the host last reached the drive."""
 
     def from_host(self, data: bytes) -> None:
         """The host has written."""
@@ -82,4 +84,5 @@ class Cable:
             sent, self._from_host = self._from_host, b""
             arrived = self.down.carry(sent, now_ns)
             if arrived:
+                self.delivered_ns = now_ns
                 self._to_drive(arrived)

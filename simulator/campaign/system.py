@@ -13,7 +13,7 @@ from random import Random
 from types import TracebackType
 from typing import Any, Self
 
-from controller.core.readings import Levels, LoadSample
+from controller.core.readings import DriveReading, Levels, LoadSample
 from controller.core.state import CoreState, Settings
 from controller.drive_adapter import DriveAdapter
 from controller.event_ring import EventRing
@@ -151,7 +151,6 @@ class WholeSystem:
         self.broker = MemoryBroker()
         self.telemetry = TelemetryLife(self.directory, self.sockets, self.broker, f"{seed}/telemetry", START_NS, self._defects)
         self.frozen = False
-        self.hung_start_wire = False
         self.controller: Controller | None = None
         self.lives = 0
         self.scans = 0
@@ -184,6 +183,11 @@ class WholeSystem:
     def state(self) -> CoreState | None:
         """The core's whole memory; None while no controller lives."""
         return self.controller.state if self.controller is not None else None
+
+    @property
+    def status(self) -> DriveReading | None:
+        """What the host last heard of the drive."""
+        return self._adapter._latest if self.controller is not None else None
 
     # --- the controller's lives ----------------------------------------------------------------------------------------
 
