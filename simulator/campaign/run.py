@@ -69,7 +69,7 @@ def write_script(seed: str, lasts_s: float = RUN_S, only: Sequence[str] = ()) ->
     chance = Random(f"{seed}/script")
     mass_kg = round(chance.uniform(45.0, 110.0), 1)
     document = demo_document()
-    document["speed"]["ceiling_m_s"] = chance.choice((0.5, 0.8, 1.0, 1.2))
+    document["speed"]["ceiling_m_s"] = chance.choice((0.5, 0.8, 1.0))
     plan = _plan(chance, mass_kg, document["speed"]["ceiling_m_s"])
     patient = PatientParameters(mass_kg=mass_kg, drift_m=chance.uniform(0.01, 0.04), reaction_s=chance.uniform(0.25, 0.4))
     return Script(seed, plan, document, patient, _faults(chance, lasts_s, only), lasts_s)
@@ -82,7 +82,7 @@ def _plan(chance: Random, mass_kg: float, ceiling_m_s: float) -> Plan:
     for number in range(chance.randint(1, 3)):
         if number and chance.random() < 0.7:
             phases.append(Phase(PhaseKind.REST, chance.randint(3, 10)))
-        phases.append(Phase(PhaseKind.WORK, chance.randint(30, 120), round(chance.uniform(0.1, highest), 2)))
+        phases.append(Phase(PhaseKind.WORK, chance.randint(30, 240), round(chance.uniform(0.1, highest), 2)))
     phases.append(Phase(PhaseKind.COOL_DOWN, chance.randint(5, 15), 0.10))
     return Plan("p-017", mass_kg, tuple(phases), first_session=first_session)
 
@@ -92,11 +92,11 @@ def _faults(chance: Random, lasts_s: float, only: Sequence[str]) -> tuple[Fault,
     kinds = [KINDS[name] for name in only] if only else list(KINDS.values())
     weights = [kind.weight for kind in kinds]
     wanted = int(lasts_s / 3600 * _FAULTS_AN_HOUR * chance.uniform(0.9, 1.2))
-    bursts = max(1, int(lasts_s / chance.choice((45, 60, 90))))
+    bursts = max(1, int(lasts_s / chance.choice((75, 100, 150, 300))))
     drawn = []
     for number in range(wanted):
         burst = number % bursts
-        middle_s = (burst + chance.uniform(0.55, 1.0)) * lasts_s / bursts
+        middle_s = (burst + chance.uniform(0.7, 1.0)) * lasts_s / bursts
         at_s = min(middle_s, lasts_s - _SETTLE_S - 10)
         drawn.append(chance.choices(kinds, weights)[0].draw(int(at_s * 1000), chance))
     return tuple(sorted(drawn, key=lambda one: (one.at_ms, one.name, one.pick)))

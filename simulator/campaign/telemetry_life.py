@@ -47,7 +47,8 @@ class TelemetryLife:
         self._service: Any = None
         self._task: asyncio.Task[None] | None = None
         self.clock_offset_s = 0.0
-        """How far the wall clock has jumped."""
+        """How far the wall clock is off, and how far it ever was."""
+        self.furthest_clock_offset_s = 0.0
         self.frozen = False
         self.disk_delay_s = 0.0
         self._disk_full = False
@@ -109,6 +110,11 @@ class TelemetryLife:
             uuid=SimpleNamespace(uuid4=lambda: SimpleNamespace(hex=f"{self._random.getrandbits(128):032x}")),
             utc_now=self.wall_clock,
         )
+
+    def jump(self, offset_s: float) -> None:
+        """The wall clock, which the controller's records show too, leaps to so far off."""
+        self.clock_offset_s = offset_s
+        self.furthest_clock_offset_s = max(self.furthest_clock_offset_s, abs(offset_s))
 
     def kill(self) -> None:
         """As SIGKILL: no line of it runs any more. The sockets end, as the kernel ends them."""

@@ -98,8 +98,7 @@ def disk_slow(stage: Stage, one: Fault) -> Undo:
 @fault("wall-clock-jump", GROUP, 10, 10)
 def jump(stage: Stage, one: Fault) -> Undo | None:
     """What people's clocks show leaps, up to ten years either way."""
-    telemetry = stage.system.telemetry
-    telemetry.clock_offset_s = (2 * one.amount - 1) ** 3 * 3.15e8
+    stage.system.telemetry.jump((2 * one.amount - 1) ** 3 * 3.15e8)
     return None
 
 
