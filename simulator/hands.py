@@ -10,7 +10,7 @@ from random import Random
 
 from controller.core.inputs import INPUT_TABLE, Contact, Input
 
-MAXIMUM_PENDING = 256
+MAXIMUM_PENDING = 4096
 NEVER_NS = 1 << 62
 TAP_NS = 150_000_000
 _BOUNCE_NS = 2_000_000
