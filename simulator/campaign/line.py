@@ -27,9 +27,7 @@ class Direction:
     @property
     def disturbed(self) -> bool:
         """Whether bytes fare otherwise than on a sound cable."""
-        return bool(
-            self.dead or self._waiting or self.delay_ns or self.lost_share or self.corrupt_share or self.doubled_share
-        )
+        return bool(self.dead or self._waiting or self.delay_ns or self.lost_share or self.corrupt_share or self.doubled_share)
 
     def carry(self, data: bytes, now_ns: int) -> bytes:
         """Takes what is sent now, returns what arrives now."""

@@ -67,9 +67,18 @@ def _stop(rule: str) -> str:
 
 
 _GATE = "controller.core.gate:_why_not"
-_BLIND_GATE: Change = ("    if command.action is not Action.RUN:", '    if command.action is Action.RUN:\n        return ""\n    if command.action is not Action.RUN:')
-_DRIVE_SAYS_ALL = ('    return run->target_mm_s > drive->grant.ceiling_mm_s ? REFUSAL_ABOVE_GRANTED : REFUSAL_NONE;', "    return REFUSAL_NONE;")
-_NOT_GRANTED = ("    if (drive->state != STATE_GRANTED && drive->state != STATE_RUNNING) {\n        return REFUSAL_NOT_GRANTED;\n    }\n", "")
+_BLIND_GATE: Change = (
+    "    if command.action is not Action.RUN:",
+    '    if command.action is Action.RUN:\n        return ""\n    if command.action is not Action.RUN:',
+)
+_DRIVE_SAYS_ALL = (
+    "    return run->target_mm_s > drive->grant.ceiling_mm_s ? REFUSAL_ABOVE_GRANTED : REFUSAL_NONE;",
+    "    return REFUSAL_NONE;",
+)
+_NOT_GRANTED = (
+    "    if (drive->state != STATE_GRANTED && drive->state != STATE_RUNNING) {\n        return REFUSAL_NOT_GRANTED;\n    }\n",
+    "",
+)
 
 DEFECTS: tuple[Defect, ...] = (
     Defect(
@@ -88,7 +97,9 @@ DEFECTS: tuple[Defect, ...] = (
         "firmware: each FASTER grants two increments",
         ("never faster than hands released",),
         (*_HOSTILE, "faster-hammered"),
-        firmware={"grant.c": (("(uint16_t)(grant->ceiling_mm_s + increment)", "(uint16_t)(grant->ceiling_mm_s + 2u * increment)"),)},
+        firmware={
+            "grant.c": (("(uint16_t)(grant->ceiling_mm_s + increment)", "(uint16_t)(grant->ceiling_mm_s + 2u * increment)"),)
+        },
     ),
     Defect(
         "firmware: the lease never ends",
@@ -107,7 +118,12 @@ DEFECTS: tuple[Defect, ...] = (
         (_stop(stops.PAUSING_PINS.name), _stop(stops.LATCHING_PINS.name), _stop(stops.HOST_SILENT), _stop(stops.NETWORK_STOP)),
         ("wrong-button", "clip-opens", "network-request", "serial-half-open"),
         firmware={
-            "motion.c": (("motion->set_point_um_s -= excess < step_um_s ? excess : step_um_s;", "motion->set_point_um_s -= excess < step_um_s / 4u ? excess : step_um_s / 4u;"),),
+            "motion.c": (
+                (
+                    "motion->set_point_um_s -= excess < step_um_s ? excess : step_um_s;",
+                    "motion->set_point_um_s -= excess < step_um_s / 4u ? excess : step_um_s / 4u;",
+                ),
+            ),
             "states.c": (("uint32_t time_ms = speed_um_s / deceleration_mm_s2 + BRAKE_MARGIN_MS;", "uint32_t time_ms = 60000u;"),),
         },
     ),
@@ -121,7 +137,11 @@ DEFECTS: tuple[Defect, ...] = (
         "nobody watches for a runaway",
         ("never faster than hands released",),
         ("motor-runaway",),
-        core={"controller.core.drive_watch:_judge_motion": (("if _lasts(moved.fast_since_ns, settings.overspeed_time_ms, now_ns):", "if False:"),)},
+        core={
+            "controller.core.drive_watch:_judge_motion": (
+                ("if _lasts(moved.fast_since_ns, settings.overspeed_time_ms, now_ns):", "if False:"),
+            )
+        },
         firmware={
             "supervision.c": (
                 ("    return over_long || gross_long;", "    (void)over_long;\n    (void)gross_long;\n    return false;"),
@@ -134,7 +154,11 @@ DEFECTS: tuple[Defect, ...] = (
         "nobody watches for the wrong way",
         ("never the wrong way",),
         ("motor-reversed",),
-        core={"controller.core.drive_watch:_judge_motion": (("if _lasts(moved.wrong_since_ns, settings.wrong_direction_time_ms, now_ns):", "if False:"),)},
+        core={
+            "controller.core.drive_watch:_judge_motion": (
+                ("if _lasts(moved.wrong_since_ns, settings.wrong_direction_time_ms, now_ns):", "if False:"),
+            )
+        },
         firmware={
             "supervision.c": (
                 ("if (wrong_direction(supervision, view)) {", "if (wrong_direction(supervision, view) && view->counts > 9999) {"),
@@ -159,7 +183,10 @@ DEFECTS: tuple[Defect, ...] = (
         "core: a fall is no reason to stop",
         (_stop(stops.FALL),),
         ("fall",),
-        core={"controller.core.step:_judge_balance": (("    scan.happenings.extend(happenings)", "    pass"),), _GATE: (_BLIND_GATE,)},
+        core={
+            "controller.core.step:_judge_balance": (("    scan.happenings.extend(happenings)", "    pass"),),
+            _GATE: (_BLIND_GATE,),
+        },
     ),
     Defect(
         "core: rails may be let go for ever",
@@ -171,26 +198,37 @@ DEFECTS: tuple[Defect, ...] = (
         "core: a stop from the network is answered and not obeyed",
         (_stop(stops.NETWORK_STOP),),
         ("network-request",),
-        core={"controller.core.requests:_take": (("            if _can_stop(scan):\n                _say(scan, Event.NETWORK_STOP, origin=request.origin)\n", ""),)},
+        core={
+            "controller.core.requests:_take": (
+                ("            if _can_stop(scan):\n                _say(scan, Event.NETWORK_STOP, origin=request.origin)\n", ""),
+            )
+        },
     ),
     Defect(
         "core: a silent load cell keeps its last value",
         (_stop(stops.LOAD_UNKNOWN),),
         ("load-gap",),
-        core={"controller.core.step:step": (("        scan.happenings.extend(load_faults)", "        pass"),), _GATE: (_BLIND_GATE,)},
+        core={
+            "controller.core.step:step": (("        scan.happenings.extend(load_faults)", "        pass"),),
+            _GATE: (_BLIND_GATE,),
+        },
     ),
     Defect(
         "core: a latch opens as soon as its cause is gone",
         ("a latch opens by a hand alone",),
         ("emergency-stop", "clip-opens", "lanyard-pulled"),
-        core={"controller.core.effects:judge_reset": (("    if pressed:", "    if not reset_blockers(state, body_weight_n(state)):"),)},
+        core={
+            "controller.core.effects:judge_reset": (("    if pressed:", "    if not reset_blockers(state, body_weight_n(state)):"),)
+        },
     ),
     Defect(
         "core: a rise goes beyond the plan",
         ("never beyond the prescription",),
         _CALM,
         core={
-            "controller.core.exercise:accept_rise": (("min(next_speed_m_s(state, ceiling_m_s, speed), granted_m_s)", "granted_m_s"),),
+            "controller.core.exercise:accept_rise": (
+                ("min(next_speed_m_s(state, ceiling_m_s, speed), granted_m_s)", "granted_m_s"),
+            ),
             "controller.core.exercise:next_speed_m_s": (("goal, ceiling_m_s)", "5.0)"),),
         },
     ),
@@ -204,7 +242,11 @@ DEFECTS: tuple[Defect, ...] = (
         "shell: event ids begin anew in each life",
         (events.NAME,),
         ("controller-killed",),
-        core={"controller.scan:Controller.__init__": (("ring.highest_id + 1 if ring.highest_id else found.reserved_event_id + 1", "1"),)},
+        core={
+            "controller.scan:Controller.__init__": (
+                ("ring.highest_id + 1 if ring.highest_id else found.reserved_event_id + 1", "1"),
+            )
+        },
     ),
     Defect(
         "shell: the ring forgets an event too many",

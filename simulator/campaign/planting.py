@@ -66,7 +66,11 @@ def firmware_changed(changes: Mapping[str, Sequence[Change]]) -> Path:
 
     Raises NoSuchText, or DriveBuildError with what the compiler said.
     """
-    files = [*sorted((FIRMWARE / "core").glob("*.[ch]")), *sorted((PROJECT_ROOT / "simulator").glob("*.[ch]")), FIRMWARE / "Makefile"]
+    files = [
+        *sorted((FIRMWARE / "core").glob("*.[ch]")),
+        *sorted((PROJECT_ROOT / "simulator").glob("*.[ch]")),
+        FIRMWARE / "Makefile",
+    ]
     texts = {path.relative_to(PROJECT_ROOT): path.read_text() for path in files}
     for name, edits in changes.items():
         path = (FIRMWARE / "core" / name).relative_to(PROJECT_ROOT)

@@ -107,9 +107,7 @@ def play(script: Script, drive: NativeDrive | None = None, defects: Defects | No
     began_s = time.process_time()
     configuration = parse_configuration(dict(script.document))
     parameters = WorldParameters(step_ns=10_000_000, patient=script.patient)
-    with WholeSystem(
-        configuration.core_settings, configuration.drive_limits, script.seed, parameters, drive, defects
-    ) as system:
+    with WholeSystem(configuration.core_settings, configuration.drive_limits, script.seed, parameters, drive, defects) as system:
         stage = Stage(system, script.plan, Random(f"{script.seed}/hands"))
         court = Court(stage, all_invariants(script.plan, _ceiling_m_s(script.plan, configuration)))
         recorder = _Recorder(stage)
@@ -179,9 +177,7 @@ class _Recorder:
         mode = 0 if state is None else list(type(state.chart)).index(state.chart) + 1
         command = 0 if state is None else state.command.target_mm_s
         self._hash.update(
-            _TRACE.pack(
-                system.now_ns, drive.speed_m_s, drive.travel_m, drive.relay_closed, system.pins.closed, command, mode
-            )
+            _TRACE.pack(system.now_ns, drive.speed_m_s, drive.travel_m, drive.relay_closed, system.pins.closed, command, mode)
         )
 
     def digest(self, system: WholeSystem) -> str:

@@ -319,5 +319,3 @@ def _about() -> About:
 def _memory_disk() -> str | None:
     """Where files cost no disk: Linux has it, and nothing is lost where it is missing."""
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
-
-

@@ -189,5 +189,3 @@ def _bury(loop: VirtualLoop) -> None:
         except RuntimeError:  # it awaits in its own `finally`: a process that is killed never gets so far
             pass
     loop.close()
-
-

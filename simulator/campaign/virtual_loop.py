@@ -35,7 +35,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.disk_delay_s = 0.0
         """How long each call into the journal's thread takes."""
         self.complaints: list[str] = []
-        self.set_exception_handler(lambda _loop, context: self.complaints.append(str(context.get("exception") or context["message"])))
+        self.set_exception_handler(
+            lambda _loop, context: self.complaints.append(str(context.get("exception") or context["message"]))
+        )
 
     def time(self) -> float:
         """Virtual seconds."""
