@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from simulator.campaign.fault import KINDS, Fault
+from simulator.campaign.fault import Fault
+from simulator.campaign.faults import KINDS
 from simulator.campaign.invariants import all_invariants
 from simulator.campaign.observation import Violation
 from simulator.campaign.run import RUN_S, RunResult, Script, play, write_script
@@ -39,7 +40,7 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """A campaign's outcome; the document is made of it and of nothing else. rates: simulated over processor and over elapsed seconds."""
+    """A campaign's outcome: the document is made of it. The two rates are simulated over processor and over elapsed seconds."""
 
     seed: str
     commit: str
@@ -72,7 +73,8 @@ class Summary(msgspec.Struct, frozen=True):
         """What the hours prove, in words."""
         if self.found:
             return f"{len(self.found)} violations in {self.simulated_h:.1f} h"
-        return f"0 violations in {self.simulated_h:.1f} h: fewer than {_RULE_OF_THREE / self.simulated_h:.3g} an hour at 95 % confidence"
+        most = _RULE_OF_THREE / self.simulated_h
+        return f"0 violations in {self.simulated_h:.1f} h: fewer than {most:.3g} an hour at 95 % confidence"
 
 
 def run_names(seed: str, hours: float) -> list[str]:

@@ -207,12 +207,12 @@ class AcceleratesGently:
     """No 0.4 s gain more than the ceiling of 0.15 m/s2 allows, and no 0.5 s lose more than 1.5 m/s2 takes.
 
     The firmware's ceilings. A stride swings the regulated belt by 0.06 m/s at 0.8 m/s (0.05 at most in recordings) and by less when
-    slower; a fall's drag more. A drive that resets, hangs or is broken lets its belt coast or short-circuits its motor, and is judged
-    by the other invariants.
+    slower; a fall's drag more. A drive that resets, hangs or is broken lets its belt coast or short-circuits its motor: that is for
+    the other invariants to judge.
     """
 
     name = "accelerates within limits"
-    reason = "firmware's ceilings 0.15 and 1.5 m/s2, over 0.4 s and 0.5 s; 0.025 m/s + 7.5 % of the speed for strides, 0.10 m/s for falls"
+    reason = "firmware's ceilings 0.15 and 1.5 m/s2, over 0.4 and 0.5 s; 0.025 m/s + 7.5 % of the speed for strides, 0.10 for falls"
     _UP_M_S2, _DOWN_M_S2 = 0.15, 1.5
     _SAMPLE_NS = S // 20
 

@@ -169,7 +169,7 @@ class TtySerial:
     def __init__(self, tty: Tty) -> None:
         self._tty = tty
 
-    def Serial(self, _device: str, _baud_rate: int, **_options: object) -> TtyPort:  # noqa: N802 (pyserial's name)
+    def Serial(self, _device: str, _baud_rate: int, **_options: object) -> TtyPort:
         """Raises OSError when the device is not there."""
         self._tty.open()
         return TtyPort(self._tty)

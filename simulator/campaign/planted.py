@@ -1,7 +1,8 @@
 """Defects that somebody might make, each planted alone, to prove that the judges can say no.
 
-Most laws are kept twice, by the core and by the firmware, so that many a single defect never reaches the belt: such a one is planted
-together with the defect of what stands behind it. `seek` names the faults under which it is looked for, so that a test has the time.
+Most laws are kept twice, by the core and by the firmware, so that many a single defect never reaches the belt: such a one is
+planted together with the defect of what stands behind it. `seek` names the faults under which it is looked for: a test has not
+all day.
 """
 
 from __future__ import annotations
@@ -78,6 +79,11 @@ _DRIVE_SAYS_ALL = (
 _NOT_GRANTED = (
     "    if (drive->state != STATE_GRANTED && drive->state != STATE_RUNNING) {\n        return REFUSAL_NOT_GRANTED;\n    }\n",
     "",
+)
+
+_STATE_SURVIVES = (
+    "        .state = drive->state,\n        .relay_commanded = drive->relay_commanded,\n        .grant = drive->grant,\n"
+    "        .motion = drive->motion,\n        .measurement = drive->measurement,\n"
 )
 
 DEFECTS: tuple[Defect, ...] = (
@@ -164,6 +170,37 @@ DEFECTS: tuple[Defect, ...] = (
                 ("if (wrong_direction(supervision, view)) {", "if (wrong_direction(supervision, view) && view->counts > 9999) {"),
                 ("    return over_long || gross_long;", "    (void)over_long;\n    (void)gross_long;\n    return false;"),
                 ("    return still_long || straining_long;", "    (void)still_long;\n    (void)straining_long;\n    return false;"),
+            )
+        },
+    ),
+    Defect(
+        "neither drive nor core looks at the stop chain",
+        (_stop(stops.CHAIN.name),),
+        ("emergency-stop", "lanyard-pulled"),
+        core={
+            "controller.core.trips:judge_trips": (
+                ("if opened & _EITHER_EMERGENCY:", "if False:"),
+                ("if opened & Input.LANYARD.bit:", "if False:"),
+            ),
+            "controller.core.drive_watch:_judge_drive_says": (
+                ("if not reading.stop_input_closed or (stopped and reading.faults & _STOP_INPUT_FAULT):", "if False:"),
+            ),
+            _GATE: (_BLIND_GATE,),
+        },
+        firmware={"drive.c": (("    if (!inputs->stop_input_closed) {\n", "    if (!inputs->stop_input_closed && 0) {\n"),)},
+    ),
+    Defect(
+        "the drive goes on where it was before its reset, and the core does not mind",
+        (_stop(stops.DRIVE_RESTART),),
+        ("drive-reset",),
+        core={
+            "controller.core.drive_watch:_judge_link": (("if before.nonce not in (-1, reading.nonce):", "if False:"),),
+            "controller.core.drive_watch:_judge_drive_says": (("if reading.state is DriveState.FAULT:", "if False:"),),
+        },
+        firmware={
+            "drive.c": (
+                ("        .state = after_watchdog_reset ? STATE_FAULT : STATE_IDLE,\n", _STATE_SURVIVES),
+                ("    grant_revoke(&drive->grant);\n    motion_halt(&drive->motion);\n", ""),
             )
         },
     ),
@@ -276,7 +313,8 @@ DEFECTS: tuple[Defect, ...] = (
             "publisher": (
                 (
                     "                payload = msgspec.json.encode(event_payload(event))\n",
-                    "                confirmed_id = event.id\n                payload = msgspec.json.encode(event_payload(event))\n",
+                    "                confirmed_id = event.id\n"
+                    "                payload = msgspec.json.encode(event_payload(event))\n",
                 ),
             )
         },

@@ -4,7 +4,6 @@ Nothing that ships is touched: the core's functions get their own code back, the
 """
 
 from __future__ import annotations
-
 import __future__
 
 import hashlib
@@ -27,7 +26,7 @@ _FLAGS = __future__.annotations.compiler_flag
 
 @contextmanager
 def functions_changed(changes: Mapping[str, Sequence[Change]]) -> Iterator[None]:
-    """Runs functions, by "module:name", otherwise than they are written. Every importer sees it: the function stays the same object.
+    """Runs functions, by "module:name", otherwise than they are written. Every importer sees it: the function stays one object.
 
     Raises NoSuchText when a change does not fit.
     """

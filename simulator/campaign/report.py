@@ -6,7 +6,7 @@ import time
 from collections import Counter
 
 from simulator.campaign.campaign import Found, Summary
-from simulator.campaign.fault import KINDS
+from simulator.campaign.faults import KINDS
 from simulator.campaign.planted import Catch, Defect
 from simulator.campaign.run import RunResult
 
@@ -38,7 +38,8 @@ class Progress:
         left_s = self.elapsed_s / self._done * (self._runs - self._done)
         return (
             f"{self._done}/{self._runs} runs  {self._simulated_s / 3600:6.2f} h  "
-            f"{self._simulated_s / self._processor_s:4.0f} x real time a core, {self._simulated_s / self.elapsed_s:4.0f} x elapsed  "
+            f"{self._simulated_s / self._processor_s:4.0f} x real time a core, "
+            f"{self._simulated_s / self.elapsed_s:4.0f} x elapsed  "
             f"{self._faults} faults  {self.violations} violations  {left_s / 60:.0f} min left"
         )
 
@@ -55,7 +56,8 @@ def table(summary: Summary) -> str:
 
 def _violation(found: Found) -> str:
     faults = "".join(f"\n    {one}" for one in found.faults)
-    return f"VIOLATION {found.invariant}: {found.text}\n  at {found.at_s} s of run {found.run}; repeat it with: {found.command}{faults}"
+    where = f"  at {found.at_s} s of run {found.run}; repeat it with: {found.command}"
+    return f"VIOLATION {found.invariant}: {found.text}\n{where}{faults}"
 
 
 def _figures(summary: Summary) -> list[tuple[str, str, str]]:
@@ -119,8 +121,8 @@ def document(summary: Summary, catches: list[tuple[Defect, Catch | None]]) -> st
             "",
             "## Every judge can say no",
             "",
-            "Defects that somebody might make, each planted alone (with what stands behind it, where a law is kept twice), and the simulated",
-            "time until a judge it is meant for spoke, under the faults that it is sought with.",
+            "Defects that somebody might make, each planted alone (with what stands behind it, where a law is kept twice), and",
+            "the simulated time until a judge it is meant for spoke, under the faults that it is sought with.",
             "",
             "| planted defect | caught by | after |",
             "|---|---|---|",
@@ -132,6 +134,7 @@ def document(summary: Summary, catches: list[tuple[Defect, Catch | None]]) -> st
             "|---|---|---|---|",
             *faults,
             "",
+            _INCIDENTS,
         ]
     )
 
@@ -140,16 +143,33 @@ _INTRODUCTION = """# Whole-system campaign
 
 Written by `make campaign HOURS=200 SEED=1 DOCUMENT=docs/campaign.md`, never by hand.
 
-The controller (scan, core, session, channel, ring, memory), the drive's bridge (driver, codec, serial link), telemetry (service, link,
-keeper, SQLite journal, publisher) and the firmware's C run in one process in virtual time, with a simulated belt, patient, strap, load
-cell, stop chain, cable, panel, therapist and broker. They are the shipped modules: what they take from outside (clock, sockets,
-serial device, MQTT client) is exchanged, their source is not. One seed decides patient, plan, hands, timing and faults; the same
-seed gives the same trace, byte for byte. Everything here is **emulated**: no figure of this page was measured on a treadmill.
+The controller (scan, core, session, channel, ring, memory), the drive's bridge (driver, codec, serial link), telemetry
+(service, link, keeper, SQLite journal, publisher) and the firmware's C run in one process in virtual time, with a simulated
+belt, patient, strap, load cell, stop chain, cable, panel, therapist and broker. They are the shipped modules: what they take
+from outside (clock, sockets, serial device, MQTT client) is exchanged, their source is not. One seed decides patient, plan,
+hands, timing and faults; the same seed gives the same trace, byte for byte. Everything here is **emulated**: no figure of this
+page was measured on a treadmill.
 
-What is abstract: the serial line is read at each scan, not as each byte comes; physics advances by 10 ms at most (the firmware and
-the belt by 1 ms); the helper thread that writes the controller's memory takes 20 ms; a kill falls between two scans; the journal's disk
-loses nothing that SQLite has synced (power cuts are another test's). Hardware that is broken twice over (a welded relay and a runaway
-motor) is stopped by a bystander's hand on the mushroom and the off-delay relay: no software takes part in that.
+What is abstract: the serial line is read at each scan, not as each byte comes; physics advances by 10 ms at most (the firmware
+and the belt by 1 ms); the helper thread that writes the controller's memory takes 20 ms; a kill falls between two scans; the
+journal's disk loses nothing that SQLite has synced (power cuts are another test's). Hardware that is broken twice over (a welded
+relay and a runaway motor) is stopped by a bystander's hand on the mushroom and the off-delay relay: no software takes part.
 
 Faults come in bursts, alone and together, so that in between somebody gets to walk.
+"""
+
+_INCIDENTS = """## Accidents of others
+
+| incident | what happened |
+|---|---|
+| 1 | h/p/cosmos remote control: the operator stops the belt, the patient turns, the host's running profile restarts it |
+| 2 | Field Safety Notice of 8 Sep 2023: unwanted acceleration by automatic profiles |
+| 3 | h/p/cosmos safety notice of 8 Feb 2019: a negative speed accelerates |
+| 4 | qdomyos-zwift PR 4916: the belt moved because a host connected |
+| 5 | qdomyos-zwift PR 4931: a stop stood behind queued writes |
+| 6 | qdomyos-zwift issue 5100: "start" was a toggle; mph taken for km/h |
+| 7 | qdomyos-zwift issue 2630: the speed went back 3 s after it was set |
+| 8 | qdomyos-zwift issue 1075: the belt ran on while "paused" |
+| 9 | frequency converters whose default on communication loss is to keep running, or to accelerate |
+| 10 | Klipper issue 1029: the host got no processor for 500 ms |
 """

@@ -13,15 +13,15 @@ from typing import Any
 
 from controller.configuration import Configuration, parse_configuration
 from messages.plan import Phase, PhaseKind, Plan
-from simulator.campaign import faults
 from simulator.campaign.events import judge_events
-from simulator.campaign.fault import KINDS, Fault
+from simulator.campaign.fault import Fault
+from simulator.campaign.faults import KINDS
 from simulator.campaign.invariants import all_invariants
 from simulator.campaign.observation import Court, Violation
 from simulator.campaign.stage import Stage
 from simulator.campaign.system import Defects, WholeSystem
 from simulator.demo_configuration import demo_document
-from simulator.drive import NativeDrive
+from simulator.drive import SimulatedDrive
 from simulator.patient import PatientParameters
 from simulator.world import WorldParameters
 
@@ -31,7 +31,6 @@ _SETTLE_S = 15.0
 _LOOK_NS = 100_000_000
 _FAULTS_AN_HOUR = 1400
 _TRACE = struct.Struct("<qddBIIB")
-assert faults.__all__
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,9 @@ def _faults(chance: Random, lasts_s: float, only: Sequence[str]) -> tuple[Fault,
     return tuple(sorted(drawn, key=lambda one: (one.at_ms, one.name, one.pick)))
 
 
-def play(script: Script, drive: NativeDrive | None = None, defects: Defects | None = None, stop_early: bool = False) -> RunResult:
+def play(
+    script: Script, drive: SimulatedDrive | None = None, defects: Defects | None = None, stop_early: bool = False
+) -> RunResult:
     """Plays the script to its end (or, with stop_early, to its first violation) and judges it."""
     began_s = time.process_time()
     configuration = parse_configuration(dict(script.document))

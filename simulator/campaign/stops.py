@@ -1,7 +1,7 @@
 """Stops: from what must stop the belt, seen at contact, pin or body, to a belt at rest, in time and in travel.
 
-Each rule is a trigger and what the configuration promises for it. Whatever else happens at the same time (the controller frozen, its
-line dead), the drive's lease takes over: no reaction is longer than the lease's, no braking gentler than 0.15 m/s2.
+Each rule is a trigger and what the configuration promises for it. Whatever else happens at the same time (the controller frozen,
+its line dead), the drive's lease takes over: no reaction is longer than the lease's, no braking gentler than 0.15 m/s2.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def _made_rules(mass_kg: float) -> tuple[StopRule, ...]:
             _Lasting(lambda seen: seen.load_n > fall_n and not seen.load_cell_hurt, WAITS_ON_PATIENT_S),
             LEASE_S,
             0.5,
-            "a tenth more than the threshold of 0.30 BW or 250 N, for 0.1 s: two samples and a gap of the cell; then 0.5 m/s2 and more",
+            "a tenth above 0.30 BW, or 260 N, for 0.1 s: two samples and a gap of the cell; then 0.5 m/s2 and more",
         ),
         StopRule(
             RAILS,

@@ -28,7 +28,7 @@ from simulator.campaign.kernel import MemorySocket, Sockets, Tty, TtyFcntl, TtyO
 from simulator.campaign.line import Cable
 from simulator.campaign.modules import Change, module_over
 from simulator.campaign.telemetry_life import TelemetryLife
-from simulator.drive import NativeDrive
+from simulator.drive import NativeDrive, SimulatedDrive
 from simulator.virtual import LEAST_GAP_NS, SCAN_NS, START_NS, VirtualDisplay, VirtualLoadCell, VirtualPins
 from simulator.world import World, WorldParameters
 
@@ -131,7 +131,7 @@ class WholeSystem:
         limits: DriveLimits,
         seed: str,
         parameters: WorldParameters,
-        drive: NativeDrive | None = None,
+        drive: SimulatedDrive | None = None,
         defects: Defects | None = None,
     ) -> None:
         self.settings = settings

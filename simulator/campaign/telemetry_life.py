@@ -6,7 +6,7 @@ It may be killed and started again; what its journal had committed is still ther
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -34,7 +34,7 @@ class TelemetryLife:
         broker: MemoryBroker,
         seed: str,
         start_ns: int,
-        defects: dict[str, Sequence[Change]],
+        defects: Mapping[str, Sequence[Change]],
     ) -> None:
         self._journal_path = directory / "journal.sqlite"
         self._sockets = sockets
@@ -185,7 +185,7 @@ def _bury(loop: VirtualLoop) -> None:
         coroutine = task.get_coro()
         try:
             if coroutine is not None:
-                coroutine.close()  # type: ignore[union-attr]
+                coroutine.close()
         except RuntimeError:  # it awaits in its own `finally`: a process that is killed never gets so far
             pass
     loop.close()

@@ -6,13 +6,12 @@ A thread pool is not simulated: what telemetry hands to its journal's thread is 
 from __future__ import annotations
 
 import asyncio
-import logging
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from simulator.campaign.kernel import MemorySocket
 
-_log = logging.getLogger(__name__)
 TURNS_AT_MOST = 10_000
 """Turns of the loop at one instant; more is a loop that never comes to rest."""
 
@@ -25,6 +24,10 @@ class _NoSelector:
 
 class VirtualLoop(asyncio.BaseEventLoop):
     """`advance` stands for the passing of time. `complaints` has whatever no task caught."""
+
+    _ready: deque[Any]
+    _scheduled: list[Any]
+    _run_once: Callable[[], None]
 
     def __init__(self, now_ns: int) -> None:
         super().__init__()
@@ -42,13 +45,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         """Virtual seconds."""
         return self._now_ns / 1e9
-
-    @property
-    def due(self) -> bool:
-        """Whether anything would happen in `advance` to the same time."""
-        if self._ready or any(connection.readable for connection in self._readers):
-            return True
-        return bool(self._scheduled) and self._scheduled[0]._when <= self.time()
 
     def advance(self, now_ns: int) -> None:
         """Does everything that is due at now_ns; raises RuntimeError when that never ends."""
@@ -80,7 +76,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _write_to_self(self) -> None:
         pass
 
-    def add_reader(self, connection: Any, callback: Any, *_args: Any) -> None:
+    def add_reader(self, connection: Any, callback: Any, *_args: Any) -> None:  # type: ignore[override]
         """Calls back while the socket has something to read."""
         self._readers[connection] = callback
 
@@ -88,7 +84,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Returns whether there was one."""
         return self._readers.pop(connection, None) is not None
 
-    def add_writer(self, connection: Any, callback: Any, *_args: Any) -> None:
+    def add_writer(self, connection: Any, callback: Any, *_args: Any) -> None:  # type: ignore[override]
         """Calls back while the socket takes something."""
         self._writers[connection] = callback
 
@@ -96,10 +92,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Returns whether there was one."""
         return self._writers.pop(connection, None) is not None
 
-    def add_signal_handler(self, _number: int, _callback: Any, *_args: Any) -> None:
+    def add_signal_handler(self, _number: int, _callback: Any, *_args: Any) -> None:  # type: ignore[override]
         """Nobody sends signals here; a kill does not ask."""
 
-    def run_in_executor(self, _executor: Any, call: Any, *args: Any) -> Any:
+    def run_in_executor(self, _executor: Any, call: Any, *args: Any) -> Any:  # type: ignore[override]
         """The call is made when its time is over: what it holds up is held up for so long."""
         answer = self.create_future()
 

@@ -1,5 +1,6 @@
-"""All faults: importing this package fills the register of `simulator.campaign.fault`."""
+"""All faults. The register is filled by importing the modules, which is why it is to be had from here."""
 
+from simulator.campaign.fault import KINDS
 from simulator.campaign.faults import cable, drive, incidents, load_cell, people, pins, processes
 
-__all__ = ["cable", "drive", "incidents", "load_cell", "people", "pins", "processes"]
+__all__ = ["KINDS", "cable", "drive", "incidents", "load_cell", "people", "pins", "processes"]
