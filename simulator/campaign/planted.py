@@ -100,27 +100,25 @@ DEFECTS: tuple[Defect, ...] = (
         firmware={"commands.c": (_DRIVE_SAYS_ALL,)},
     ),
     Defect(
-        "firmware: each FASTER grants two increments",
-        ("never faster than hands released",),
-        (*_HOSTILE, "faster-hammered"),
-        firmware={
-            "grant.c": (("(uint16_t)(grant->ceiling_mm_s + increment)", "(uint16_t)(grant->ceiling_mm_s + 2u * increment)"),)
-        },
-    ),
-    Defect(
         "firmware: the lease never ends",
         (_stop(stops.HOST_SILENT),),
         ("serial-half-open", "incident-9-communication-loss"),
         firmware={"lease.c": (("return lease->since_renewal_ms > LEASE_MS;", "return lease->since_renewal_ms > 60000u;"),)},
     ),
     Defect(
-        "firmware: the ramp is three times too steep",
+        "both ramps, the core's and the firmware's, are too steep",
         ("accelerates within limits",),
-        _HOSTILE,
-        firmware={"motion.c": (("uint32_t step_um_s = motion->rate_mm_s2;", "uint32_t step_um_s = 3u * motion->rate_mm_s2;"),)},
+        _CALM,
+        core={
+            "controller.core.ramp:_up": (
+                ("    change = limits.jerk_m_s3 * step_s\n", "    change = 10.0 * limits.jerk_m_s3 * step_s\n"),
+                ("rate = min(rate, limits.acceleration_m_s2)", "rate = min(rate, 6.0 * limits.acceleration_m_s2)"),
+            )
+        },
+        firmware={"motion.c": (("uint32_t step_um_s = motion->rate_mm_s2;", "uint32_t step_um_s = 4u * motion->rate_mm_s2;"),)},
     ),
     Defect(
-        "firmware: braking loses a quarter of what it should",
+        "firmware: a brake does a quarter of what it should",
         (_stop(stops.PAUSING_PINS.name), _stop(stops.LATCHING_PINS.name), _stop(stops.HOST_SILENT), _stop(stops.NETWORK_STOP)),
         ("wrong-button", "clip-opens", "network-request", "serial-half-open"),
         firmware={

@@ -43,7 +43,9 @@ def hostile(stage: Stage, one: Fault) -> Undo:
     def attack() -> None:
         kind = chance.random()
         if kind < 0.7:
-            _run(stage, chance.choice((50, 100, 150, 300, 600, 1600, 5000)), chance.choice((1, 100, 150, 151, 1500, 60000)))
+            granted = stage.system.status.granted_mm_s if stage.system.status is not None else 0
+            target = chance.choice((granted, granted, granted, granted + 1, 2 * granted, 1600, 5000, 100))
+            _run(stage, target, chance.choice((150, 150, 1, 151, 1500, 60000)))
         elif kind < 0.8:
             stage.system.cable.inject(encode(chance.choice((Clear(), Hello())), chance.randrange(256)))
         else:
