@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import logging
 import math
@@ -165,7 +166,7 @@ def explain(result: RunResult, violation: Violation, shrinks: bool = True) -> Fo
 
 
 def _with(script: Script, faults: Sequence[Fault]) -> Script:
-    return Script(script.seed, script.plan, script.document, script.patient, tuple(faults), script.lasts_s)
+    return dataclasses.replace(script, faults=tuple(faults))
 
 
 def _violates(script: Script, invariant: str) -> bool:

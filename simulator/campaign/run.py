@@ -8,10 +8,19 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from random import Random
 from typing import Any
 
+import msgspec
+
 from controller.configuration import Configuration, parse_configuration
+from controller.core.settings import CoreSettings
+from controller.session.admission import admit
+from controller.session.facts import FIXED_FLAT
+from controller.session.local_day import Clock
+from controller.session.settings import ClinicalSettings
+from messages.patient import Screening
 from messages.plan import Phase, PhaseKind, Plan
 from simulator.campaign.events import judge_events
 from simulator.campaign.fault import Fault
@@ -23,6 +32,7 @@ from simulator.campaign.system import Defects, WholeSystem
 from simulator.demo_configuration import demo_document
 from simulator.drive import SimulatedDrive
 from simulator.patient import PatientParameters
+from simulator.patients import returning_patient
 from simulator.world import WorldParameters
 
 RUN_S = 600.0
@@ -30,6 +40,8 @@ _SETTLE_S = 15.0
 """After the last fault: everything is mended, so that what was kept back can arrive."""
 _LOOK_NS = 100_000_000
 _FAULTS_AN_HOUR = 1400
+_DRAWS_AT_MOST = 2000
+TODAY = date(2026, 1, 1)
 _TRACE = struct.Struct("<qddBIIB")
 
 
@@ -57,6 +69,7 @@ class Script:
 
     seed: str
     plan: Plan
+    screening: Screening
     document: Mapping[str, Any]
     patient: PatientParameters
     faults: tuple[Fault, ...] = field(default=())
@@ -69,18 +82,38 @@ def write_script(seed: str, lasts_s: float = RUN_S, only: Sequence[str] = ()) ->
     mass_kg = round(chance.uniform(45.0, 110.0), 1)
     document = demo_document()
     document["speed"]["ceiling_m_s"] = chance.choice((0.5, 0.8, 1.0))
-    plan = _plan(chance, mass_kg, document["speed"]["ceiling_m_s"])
+    core = parse_configuration(dict(document)).core_settings.core
+    plan, screening = _session(chance, mass_kg, core)
     patient = PatientParameters(mass_kg=mass_kg, drift_m=chance.uniform(0.01, 0.04), reaction_s=chance.uniform(0.25, 0.4))
-    return Script(seed, plan, document, patient, _faults(chance, lasts_s, only), lasts_s)
+    return Script(seed, plan, screening, document, patient, _faults(chance, lasts_s, only), lasts_s)
+
+
+def _session(chance: Random, mass_kg: float, core: CoreSettings) -> tuple[Plan, Screening]:
+    """Draws plans and records until one is such as the controller admits; raises RuntimeError when none is."""
+    for _ in range(_DRAWS_AT_MOST):
+        plan = _plan(chance, mass_kg, core.speed.ceiling_m_s)
+        screening = _screening(chance, plan)
+        if admit(plan, screening, Clock(TODAY, trusted=True), core, ClinicalSettings(), FIXED_FLAT).limits is not None:
+            return plan, screening
+    raise RuntimeError(f"none of {_DRAWS_AT_MOST} plans was admitted: the campaign's plans no longer fit the rules of admission")
+
+
+def _screening(chance: Random, plan: Plan) -> Screening:
+    """Somebody who has been here before, or whose first session this is."""
+    records = returning_patient(plan, TODAY)
+    if plan.first_session:
+        return msgspec.structs.replace(records, history=())
+    past = msgspec.structs.replace(records.history[0], top_speed_m_s=round(chance.uniform(0.2, 1.2), 2))
+    return msgspec.structs.replace(records, history=(past,))
 
 
 def _plan(chance: Random, mass_kg: float, ceiling_m_s: float) -> Plan:
     first_session = chance.random() < 0.2
     highest = 0.25 if first_session else chance.choice((0.3, 0.4, 0.5, ceiling_m_s))
-    phases = [Phase(PhaseKind.WARM_UP, chance.randint(10, 30), 0.10)]
+    phases = [Phase(PhaseKind.WARM_UP, chance.randint(8, 25), 0.10)]
     for number in range(chance.randint(1, 3)):
         if number and chance.random() < 0.7:
-            phases.append(Phase(PhaseKind.REST, chance.randint(3, 10)))
+            phases.append(Phase(PhaseKind.REST, chance.choice((5, 20, 60, 90))))
         phases.append(Phase(PhaseKind.WORK, chance.randint(30, 240), round(chance.uniform(0.1, highest), 2)))
     phases.append(Phase(PhaseKind.COOL_DOWN, chance.randint(5, 15), 0.10))
     return Plan("p-017", mass_kg, tuple(phases), first_session=first_session)
@@ -109,7 +142,7 @@ def play(
     configuration = parse_configuration(dict(script.document))
     parameters = WorldParameters(step_ns=10_000_000, patient=script.patient)
     with WholeSystem(configuration.core_settings, configuration.drive_limits, script.seed, parameters, drive, defects) as system:
-        stage = Stage(system, script.plan, Random(f"{script.seed}/hands"))
+        stage = Stage(system, script.plan, script.screening, Random(f"{script.seed}/hands"))
         court = Court(stage, all_invariants(script.plan, _ceiling_m_s(script.plan, configuration)))
         recorder = _Recorder(stage)
         injected = _schedule(stage, script)

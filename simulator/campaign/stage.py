@@ -7,6 +7,7 @@ from collections.abc import Callable
 from random import Random
 
 from controller.core.inputs import Input
+from messages.patient import Screening
 from messages.plan import Plan
 from messages.wire import Stop
 from simulator.campaign.system import WholeSystem
@@ -25,9 +26,10 @@ _RISES = 1000
 class Stage:
     """What faults act on. `each_tick` is called every 10 ms; `later` puts something on the agenda."""
 
-    def __init__(self, system: WholeSystem, plan: Plan, chance: Random) -> None:
+    def __init__(self, system: WholeSystem, plan: Plan, screening: Screening, chance: Random) -> None:
         self.system = system
         self.plan = plan
+        self.screening = screening
         answers = tuple(chance.random() < 0.85 for _ in range(_RISES))
         self.therapist = Therapist(system.world, system.random, answers, slack_mark=chance.randint(2, 6))
         self.began_ns = system.now_ns
@@ -105,7 +107,7 @@ class Stage:
         self.therapist.look(system.display.lines)
         if system.display.lines[0].startswith("STANDBY") and system.now_ns >= self._next_prepare_ns:
             self._next_prepare_ns = system.now_ns + _PREPARE_EVERY_NS
-            system.prepare(self.plan)
+            system.prepare(self.plan, self.screening)
 
     def _tick(self) -> None:
         now_ns = self.now_ns

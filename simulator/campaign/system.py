@@ -17,10 +17,15 @@ from controller.core.readings import DriveReading, Levels, LoadSample
 from controller.core.state import CoreState, Settings
 from controller.drive_adapter import DriveAdapter
 from controller.event_ring import EventRing
+from controller.gatekeeper import gatekeeper
 from controller.memory import Memory, Remembered
 from controller.scan import Controller, Devices
+from controller.session.facts import FIXED_FLAT
+from controller.session.local_day import Clock
+from controller.session.settings import ClinicalSettings
 from firmware_bridge.drive import DriveLimits
 from firmware_bridge.reference_drive import ReferenceDrive
+from messages.patient import Screening
 from messages.plan import Plan
 from messages.wire import About, Message, Prepare, encode
 from simulator.campaign.broker import MemoryBroker
@@ -220,6 +225,7 @@ class WholeSystem:
             self._channel,
             self._ring,
             self._memory,
+            gatekeeper(self.settings.core, ClinicalSettings(), self._clock, FIXED_FLAT),
             boot_id=f"{self.random.getrandbits(32):08x}",
             now_ns=self.now_ns,
             wall_clock=lambda: self.telemetry.wall_clock().timestamp(),
@@ -264,9 +270,12 @@ class WholeSystem:
         except OSError:
             self._client = None
 
-    def prepare(self, plan: Plan) -> None:
+    def prepare(self, plan: Plan, screening: Screening | None) -> None:
         """Proposes a session, as the command line does."""
-        self.ask(Prepare("campaign", "campaign", plan))
+        self.ask(Prepare("campaign", "campaign", plan, screening))
+
+    def _clock(self) -> Clock:
+        return Clock(self.telemetry.wall_clock().date(), trusted=True)
 
     # --- time ----------------------------------------------------------------------------------------------------------
 

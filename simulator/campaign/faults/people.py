@@ -148,7 +148,8 @@ def request(stage: Stage, one: Fault) -> Undo | None:
         lambda: stage.system.ask(Cancel("n-cancel", "campaign")),
         lambda: stage.system.ask(Symptom("n-symptom", "campaign", "dizzy")),
         lambda: stage.system.ask(Silence("n-silence", "campaign")),
-        lambda: stage.system.prepare(stage.plan),
+        lambda: stage.system.prepare(stage.plan, stage.screening),
+        lambda: stage.system.prepare(stage.plan, None),
     )
     choices[one.pick % len(choices)]()
     return None
