@@ -111,11 +111,11 @@ DEFECTS: tuple[Defect, ...] = (
         _CALM,
         core={
             "controller.core.ramp:_up": (
-                ("    change = limits.jerk_m_s3 * step_s\n", "    change = 10.0 * limits.jerk_m_s3 * step_s\n"),
-                ("rate = min(rate, limits.acceleration_m_s2)", "rate = min(rate, 6.0 * limits.acceleration_m_s2)"),
+                ("    change = limits.jerk_m_s3 * step_s\n", "    change = 500.0 * limits.jerk_m_s3 * step_s\n"),
+                ("rate = min(rate, limits.acceleration_m_s2)", "rate = min(rate, 50.0 * limits.acceleration_m_s2)"),
             )
         },
-        firmware={"motion.c": (("uint32_t step_um_s = motion->rate_mm_s2;", "uint32_t step_um_s = 4u * motion->rate_mm_s2;"),)},
+        firmware={"motion.c": (("uint32_t step_um_s = motion->rate_mm_s2;", "uint32_t step_um_s = 20u * motion->rate_mm_s2;"),)},
     ),
     Defect(
         "firmware: a brake does a quarter of what it should",

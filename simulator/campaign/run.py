@@ -108,15 +108,27 @@ def _screening(chance: Random, plan: Plan) -> Screening:
 
 
 def _plan(chance: Random, mass_kg: float, ceiling_m_s: float) -> Plan:
-    first_session = chance.random() < 0.2
-    highest = 0.25 if first_session else chance.choice((0.3, 0.4, 0.5, ceiling_m_s))
+    if chance.random() < 0.2:
+        return _first_plan(chance, mass_kg)
+    highest = chance.choice((0.3, 0.4, 0.5, ceiling_m_s))
     phases = [Phase(PhaseKind.WARM_UP, chance.randint(8, 25), 0.10)]
     for number in range(chance.randint(1, 3)):
         if number and chance.random() < 0.7:
             phases.append(Phase(PhaseKind.REST, chance.choice((5, 20, 60, 90))))
         phases.append(Phase(PhaseKind.WORK, chance.randint(30, 240), round(chance.uniform(0.1, highest), 2)))
     phases.append(Phase(PhaseKind.COOL_DOWN, chance.randint(5, 15), 0.10))
-    return Plan("p-017", mass_kg, tuple(phases), first_session=first_session)
+    return Plan("p-017", mass_kg, tuple(phases))
+
+
+def _first_plan(chance: Random, mass_kg: float) -> Plan:
+    """Short bouts and long rests: a session for getting used to it."""
+    phases = [Phase(PhaseKind.WARM_UP, chance.randint(5, 20), 0.10)]
+    for number in range(chance.randint(1, 3)):
+        if number:
+            phases.append(Phase(PhaseKind.REST, chance.randint(60, 90)))
+        phases.append(Phase(PhaseKind.WORK, chance.randint(40, 90), round(chance.uniform(0.1, 0.25), 2)))
+    phases.append(Phase(PhaseKind.COOL_DOWN, chance.randint(5, 10), 0.10))
+    return Plan("p-017", mass_kg, tuple(phases), first_session=True)
 
 
 def _faults(chance: Random, lasts_s: float, only: Sequence[str]) -> tuple[Fault, ...]:
