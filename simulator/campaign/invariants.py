@@ -93,12 +93,12 @@ class MovesOnlyAfterAHand:
 
 
 class NeverTheWrongWay:
-    """Direction. 4 mm is what a stride's push may take back while the belt rests. A motor that turns the wrong way with all its force
-    (1 kN on 120 kg) has 0.57 m/s after the firmware's 20 mm and 0.64 when the relay is open; from there an empty belt coasts 0.48 m.
+    """Direction. 4 mm is what a stride's push may take back while the belt rests. A motor that turns the wrong way with all its
+    force (1 kN on 120 kg) has 0.57 m/s after the firmware's 20 mm and 0.64 when the relay is open: an empty belt then coasts 0.48 m.
     """
 
     name = "never the wrong way"
-    reason = "4 mm for feet on a resting belt; with the motor reversed 20 mm, by when 8 m/s2 have made 0.6 m/s, + coasting at 0.4 m/s2: 0.55 m"
+    reason = "4 mm for feet on a resting belt; motor reversed: 20 mm, then coasting from 0.6 m/s at 0.4 m/s2, in all 0.55 m"
     _SOUND_M, _REVERSED_M = 0.004, 0.55
 
     def __init__(self) -> None:
