@@ -94,7 +94,7 @@ class MovesOnlyAfterAHand:
 
 class NeverTheWrongWay:
     """Direction. 4 mm is what a stride's push may take back while the belt rests. A motor that turns the wrong way with all its
-    force (1 kN on 120 kg) has 0.57 m/s after the firmware's 20 mm and 0.64 when the relay is open: an empty belt then coasts 0.48 m.
+    force (1 kN on 120 kg) has 0.57 m/s after the firmware's 20 mm, 0.64 with the relay open: an empty belt coasts 0.48 m.
     """
 
     name = "never the wrong way"
