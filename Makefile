@@ -55,6 +55,10 @@ bench: $(READY) ## reaction beside C, the cost of a step, processor and memory, 
 	@scripts/system_packages.sh mosquitto rt-tests
 	$(BIN)/python -m simulator.bench $(ARGS)
 
+campaign: $(READY) ## whole-system simulation, HOURS=2 SEED=1; RUN=1/17 repeats one run; DOCUMENT=docs/campaign.md
+	@$(BIN)/python -m simulator.campaign $(if $(HOURS),--hours $(HOURS)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(RUN),--run $(RUN)) $(if $(DOCUMENT),--document $(DOCUMENT)) $(ARGS)
+
 evaluate: $(READY) ## the balance-loss detector on recordings and made falls
 	$(BIN)/python -m evaluation $(ARGS)
 

@@ -96,12 +96,14 @@ class SimulatedDrive:
 
     def read(self) -> bytes:
         """All bytes the drive has sent since the last read (the newest 64 KiB)."""
-        parts: list[bytes] = []
-        while True:
+        count = self._library.simulated_drive_read(self._handle, self._buffer, READ_CHUNK)
+        if count < READ_CHUNK:
+            return ctypes.string_at(self._buffer, count) if count else b""
+        parts = [self._buffer.raw]
+        while count:
             count = self._library.simulated_drive_read(self._handle, self._buffer, READ_CHUNK)
-            if count == 0:
-                return b"".join(parts)
-            parts.append(self._buffer.raw[:count])
+            parts.append(ctypes.string_at(self._buffer, count))
+        return b"".join(parts)
 
     def set_inputs(
         self,
@@ -213,10 +215,13 @@ class SimulatedDrive:
         return int(self._outputs.resets)
 
     def _change(self, changes: Mapping[str, float | bool | None]) -> None:
+        changed = False
         for name, value in changes.items():
-            if value is not None:
+            if value is not None and value != getattr(self._inputs, name):
                 setattr(self._inputs, name, value)
-        self._apply_inputs()
+                changed = True
+        if changed:
+            self._apply_inputs()
 
     def _apply_inputs(self) -> None:
         self._library.simulated_drive_set_inputs(self._handle, ctypes.byref(self._inputs))

@@ -10,7 +10,8 @@ from random import Random
 
 from controller.core.inputs import INPUT_TABLE, Contact, Input
 
-MAXIMUM_PENDING = 256
+MAXIMUM_PENDING = 4096
+NEVER_NS = 1 << 62
 TAP_NS = 150_000_000
 _BOUNCE_NS = 2_000_000
 _RESTS_CLOSED = {rule.input for rule in INPUT_TABLE if rule.contact is Contact.NORMALLY_CLOSED}
@@ -25,11 +26,17 @@ class Hands:
         self._now_ns = start_ns
         self._order = 0
         self._pending: list[tuple[int, int, Input, bool]] = []
-        self._closed = {name: name in _RESTS_CLOSED and name is not Input.CLIP for name in Input}
+        self.closed = sum(name.bit for name in _RESTS_CLOSED if name is not Input.CLIP)
+        """Mask by `Input` of what hands have closed."""
+
+    @property
+    def due_ns(self) -> int:
+        """When the next contact changes; far away when none is to."""
+        return self._pending[0][0] if self._pending else NEVER_NS
 
     def is_closed(self, name: Input) -> bool:
         """Whether the contact is closed now."""
-        return self._closed[name]
+        return bool(self.closed & name.bit)
 
     def set_closed(self, name: Input, closed: bool, after_ns: int = 0) -> None:
         """Closes or opens a contact for good. Raises RuntimeError when more is asked of hands than MAXIMUM_PENDING."""
@@ -56,4 +63,4 @@ class Hands:
         self._now_ns = to_ns
         while self._pending and self._pending[0][0] <= to_ns:
             _, _, name, closed = heapq.heappop(self._pending)
-            self._closed[name] = closed
+            self.closed = self.closed | name.bit if closed else self.closed & ~name.bit

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from controller.core.inputs import Input
 
-_IN_SERIES = (Input.EMERGENCY_A, Input.EMERGENCY_B, Input.LANYARD, Input.OVERLOAD)
+_IN_SERIES = Input.EMERGENCY_A.bit | Input.EMERGENCY_B.bit | Input.LANYARD.bit | Input.OVERLOAD.bit
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class StopChain:
         """Returns whether the chain (the drive's STOP input) and the contactors are closed."""
         self._pulses_follow = now_ns - self._pulsed_ns < self.parameters.watchdog_ns
         was_closed = self.closed
-        self.closed = self._pulses_follow and all(contacts & name.bit for name in _IN_SERIES)
+        self.closed = self._pulses_follow and contacts & _IN_SERIES == _IN_SERIES
         if was_closed and not self.closed:
             self._opened_ns = now_ns
         contactors = self.closed or now_ns - self._opened_ns < self.parameters.off_delay_ns

@@ -24,6 +24,9 @@ _TAUT_SHARE = 0.05
 _SIT_SHARE = 0.28
 _TRY_AGAIN_NS = 4_000_000_000
 _REACTION_NS = (250_000_000, 500_000_000)
+_MUSHROOM_NS = 500_000_000
+_RESET_HELPS = ("RESET", "drive fault")
+"""What the display says when a hand should press RESET: the drive's own fault is cleared by it, too."""
 _TAUT_SETTLES_NS = 1_300_000_000
 _UNCLIPS_AFTER_NS = 1_500_000_000
 _HELP_COMES_NS = 2_000_000_000
@@ -93,6 +96,12 @@ class Therapist:
         return patient.is_settled and self._press(Input.OK)
 
     def _ok(self, _lines: Lines) -> bool:
+        return self._press(Input.OK)
+
+    def _empty_hook(self, _lines: Lines) -> bool:
+        world = self._world
+        world.strap.detach()
+        world.hands.actuate(Input.CLIP, True)
         return self._press(Input.OK)
 
     def _check(self, _lines: Lines) -> bool:
@@ -194,9 +203,12 @@ class Therapist:
         world.patient.walk_on()
         for name in (Input.EMERGENCY_A, Input.EMERGENCY_B, Input.LANYARD):
             world.hands.actuate(name, False)
+        if "press mushroom again" in lines[3]:
+            for name in (Input.EMERGENCY_A, Input.EMERGENCY_B):
+                world.hands.press(name, _MUSHROOM_NS)
         if somebody_there:
             world.hands.actuate(Input.CLIP, False)
-        return "RESET" in lines[3] and self._press(Input.RESET)
+        return any(hint in lines[3] for hint in _RESET_HELPS) and self._press(Input.RESET)
 
     def _answer_offer(self, lines: Lines) -> None:
         offered = any(line.startswith("FASTER?") for line in lines)
@@ -215,7 +227,7 @@ _ROUTINE: dict[str, _Routine] = {
     "CONFIRM": Therapist._confirm,
     **dict.fromkeys(("LIST", "AREA", "SHOES", "GLASSES", "HARNESS", "LANYARD", "HIPS", "ANKLES", "AFTER"), Therapist._ok),
     "CHECK": Therapist._check,
-    "EMPTY HOOK": Therapist._ok,
+    "EMPTY HOOK": Therapist._empty_hook,
     "CLIP": Therapist._clip,
     "TAUT": Therapist._taut,
     "SLACK": Therapist._slack,

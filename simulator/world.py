@@ -54,6 +54,9 @@ class World:
         """Share of the patient's pull on the strap that somebody else bears (a hoist, two pairs of arms)."""
         self.contacts = 0
         """Mask by `Input` of the contacts that are closed."""
+        self.contactors_closed = True
+        self.cut_to_drive = 0
+        """Mask of buttons whose wire to the drive is broken."""
         self.watchers: list[Callable[[], None]] = []
         """Called after each step."""
         self._samples: list[LoadSample] = []
@@ -104,12 +107,9 @@ class World:
         patient.advance(step_s, self.drive.speed_m_s, self.pull)
 
     def _close_contacts(self) -> None:
-        hands, patient = self.hands, self.patient
+        patient = self.patient
         self.chain.follow_load(self.load_n)
-        closed = 0
-        for name in _OF_HANDS:
-            if hands.is_closed(name):
-                closed |= name.bit
+        closed = self.hands.closed & _OF_HANDS
         if patient.blocks_front:
             closed &= ~Input.DECK_FRONT.bit
         if patient.blocks_rear:
@@ -120,11 +120,12 @@ class World:
             closed |= Input.RAIL_LEFT.bit
         if patient.holds_right:
             closed |= Input.RAIL_RIGHT.bit
-        self.contacts = closed & ALL_INPUTS_MASK
+        self.contacts = closed
 
     def _move_belt(self, step_ns: int) -> None:
-        contacts = self.contacts
-        chain_closed, contactors_closed = self.chain.advance(self.now_ns, contacts)
+        chain_closed, contactors_closed = self.chain.advance(self.now_ns, self.contacts)
+        self.contactors_closed = contactors_closed
+        contacts = self.contacts & ~self.cut_to_drive
         self.drive.set_inputs(
             start=bool(contacts & Input.START.bit),
             faster=bool(contacts & Input.FASTER.bit),
@@ -135,4 +136,4 @@ class World:
         self.drive.advance(step_ns // 1000, self.patient.belt_force_n, self.patient.belt_drag_n)
 
 
-_OF_HANDS = tuple(name for name in Input if name not in (Input.RAIL_LEFT, Input.RAIL_RIGHT))
+_OF_HANDS = ALL_INPUTS_MASK & ~(Input.RAIL_LEFT.bit | Input.RAIL_RIGHT.bit)

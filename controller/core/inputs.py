@@ -32,10 +32,11 @@ class Input(enum.IntEnum):
     RESET = 15
     SYMPTOM = 16
 
-    @property
-    def bit(self) -> int:
-        """The mask that selects this input alone."""
-        return 1 << self.value
+    bit: int
+    """The mask that selects this input alone. An attribute, not a property: a scan asks for dozens of them."""
+
+    def __init__(self, position: int) -> None:
+        self.bit = 1 << position
 
 
 ALL_INPUTS_MASK = (1 << len(Input)) - 1

@@ -1,0 +1,194 @@
+"""Many runs on every core, and what they come to."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import logging
+import math
+import multiprocessing
+import os
+import platform
+import subprocess
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from simulator.campaign.fault import Fault
+from simulator.campaign.faults import KINDS
+from simulator.campaign.invariants import all_invariants
+from simulator.campaign.observation import Violation
+from simulator.campaign.run import RUN_S, RunResult, Script, play, write_script
+from simulator.campaign.shrink import shrink
+from simulator.drive_build import PROJECT_ROOT, native_library
+
+_RULE_OF_THREE = 3.0
+"""With no violation in n hours the rate is below 3/n per hour at 95 % confidence: exp(-3) = 0.05."""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A violation with what repeats it."""
+
+    run: str
+    invariant: str
+    at_s: float
+    text: str
+    command: str
+    faults: tuple[str, ...] = ()
+    """The shortest fault list found that still violates."""
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """A campaign's outcome: the document is made of it. The two rates are simulated over processor and over elapsed seconds."""
+
+    seed: str
+    commit: str
+    command: str
+    measured_at: str
+    machine: str
+    python: str
+    cores: int
+    runs: int
+    simulated_h: float
+    moving_h: float
+    elapsed_s: float
+    times_real_time_per_core: float
+    times_real_time_elapsed: float
+    scans: int
+    sessions: int
+    events: int
+    highest_m_s: float
+    faults: dict[str, int]
+    invariants: dict[str, str]
+    found: tuple[Found, ...]
+
+    @property
+    def faults_an_hour(self) -> float:
+        """Injected a simulated hour."""
+        return sum(self.faults.values()) / self.simulated_h if self.simulated_h else 0.0
+
+    @property
+    def bound(self) -> str:
+        """What the hours prove, in words."""
+        if self.found:
+            return f"{len(self.found)} violations in {self.simulated_h:.1f} h"
+        most = _RULE_OF_THREE / self.simulated_h
+        return f"0 violations in {self.simulated_h:.1f} h: fewer than {most:.3g} an hour at 95 % confidence"
+
+
+def run_names(seed: str, hours: float) -> list[str]:
+    """Runs are named SEED/number; the last is as long as the others."""
+    return [f"{seed}/{number}" for number in range(max(1, math.ceil(hours * 3600 / RUN_S - 1e-9)))]
+
+
+def prepare_process() -> None:
+    """What telemetry logs in a run that breaks its broker on purpose is nobody's news; garbage is collected between runs."""
+    logging.getLogger().addHandler(logging.NullHandler())
+    logging.disable(logging.CRITICAL)
+    gc.disable()
+
+
+def play_run(name: str) -> RunResult:
+    """One run, in whatever process."""
+    result = play(write_script(name))
+    gc.collect()
+    return result
+
+
+def play_all(names: Sequence[str], cores: int) -> Iterator[RunResult]:
+    """Yields results as they come."""
+    native_library()  # once, before every process wants it
+    if cores == 1:
+        prepare_process()
+        yield from map(play_run, names)
+        return
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(cores, prepare_process) as pool:
+        yield from pool.imap_unordered(play_run, names)
+
+
+def summarise(
+    seed: str, command: str, results: Sequence[RunResult], found: Sequence[Found], elapsed_s: float, cores: int
+) -> Summary:
+    """Adds everything up."""
+    simulated_s = sum(result.simulated_s for result in results)
+    processor_s = sum(result.processor_s for result in results)
+    faults: Counter[str] = Counter()
+    for result in results:
+        faults.update(result.injected)
+    judges = all_invariants(write_script(seed).plan, 1.0)
+    return Summary(
+        seed=seed,
+        commit=commit(),
+        command=command,
+        measured_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        machine=_machine(),
+        python=platform.python_version(),
+        cores=cores,
+        runs=len(results),
+        simulated_h=simulated_s / 3600,
+        moving_h=sum(result.moving_s for result in results) / 3600,
+        elapsed_s=elapsed_s,
+        times_real_time_per_core=simulated_s / processor_s if processor_s else 0.0,
+        times_real_time_elapsed=simulated_s / elapsed_s if elapsed_s else 0.0,
+        scans=sum(result.scans for result in results),
+        sessions=sum(result.sessions for result in results),
+        events=sum(result.events for result in results),
+        highest_m_s=max((result.highest_m_s for result in results), default=0.0),
+        faults={name: faults[name] for name in sorted(KINDS)},
+        invariants={judge.name: judge.reason for judge in judges if judge.reason},
+        found=tuple(found),
+    )
+
+
+def repeat_command(name: str) -> str:
+    """What somebody types to see the same run again."""
+    return f"make campaign RUN={name}"
+
+
+def explain(result: RunResult, violation: Violation, shrinks: bool = True) -> Found:
+    """Repeats a run until its fault list is short."""
+    kept: list[Fault] = []
+    if shrinks:
+        script = write_script(result.seed)
+        before = [one for one in script.faults if one.at_ms <= violation.at_s * 1000]
+        kept = shrink(before, lambda part: _violates(_with(script, part), violation.invariant))
+    return Found(
+        run=result.seed,
+        invariant=violation.invariant,
+        at_s=round(violation.at_s, 2),
+        text=violation.text,
+        command=repeat_command(result.seed),
+        faults=tuple(map(str, kept)),
+    )
+
+
+def _with(script: Script, faults: Sequence[Fault]) -> Script:
+    return dataclasses.replace(script, faults=tuple(faults))
+
+
+def _violates(script: Script, invariant: str) -> bool:
+    return any(violation.invariant == invariant for violation in play(script, stop_early=True).violations)
+
+
+def commit() -> str:
+    """The commit of the code, with a plus when there is more than that."""
+
+    def git(*arguments: str) -> str:
+        result = subprocess.run(["git", *arguments], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+        return result.stdout.strip() if result.returncode == 0 else ""
+
+    changed = git("status", "--porcelain", "--untracked-files=no")
+    return (git("rev-parse", "--short=12", "HEAD") or "unknown") + ("+" if changed else "")
+
+
+def _machine() -> str:
+    model = platform.machine()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
+    except OSError:
+        pass
+    return f"{model}, {os.cpu_count()} cores, {platform.system()} {platform.release()}"

@@ -1,0 +1,78 @@
+"""Events, from the controller's ring over the journal to the broker: none lost, none told twice, none changed on the way."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from simulator.campaign.observation import Violation
+from simulator.campaign.system import WholeSystem
+from telemetry.settings import TelemetrySettings
+
+NAME = "no event lost or told twice"
+REASON = "15 s after the last fault everything has arrived; ids may leave a gap after a kill, which is then said to be missing"
+
+RETENTION_S = TelemetrySettings().retention_days * 86_400
+"""The journal deletes what is older, once the broker has it. It knows age by the wall clock alone, so that a leap beyond the
+retention deletes at once: found by this campaign, and allowed for here until the journal knows better."""
+
+
+def judge_events(system: WholeSystem, at_s: float) -> list[Violation]:
+    """Compares what controllers appended, what the journal holds and what the broker confirmed.
+
+    A broker may get an event again under the same id when its confirmation was lost: that is QoS 1, told once by id.
+    """
+    told = system.appended
+    kept = system.telemetry.journalled()
+    published = system.broker.events
+    at_broker: dict[int, tuple[int | None, str]] = {event.id: (None, event.code) for event in published}
+    in_journal = dict_of(kept)
+    if abs(system.telemetry.furthest_clock_offset_s) > RETENTION_S:
+        in_journal = at_broker | in_journal  # a clock that leapt beyond the retention makes old what the broker has
+    texts = [
+        *_doubled_ids([event_id for event_id, _, _ in told], "the controller gave out"),
+        *_different(dict_of(told), in_journal, "the journal"),
+        *_different(dict_of(told), at_broker, "the broker"),
+        *_out_of_order([event.id for event in published]),
+    ]
+    texts += [f"telemetry: {complaint}" for complaint in system.telemetry.complaints[:3]]
+    return [Violation(NAME, at_s, text) for text in texts]
+
+
+def dict_of(rows: list[tuple[int, int, str]]) -> dict[int, tuple[int | None, str]]:
+    """By id."""
+    return {event_id: (at_ns, code) for event_id, at_ns, code in rows}
+
+
+def _doubled_ids(ids: list[int], who: str) -> list[str]:
+    doubled = [event_id for event_id, count in Counter(ids).items() if count > 1]
+    return [f"{who} id {doubled[0]} {len(doubled)} times over"] if doubled else []
+
+
+def _different(told: dict[int, tuple[int | None, str]], there: dict[int, tuple[int | None, str]], who: str) -> list[str]:
+    lost = sorted(set(told) - set(there))
+    invented = sorted(set(there) - set(told))
+    changed = [key for key in told.keys() & there.keys() if not _same(told[key], there[key])]
+    texts = []
+    if lost:
+        texts.append(f"{who} lacks {len(lost)} of {len(told)} events, the first is {lost[0]} ({told[lost[0]][1]})")
+    if invented:
+        texts.append(f"{who} has {len(invented)} events that nobody told, the first is {invented[0]}")
+    if changed:
+        texts.append(f"{who} has event {changed[0]} as {there[changed[0]]}, told was {told[changed[0]]}")
+    return texts
+
+
+def _same(told: tuple[int | None, str], there: tuple[int | None, str]) -> bool:
+    return told[1] == there[1] and there[0] in (None, told[0])
+
+
+def _out_of_order(ids: list[int]) -> list[str]:
+    """New ids must grow; an old one may come again."""
+    highest = 0
+    seen: set[int] = set()
+    for event_id in ids:
+        if event_id < highest and event_id not in seen:
+            return [f"the broker got event {event_id} after {highest}"]
+        highest = max(highest, event_id)
+        seen.add(event_id)
+    return []

@@ -1,0 +1,155 @@
+"""People: patients who stumble, therapists who press the wrong button, a network that asks for this and that."""
+
+from __future__ import annotations
+
+import math
+
+from controller.core.inputs import Input
+from messages.wire import Cancel, Silence, Stop, Symptom
+from simulator.campaign.fault import Fault, Undo, fault
+from simulator.campaign.stage import Stage
+from simulator.patient import Loss
+
+PATIENT, OPERATOR = "patient", "operator"
+_BUTTONS = (Input.START, Input.FASTER, Input.SLOWER, Input.STOP, Input.OK, Input.RESET, Input.SYMPTOM)
+_MS = 1_000_000
+
+
+@fault("stumble", PATIENT, 10, 10, 1.5)
+def stumble(stage: Stage, one: Fault) -> Undo | None:
+    """Balance is lost and found again, soon or late."""
+    stage.system.world.patient.lose_balance(list(Loss)[one.pick % 3], catch_after_s=0.15 + 1.0 * one.amount)
+    return None
+
+
+@fault("fall", PATIENT, 4000, 12000)
+def fall(stage: Stage, one: Fault) -> Undo:
+    """Balance is lost for good; somebody helps the patient up in the end."""
+    patient = stage.system.world.patient
+    patient.lose_balance(list(Loss)[one.pick % 3], math.inf)
+    return patient.get_up
+
+
+@fault("patient-stands-still", PATIENT, 300, 3000)
+def stand_still(stage: Stage, one: Fault) -> Undo:  # noqa: ARG001 (every deed has one form)
+    """The patient is carried along."""
+    patient = stage.system.world.patient
+    patient.freeze()
+    return patient.walk_on
+
+
+@fault("rails-let-go", PATIENT, 100, 6000, 1.5)
+def let_go(stage: Stage, one: Fault) -> Undo | None:
+    """One hand off, or both; and back, if they held."""
+    patient = stage.system.world.patient
+    left, right = one.pick % 3 != 0, one.pick % 3 != 1
+    held_left, held_right = left and patient.wants(left=True), right and patient.wants(left=False)
+    patient.let_go(left=left, right=right)
+    return lambda: patient.hold(left=held_left, right=held_right)
+
+
+@fault("clip-opens", PATIENT, 200, 5000)
+def clip(stage: Stage, one: Fault) -> Undo | None:  # noqa: ARG001 (every deed has one form)
+    """The harness clip opens, and is closed again."""
+    hands = stage.system.world.hands
+    if not hands.is_closed(Input.CLIP):
+        return None
+    hands.set_closed(Input.CLIP, False)
+    return lambda: hands.set_closed(Input.CLIP, True)
+
+
+@fault("wrong-button", OPERATOR, 10, 10, 3.0)
+def wrong_button(stage: Stage, one: Fault) -> Undo | None:
+    """Any button, for as long as anybody presses one."""
+    stage.system.world.hands.press(_BUTTONS[one.pick % len(_BUTTONS)], int((20 + 900 * one.amount) * _MS))
+    return None
+
+
+@fault("two-buttons-at-once", OPERATOR, 10, 10, 1.5)
+def two_buttons(stage: Stage, one: Fault) -> Undo | None:
+    """Two buttons, one shortly after the other or with it."""
+    hands = stage.system.world.hands
+    hands.press(_BUTTONS[one.pick % len(_BUTTONS)], 300 * _MS)
+    hands.press(_BUTTONS[one.pick // 16 % len(_BUTTONS)], 300 * _MS, after_ns=int(one.amount * 200) * _MS)
+    return None
+
+
+@fault("start-held-down", OPERATOR, 10, 10)
+def hold_start(stage: Stage, one: Fault) -> Undo | None:
+    """START for 1 to 6 s."""
+    stage.system.world.hands.press(Input.START, int((1000 + 5000 * one.amount) * _MS))
+    return None
+
+
+@fault("reset-hammered", OPERATOR, 10, 10)
+def hammer_reset(stage: Stage, one: Fault) -> Undo | None:
+    """RESET ten times, as fast as a finger goes."""
+    hands = stage.system.world.hands
+    for number in range(10):
+        hands.press(Input.RESET, 60 * _MS, after_ns=number * int(110 + 100 * one.amount) * _MS)
+    return None
+
+
+@fault("start-hammered", OPERATOR, 10, 10)
+def hammer_start(stage: Stage, one: Fault) -> Undo | None:
+    """START again and again, as if that helped."""
+    hands = stage.system.world.hands
+    for number in range(5):
+        hands.press(Input.START, 150 * _MS, after_ns=number * int(300 + 1200 * one.amount) * _MS)
+    return None
+
+
+@fault("faster-hammered", OPERATOR, 10, 10)
+def hammer_faster(stage: Stage, one: Fault) -> Undo | None:
+    """FASTER again and again, offered or not."""
+    hands = stage.system.world.hands
+    for number in range(8):
+        hands.press(Input.FASTER, 120 * _MS, after_ns=number * int(250 + 400 * one.amount) * _MS)
+    return None
+
+
+@fault("emergency-stop", OPERATOR, 500, 4000)
+def mushroom(stage: Stage, one: Fault) -> Undo:
+    """The mushroom, its two channels some milliseconds apart."""
+    hands = stage.system.world.hands
+    hands.actuate(Input.EMERGENCY_A, True)
+    hands.actuate(Input.EMERGENCY_B, True, after_ns=int(one.amount * 60) * _MS)
+
+    def release() -> None:
+        hands.actuate(Input.EMERGENCY_A, False)
+        hands.actuate(Input.EMERGENCY_B, False, after_ns=int(one.amount * 60) * _MS)
+
+    return release
+
+
+@fault("lanyard-pulled", OPERATOR, 500, 4000)
+def lanyard(stage: Stage, one: Fault) -> Undo:  # noqa: ARG001 (every deed has one form)
+    """The lanyard comes off its switch."""
+    hands = stage.system.world.hands
+    hands.actuate(Input.LANYARD, True)
+    return lambda: hands.actuate(Input.LANYARD, False)
+
+
+@fault("pedal-released", OPERATOR, 200, 6000)
+def pedal(stage: Stage, one: Fault) -> Undo | None:  # noqa: ARG001 (every deed has one form)
+    """The attendant's foot leaves the pedal for a while."""
+    hands = stage.system.world.hands
+    if not hands.is_closed(Input.ATTENDANT):
+        return None
+    hands.set_closed(Input.ATTENDANT, False)
+    return lambda: hands.set_closed(Input.ATTENDANT, True)
+
+
+@fault("network-request", OPERATOR, 10, 10, 2.0)
+def request(stage: Stage, one: Fault) -> Undo | None:
+    """Somebody far away asks for something."""
+    choices = (
+        lambda: stage.stop_from_network(Stop("n-stop", "campaign")),
+        lambda: stage.system.ask(Cancel("n-cancel", "campaign")),
+        lambda: stage.system.ask(Symptom("n-symptom", "campaign", "dizzy")),
+        lambda: stage.system.ask(Silence("n-silence", "campaign")),
+        lambda: stage.system.prepare(stage.plan, stage.screening),
+        lambda: stage.system.prepare(stage.plan, None),
+    )
+    choices[one.pick % len(choices)]()
+    return None

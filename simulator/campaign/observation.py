@@ -1,0 +1,129 @@
+"""What a judge sees: the plant's truth every 10 ms or oftener, and what hands and accidents did to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from controller.core.chart import LATCHED_STATES
+from controller.core.inputs import ALL_INPUTS_MASK
+from simulator.campaign.stage import Stage
+
+POWER_STAGE = frozenset({"motor-runaway", "motor-reversed", "brake-failed", "encoder-slip", "relay-welded"})
+"""The motor does not what the firmware wants, or the firmware does not see what the motor does."""
+DRIVE_AWAY = frozenset({"drive-reset", "drive-hang", "relay-open"})
+"""The firmware lets the belt coast, or stands still for its watchdog's time."""
+HOSTILE = frozenset(
+    {
+        "hostile-host",
+        "incident-1-profile-restarts-after-stop",
+        "incident-2-automatic-acceleration",
+        "incident-3-negative-speed",
+        "incident-6-wrong-unit",
+        "incident-7-speed-reverts",
+        "incident-8-runs-on-while-paused",
+    }
+)
+"""Somebody else than the controller commands the drive, with a lease that is good."""
+WELDED = frozenset({"relay-welded"})
+LOAD_CELL = frozenset({"load-gap", "load-glitch", "load-drift", "load-stuck", "load-saturated"})
+
+
+@dataclass
+class Observation:
+    """One instant. Everything but `latched` is the plant's own. The object is used again for the next instant.
+
+    contacts: mask of closed contacts at the treadmill; pins: the same as the Pi's pins have it. host_heard_ns: when bytes of the
+    controller last reached the drive. Those from power_stage_hurt on are about accidents: what a judge must know to be just.
+    """
+
+    now_ns: int = 0
+    speed_m_s: float = 0.0
+    travel_m: float = 0.0
+    relay_closed: bool = False
+    powered: bool = False
+    contacts: int = ALL_INPUTS_MASK
+    pins: int = ALL_INPUTS_MASK
+    load_n: float = 0.0
+    resets: int = 0
+    host_heard_ns: int = 0
+    network_stop_ns: int = 0
+    lives: int = 0
+    latched: bool = False
+    alive: bool = True
+    power_stage_hurt: bool = False
+    drive_away: bool = False
+    hostile: bool = False
+    load_cell_hurt: bool = False
+    welded: bool = False
+    load_silent: bool = False
+
+
+@dataclass(frozen=True)
+class Violation:
+    """at_s: since the run began."""
+
+    invariant: str
+    at_s: float
+    text: str
+
+
+class Invariant(Protocol):
+    """A judge: looks at every instant of one run, and remembers what it must."""
+
+    name: str
+    reason: str
+
+    def look(self, seen: Observation) -> str | None:
+        """Returns in words how the invariant is broken now, or None."""
+
+
+class Court:
+    """All judges of a run. Each is heard once: what follows its first complaint is mostly the same again."""
+
+    def __init__(self, stage: Stage, invariants: list[Invariant]) -> None:
+        self._stage = stage
+        self._looks = [(invariant, invariant.look) for invariant in invariants]
+        self.seen = Observation(now_ns=stage.now_ns)
+        self.violations: list[Violation] = []
+        self.highest_m_s = 0.0
+        self.moving_ns = 0
+        stage.system.world.watchers.append(self._look)
+
+    def _look(self) -> None:
+        seen = self.seen
+        self._fill(seen)
+        for pair in self._looks:
+            text = pair[1](seen)
+            if text is not None:
+                self.violations.append(Violation(pair[0].name, (seen.now_ns - self._stage.began_ns) / 1e9, text))
+                self._looks = [other for other in self._looks if other[0] is not pair[0]]
+
+    def _fill(self, seen: Observation) -> None:
+        stage = self._stage
+        system = stage.system
+        world, drive, controller = system.world, system.drive, system.controller
+        before_ns, seen.now_ns = seen.now_ns, world.now_ns
+        speed = seen.speed_m_s = drive.speed_m_s
+        if speed > 0.02:
+            self.moving_ns += seen.now_ns - before_ns
+            self.highest_m_s = max(self.highest_m_s, speed)
+        seen.travel_m = drive.travel_m
+        seen.relay_closed = drive.relay_closed
+        seen.powered = seen.relay_closed and world.contactors_closed
+        seen.contacts = world.contacts
+        seen.pins = system.pins.closed
+        seen.load_n = world.load_n
+        seen.resets = drive.resets
+        seen.host_heard_ns = system.cable.delivered_ns
+        seen.network_stop_ns = stage.network_stop_ns
+        seen.lives = system.lives
+        seen.alive = controller is not None and not system.frozen
+        seen.latched = controller is not None and controller.state.chart in LATCHED_STATES
+        if stage.last_seen_ns:
+            seen.power_stage_hurt = stage.suffered(POWER_STAGE)
+            seen.drive_away = stage.suffered(DRIVE_AWAY)
+            seen.hostile = stage.suffered(HOSTILE)
+            seen.load_cell_hurt = stage.suffered(LOAD_CELL)
+            seen.load_silent = "load-gap" in stage.active
+            seen.welded = stage.suffered(WELDED)

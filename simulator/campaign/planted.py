@@ -1,0 +1,320 @@
+"""Defects that somebody might make, each planted alone, to prove that the judges can say no.
+
+Most laws are kept twice, by the core and by the firmware, so that many a single defect never reaches the belt: such a one is
+planted together with the defect of what stands behind it. `seek` names the faults under which it is looked for: a test has not
+all day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from simulator.campaign import events, stops
+from simulator.campaign.modules import Change
+from simulator.campaign.observation import Violation
+from simulator.campaign.planting import firmware_changed, functions_changed
+from simulator.campaign.run import play, write_script
+from simulator.drive import NativeDrive, SimulatedDrive
+
+SEEK_S = 300.0
+RUNS_AT_MOST = 12
+_HOSTILE = ("hostile-host", "incident-2-automatic-acceleration", "incident-8-runs-on-while-paused")
+_CALM = ("broker-away", "wall-clock-jump", "display-lost")
+"""Faults that touch no motion: somebody walks."""
+
+Edits = Mapping[str, Sequence[Change]]
+
+
+@dataclass(frozen=True)
+class Defect:
+    """core: by "module:function". firmware: by file of the C core. shell: by module name as `WholeSystem` takes it."""
+
+    name: str
+    caught_by: tuple[str, ...]
+    seek: tuple[str, ...]
+    core: Edits = field(default_factory=dict)
+    firmware: Edits = field(default_factory=dict)
+    shell: Edits = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Catch:
+    """simulated_s: over all runs, until the judge spoke."""
+
+    violation: Violation
+    seed: str
+    simulated_s: float
+
+
+def seek(defect: Defect, seed: str) -> Catch | None:
+    """Plays runs with the defect planted until one of the judges it is meant for says so; None when none did."""
+    library = firmware_changed(defect.firmware) if defect.firmware else None
+    simulated_s = 0.0
+    with functions_changed(defect.core):
+        for number in range(RUNS_AT_MOST):
+            script = write_script(f"{seed}/{defect.name}/{number}", SEEK_S, defect.seek)
+            drive = SimulatedDrive(library, "", number) if library is not None else NativeDrive(number)
+            result = play(script, drive, defect.shell, stop_early=True)
+            for violation in result.violations:
+                if violation.invariant in defect.caught_by:
+                    return Catch(violation, script.seed, simulated_s + violation.at_s)
+            simulated_s += result.simulated_s
+    return None
+
+
+def _stop(rule: str) -> str:
+    return f"stops: {rule}"
+
+
+_GATE = "controller.core.gate:_why_not"
+_BLIND_GATE: Change = (
+    "    if command.action is not Action.RUN:",
+    '    if command.action is Action.RUN:\n        return ""\n    if command.action is not Action.RUN:',
+)
+_DRIVE_SAYS_ALL = (
+    "    return run->target_mm_s > drive->grant.ceiling_mm_s ? REFUSAL_ABOVE_GRANTED : REFUSAL_NONE;",
+    "    return REFUSAL_NONE;",
+)
+_NOT_GRANTED = (
+    "    if (drive->state != STATE_GRANTED && drive->state != STATE_RUNNING) {\n        return REFUSAL_NOT_GRANTED;\n    }\n",
+    "",
+)
+
+_STATE_SURVIVES = (
+    "        .state = drive->state,\n        .relay_commanded = drive->relay_commanded,\n        .grant = drive->grant,\n"
+    "        .motion = drive->motion,\n        .measurement = drive->measurement,\n"
+)
+
+DEFECTS: tuple[Defect, ...] = (
+    Defect(
+        "firmware: a RUN needs no grant",
+        ("moves only after a hand",),
+        _HOSTILE,
+        firmware={"commands.c": (_NOT_GRANTED, _DRIVE_SAYS_ALL)},
+    ),
+    Defect(
+        "firmware: a RUN may ask for more than hands granted",
+        ("never faster than hands released",),
+        _HOSTILE,
+        firmware={"commands.c": (_DRIVE_SAYS_ALL,)},
+    ),
+    Defect(
+        "firmware: the lease never ends",
+        (_stop(stops.HOST_SILENT),),
+        ("serial-half-open", "incident-9-communication-loss"),
+        firmware={"lease.c": (("return lease->since_renewal_ms > LEASE_MS;", "return lease->since_renewal_ms > 60000u;"),)},
+    ),
+    Defect(
+        "both ramps, the core's and the firmware's, are too steep",
+        ("accelerates within limits",),
+        _CALM,
+        core={
+            "controller.core.ramp:_up": (
+                ("    change = limits.jerk_m_s3 * step_s\n", "    change = 500.0 * limits.jerk_m_s3 * step_s\n"),
+                ("rate = min(rate, limits.acceleration_m_s2)", "rate = min(rate, 50.0 * limits.acceleration_m_s2)"),
+            )
+        },
+        firmware={"motion.c": (("uint32_t step_um_s = motion->rate_mm_s2;", "uint32_t step_um_s = 20u * motion->rate_mm_s2;"),)},
+    ),
+    Defect(
+        "firmware: a brake does a quarter of what it should",
+        (_stop(stops.PAUSING_PINS.name), _stop(stops.LATCHING_PINS.name), _stop(stops.HOST_SILENT), _stop(stops.NETWORK_STOP)),
+        ("wrong-button", "clip-opens", "network-request", "serial-half-open"),
+        firmware={
+            "motion.c": (
+                (
+                    "motion->set_point_um_s -= excess < step_um_s ? excess : step_um_s;",
+                    "motion->set_point_um_s -= excess < step_um_s / 4u ? excess : step_um_s / 4u;",
+                ),
+            ),
+            "states.c": (("uint32_t time_ms = speed_um_s / deceleration_mm_s2 + BRAKE_MARGIN_MS;", "uint32_t time_ms = 60000u;"),),
+        },
+    ),
+    Defect(
+        "firmware: the relay stays closed at rest",
+        ("the relay opens at rest",),
+        _CALM,
+        firmware={"states.c": (("        drive->relay_commanded = false;\n", "        drive->relay_commanded = true;\n"),)},
+    ),
+    Defect(
+        "nobody watches for a runaway",
+        ("never faster than hands released",),
+        ("motor-runaway",),
+        core={
+            "controller.core.drive_watch:_judge_motion": (
+                ("if _lasts(moved.fast_since_ns, settings.overspeed_time_ms, now_ns):", "if False:"),
+            )
+        },
+        firmware={
+            "supervision.c": (
+                ("    return over_long || gross_long;", "    (void)over_long;\n    (void)gross_long;\n    return false;"),
+                ("    return still_long || straining_long;", "    (void)still_long;\n    (void)straining_long;\n    return false;"),
+                ("view->current_ma > OVER_CURRENT_MA", "view->current_ma > 60000u"),
+            )
+        },
+    ),
+    Defect(
+        "nobody watches for the wrong way",
+        ("never the wrong way",),
+        ("motor-reversed",),
+        core={
+            "controller.core.drive_watch:_judge_motion": (
+                ("if _lasts(moved.wrong_since_ns, settings.wrong_direction_time_ms, now_ns):", "if False:"),
+            )
+        },
+        firmware={
+            "supervision.c": (
+                ("if (wrong_direction(supervision, view)) {", "if (wrong_direction(supervision, view) && view->counts > 9999) {"),
+                ("    return over_long || gross_long;", "    (void)over_long;\n    (void)gross_long;\n    return false;"),
+                ("    return still_long || straining_long;", "    (void)still_long;\n    (void)straining_long;\n    return false;"),
+            )
+        },
+    ),
+    Defect(
+        "neither drive nor core looks at the stop chain",
+        (_stop(stops.CHAIN.name),),
+        ("emergency-stop", "lanyard-pulled"),
+        core={
+            "controller.core.trips:judge_trips": (
+                ("if opened & _EITHER_EMERGENCY:", "if False:"),
+                ("if opened & Input.LANYARD.bit:", "if False:"),
+            ),
+            "controller.core.drive_watch:_judge_drive_says": (
+                ("if not reading.stop_input_closed or (stopped and reading.faults & _STOP_INPUT_FAULT):", "if False:"),
+            ),
+            _GATE: (_BLIND_GATE,),
+        },
+        firmware={"drive.c": (("    if (!inputs->stop_input_closed) {\n", "    if (!inputs->stop_input_closed && 0) {\n"),)},
+    ),
+    Defect(
+        "the drive goes on where it was before its reset, and the core does not mind",
+        (_stop(stops.DRIVE_RESTART),),
+        ("drive-reset",),
+        core={
+            "controller.core.drive_watch:_judge_link": (("if before.nonce not in (-1, reading.nonce):", "if False:"),),
+            "controller.core.drive_watch:_judge_drive_says": (("if reading.state is DriveState.FAULT:", "if False:"),),
+        },
+        firmware={
+            "drive.c": (
+                ("        .state = after_watchdog_reset ? STATE_FAULT : STATE_IDLE,\n", _STATE_SURVIVES),
+                ("    grant_revoke(&drive->grant);\n    motion_halt(&drive->motion);\n", ""),
+            )
+        },
+    ),
+    Defect(
+        "core and gate do not look at the clip",
+        (_stop(stops.LATCHING_PINS.name),),
+        ("clip-opens",),
+        core={"controller.core.trips:judge_trips": (("opened & Input.CLIP.bit and moving", "False"),), _GATE: (_BLIND_GATE,)},
+    ),
+    Defect(
+        "core and gate do not look at STOP",
+        (_stop(stops.PAUSING_PINS.name),),
+        ("wrong-button", "two-buttons-at-once"),
+        core={"controller.core.trips:judge_trips": (("if opened & Input.STOP.bit:", "if False:"),), _GATE: (_BLIND_GATE,)},
+    ),
+    Defect(
+        "core: a fall is no reason to stop",
+        (_stop(stops.FALL),),
+        ("fall",),
+        core={
+            "controller.core.step:_judge_balance": (("    scan.happenings.extend(happenings)", "    pass"),),
+            _GATE: (_BLIND_GATE,),
+        },
+    ),
+    Defect(
+        "core: rails may be let go for ever",
+        (_stop(stops.RAILS),),
+        ("rails-let-go",),
+        core={"controller.core.balance_hands:_next_step": (("due = RailStep.PAUSED", "due = RailStep.PROMPTED"),)},
+    ),
+    Defect(
+        "core: a stop from the network is answered and not obeyed",
+        (_stop(stops.NETWORK_STOP),),
+        ("network-request",),
+        core={
+            "controller.core.requests:_take": (
+                ("            if _can_stop(scan):\n                _say(scan, Event.NETWORK_STOP, origin=request.origin)\n", ""),
+            )
+        },
+    ),
+    Defect(
+        "core: a silent load cell keeps its last value",
+        (_stop(stops.LOAD_UNKNOWN),),
+        ("load-gap",),
+        core={
+            "controller.core.step:step": (("        scan.happenings.extend(load_faults)", "        pass"),),
+            _GATE: (_BLIND_GATE,),
+        },
+    ),
+    Defect(
+        "core: a latch opens as soon as its cause is gone",
+        ("a latch opens by a hand alone",),
+        ("emergency-stop", "clip-opens", "lanyard-pulled"),
+        core={
+            "controller.core.effects:judge_reset": (("    if pressed:", "    if not reset_blockers(state, body_weight_n(state)):"),)
+        },
+    ),
+    Defect(
+        "core: a rise goes beyond the plan",
+        ("never beyond the prescription",),
+        _CALM,
+        core={
+            "controller.core.exercise:accept_rise": (
+                ("min(next_speed_m_s(state, ceiling_m_s, speed), granted_m_s)", "granted_m_s"),
+            ),
+            "controller.core.exercise:next_speed_m_s": (("goal, ceiling_m_s)", "5.0)"),),
+        },
+    ),
+    Defect(
+        "core: the belt's time is not counted",
+        ("never beyond the prescription",),
+        _CALM,
+        core={"controller.core.exercise:count_motion": (("state.phase_elapsed_ns + elapsed_ns", "state.phase_elapsed_ns"),)},
+    ),
+    Defect(
+        "shell: event ids begin anew in each life",
+        (events.NAME,),
+        ("controller-killed",),
+        core={
+            "controller.scan:Controller.__init__": (
+                ("ring.highest_id + 1 if ring.highest_id else found.reserved_event_id + 1", "1"),
+            )
+        },
+    ),
+    Defect(
+        "shell: the ring forgets an event too many",
+        (events.NAME,),
+        ("telemetry-killed", "controller-killed", "disk-full", "disk-slow", "wrong-button"),
+        core={"controller.event_ring:EventRing.acknowledge": (("known <= up_to_id]", "known <= up_to_id + 2]"),)},
+    ),
+    Defect(
+        "telemetry: the journal acknowledges before its commit",
+        (events.NAME,),
+        ("disk-slow", "telemetry-killed", "wrong-button"),
+        shell={
+            "keeper": (
+                (
+                    "        received = await self._in_thread(self._write, events, sessions, give_up_below)\n",
+                    "        self._on_committed(max((event.id for event in events), default=0))\n"
+                    "        received = await self._in_thread(self._write, events, sessions, give_up_below)\n",
+                ),
+            )
+        },
+    ),
+    Defect(
+        "telemetry: an event counts as published before the broker has it",
+        (events.NAME,),
+        ("broker-away", "broker-flapping", "broker-slow", "wrong-button"),
+        shell={
+            "publisher": (
+                (
+                    "                payload = msgspec.json.encode(event_payload(event))\n",
+                    "                confirmed_id = event.id\n"
+                    "                payload = msgspec.json.encode(event_payload(event))\n",
+                ),
+            )
+        },
+    ),
+)

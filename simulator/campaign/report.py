@@ -1,0 +1,175 @@
+"""What a campaign says: while it runs, at its end, and in the document."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+from simulator.campaign.campaign import Found, Summary
+from simulator.campaign.faults import KINDS
+from simulator.campaign.planted import Catch, Defect
+from simulator.campaign.run import RunResult
+
+
+class Progress:
+    """A line a result."""
+
+    def __init__(self, runs: int) -> None:
+        self._runs = runs
+        self._began_s = time.monotonic()
+        self._done = 0
+        self._simulated_s = 0.0
+        self._processor_s = 0.0
+        self._faults = 0
+        self.violations = 0
+
+    @property
+    def elapsed_s(self) -> float:
+        """Since it was made."""
+        return time.monotonic() - self._began_s
+
+    def line(self, result: RunResult) -> str:
+        """Adds the result up and says how far it is."""
+        self._done += 1
+        self._simulated_s += result.simulated_s
+        self._processor_s += result.processor_s
+        self._faults += sum(result.injected.values())
+        self.violations += len(result.violations)
+        left_s = self.elapsed_s / self._done * (self._runs - self._done)
+        return (
+            f"{self._done}/{self._runs} runs  {self._simulated_s / 3600:6.2f} h  "
+            f"{self._simulated_s / self._processor_s:4.0f} x real time a core, "
+            f"{self._simulated_s / self.elapsed_s:4.0f} x elapsed  "
+            f"{self._faults} faults  {self.violations} violations  {left_s / 60:.0f} min left"
+        )
+
+
+def table(summary: Summary) -> str:
+    """The end of a campaign, to be read in a terminal."""
+    rows = [(name, value) for name, value, _ in _figures(summary)]
+    groups = _by_group(summary)
+    rows += [(f"faults: {group}", f"{count}") for group, count in groups.items()]
+    width = max(len(name) for name, _ in rows)
+    lines = [f"{name:<{width}}  {value}" for name, value in rows]
+    return "\n".join([*lines, *map(_violation, summary.found), summary.bound])
+
+
+def _violation(found: Found) -> str:
+    faults = "".join(f"\n    {one}" for one in found.faults)
+    where = f"  at {found.at_s} s of run {found.run}; repeat it with: {found.command}"
+    return f"VIOLATION {found.invariant}: {found.text}\n{where}{faults}"
+
+
+def _figures(summary: Summary) -> list[tuple[str, str, str]]:
+    """Name, value, target."""
+    return [
+        ("simulated hours", f"{summary.simulated_h:.1f}", ">= 200"),
+        ("of these with the belt in motion", f"{summary.moving_h:.1f}", ""),
+        ("runs of 10 minutes", f"{summary.runs}", ""),
+        ("sessions started", f"{summary.sessions}", ""),
+        ("scans of the controller", f"{summary.scans:,}", ""),
+        ("highest belt speed", f"{summary.highest_m_s:.2f} m/s", ""),
+        ("events told, journalled and published", f"{summary.events:,}", ""),
+        ("faults injected", f"{sum(summary.faults.values()):,}", ""),
+        ("faults a simulated hour", f"{summary.faults_an_hour:.0f}", ">= 1,000"),
+        ("times real time, a core's processor time", f"{summary.times_real_time_per_core:.0f}", ">= 100"),
+        ("times real time, elapsed, all cores", f"{summary.times_real_time_elapsed:.0f}", ""),
+        ("violations", f"{len(summary.found)}", "0"),
+    ]
+
+
+def _by_group(summary: Summary) -> dict[str, int]:
+    groups: Counter[str] = Counter()
+    for name, count in summary.faults.items():
+        groups[KINDS[name].group if name in KINDS else "of another version"] += count
+    return dict(groups)
+
+
+def document(summary: Summary, catches: list[tuple[Defect, Catch | None]]) -> str:
+    """docs/campaign.md, but for its introduction."""
+    figures = [f"| {name} | {value} | {target} |" for name, value, target in _figures(summary)]
+    invariants = [f"| {name} | {reason} |" for name, reason in summary.invariants.items()]
+    faults = [
+        f"| {kind.group} | {kind.name} | {(kind.deed.__doc__ or '').strip()} | {summary.faults.get(kind.name, 0):,} |"
+        for kind in KINDS.values()
+    ]
+    planted = [
+        f"| {defect.name} | {catch.violation.invariant if catch else 'NOT CAUGHT'} | {catch.simulated_s if catch else 0:.0f} s |"
+        for defect, catch in catches
+    ]
+    violations = ["## Violations", "", "```", *map(_violation, summary.found), "```", ""] if summary.found else []
+    return "\n".join(
+        [
+            _INTRODUCTION,
+            f"Measured with `{summary.command}` at {summary.measured_at}, commit {summary.commit}, on {summary.machine}, "
+            f"Python {summary.python}, {summary.cores} processes.",
+            "",
+            f"**{summary.bound}.**",
+            "",
+            "| figure | measured | target |",
+            "|---|---|---|",
+            *figures,
+            "",
+            *violations,
+            "## The judges",
+            "",
+            "| invariant | tolerance, and why |",
+            "|---|---|",
+            *invariants,
+            "| no event lost or told twice | "
+            + "15 s after the last fault ring, journal and broker have the same; a gap after a kill is said |",
+            "",
+            "## Every judge can say no",
+            "",
+            "Defects that somebody might make, each planted alone (with what stands behind it, where a law is kept twice), and",
+            "the simulated time until a judge it is meant for spoke, under the faults that it is sought with.",
+            "",
+            "| planted defect | caught by | after |",
+            "|---|---|---|",
+            *planted,
+            "",
+            "## The faults",
+            "",
+            "| group | fault | what happens | injected |",
+            "|---|---|---|---|",
+            *faults,
+            "",
+            _INCIDENTS,
+        ]
+    )
+
+
+_INTRODUCTION = """# Whole-system campaign
+
+Written by `make campaign HOURS=200 SEED=1 DOCUMENT=docs/campaign.md`, never by hand.
+
+The controller (scan, core, session, channel, ring, memory), the drive's bridge (driver, codec, serial link), telemetry
+(service, link, keeper, SQLite journal, publisher) and the firmware's C run in one process in virtual time, with a simulated
+belt, patient, strap, load cell, stop chain, cable, panel, therapist and broker. They are the shipped modules: what they take
+from outside (clock, sockets, serial device, MQTT client) is exchanged, their source is not. One seed decides patient, plan,
+hands, timing and faults; the same seed gives the same trace, byte for byte. Everything here is **emulated**: no figure of this
+page was measured on a treadmill.
+
+What is abstract: the serial line is read at each scan, not as each byte comes; physics advances by 10 ms at most (the firmware
+and the belt by 1 ms); the helper thread that writes the controller's memory takes 20 ms; a kill falls between two scans; the
+journal's disk loses nothing that SQLite has synced (power cuts are another test's). Hardware that is broken twice over (a welded
+relay and a runaway motor) is stopped by a bystander's hand on the mushroom and the off-delay relay: no software takes part.
+
+Faults come in bursts, alone and together, so that in between somebody gets to walk.
+"""
+
+_INCIDENTS = """## Accidents of others
+
+| incident | what happened |
+|---|---|
+| 1 | h/p/cosmos remote control: the operator stops the belt, the patient turns, the host's running profile restarts it |
+| 2 | Field Safety Notice of 8 Sep 2023: unwanted acceleration by automatic profiles |
+| 3 | h/p/cosmos safety notice of 8 Feb 2019: a negative speed accelerates |
+| 4 | qdomyos-zwift PR 4916: the belt moved because a host connected |
+| 5 | qdomyos-zwift PR 4931: a stop stood behind queued writes |
+| 6 | qdomyos-zwift issue 5100: "start" was a toggle; mph taken for km/h |
+| 7 | qdomyos-zwift issue 2630: the speed went back 3 s after it was set |
+| 8 | qdomyos-zwift issue 1075: the belt ran on while "paused" |
+| 9 | frequency converters whose default on communication loss is to keep running, or to accelerate |
+| 10 | Klipper issue 1029: the host got no processor for 500 ms |
+"""

@@ -1,0 +1,233 @@
+"""One run: a seed becomes patient, plan, hands and faults; the whole system lives through them; the court says what it saw."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from random import Random
+from typing import Any
+
+import msgspec
+
+from controller.configuration import Configuration, parse_configuration
+from controller.core.settings import CoreSettings
+from controller.session.admission import admit
+from controller.session.facts import FIXED_FLAT
+from controller.session.local_day import Clock
+from controller.session.settings import ClinicalSettings
+from messages.patient import Screening
+from messages.plan import Phase, PhaseKind, Plan
+from simulator.campaign.events import judge_events
+from simulator.campaign.fault import Fault
+from simulator.campaign.faults import KINDS
+from simulator.campaign.invariants import all_invariants
+from simulator.campaign.observation import Court, Violation
+from simulator.campaign.stage import Stage
+from simulator.campaign.system import Defects, WholeSystem
+from simulator.demo_configuration import demo_document
+from simulator.drive import SimulatedDrive
+from simulator.patient import PatientParameters
+from simulator.patients import returning_patient
+from simulator.world import WorldParameters
+
+RUN_S = 600.0
+_SETTLE_S = 15.0
+"""After the last fault: everything is mended, so that what was kept back can arrive."""
+_LOOK_NS = 100_000_000
+_FAULTS_AN_HOUR = 1400
+_DRAWS_AT_MOST = 2000
+TODAY = date(2026, 1, 1)
+_TRACE = struct.Struct("<qddBIIB")
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run came to. moving_s: simulated time with the belt in motion. trace: SHA-256 over every instant and every event."""
+
+    seed: str
+    simulated_s: float
+    processor_s: float
+    moving_s: float
+    highest_m_s: float
+    scans: int
+    injected: Mapping[str, int]
+    sessions: int
+    stops: int
+    events: int
+    violations: tuple[Violation, ...]
+    trace: str
+
+
+@dataclass(frozen=True)
+class Script:
+    """Everything that a seed decides before the run begins. A smaller fault list makes another script with the same seed."""
+
+    seed: str
+    plan: Plan
+    screening: Screening
+    document: Mapping[str, Any]
+    patient: PatientParameters
+    faults: tuple[Fault, ...] = field(default=())
+    lasts_s: float = RUN_S
+
+
+def write_script(seed: str, lasts_s: float = RUN_S, only: Sequence[str] = ()) -> Script:
+    """Returns the script of a seed. only: names of the faults to draw from; empty: all of them."""
+    chance = Random(f"{seed}/script")
+    mass_kg = round(chance.uniform(45.0, 110.0), 1)
+    document = demo_document()
+    document["speed"]["ceiling_m_s"] = chance.choice((0.5, 0.8, 1.0))
+    core = parse_configuration(dict(document)).core_settings.core
+    plan, screening = _session(chance, mass_kg, core)
+    patient = PatientParameters(mass_kg=mass_kg, drift_m=chance.uniform(0.01, 0.04), reaction_s=chance.uniform(0.25, 0.4))
+    return Script(seed, plan, screening, document, patient, _faults(chance, lasts_s, only), lasts_s)
+
+
+def _session(chance: Random, mass_kg: float, core: CoreSettings) -> tuple[Plan, Screening]:
+    """Draws plans and records until one is such as the controller admits; raises RuntimeError when none is."""
+    for _ in range(_DRAWS_AT_MOST):
+        plan = _plan(chance, mass_kg, core.speed.ceiling_m_s)
+        screening = _screening(chance, plan)
+        if admit(plan, screening, Clock(TODAY, trusted=True), core, ClinicalSettings(), FIXED_FLAT).limits is not None:
+            return plan, screening
+    raise RuntimeError(f"none of {_DRAWS_AT_MOST} plans was admitted: the campaign's plans no longer fit the rules of admission")
+
+
+def _screening(chance: Random, plan: Plan) -> Screening:
+    """Somebody who has been here before, or whose first session this is."""
+    records = returning_patient(plan, TODAY)
+    if plan.first_session:
+        return msgspec.structs.replace(records, history=())
+    past = msgspec.structs.replace(records.history[0], top_speed_m_s=round(chance.uniform(0.2, 1.2), 2))
+    return msgspec.structs.replace(records, history=(past,))
+
+
+def _plan(chance: Random, mass_kg: float, ceiling_m_s: float) -> Plan:
+    if chance.random() < 0.2:
+        return _first_plan(chance, mass_kg)
+    highest = chance.choice((0.3, 0.4, 0.5, ceiling_m_s))
+    phases = [Phase(PhaseKind.WARM_UP, chance.randint(8, 25), 0.10)]
+    for number in range(chance.randint(1, 3)):
+        if number and chance.random() < 0.7:
+            phases.append(Phase(PhaseKind.REST, chance.choice((5, 20, 60, 90))))
+        phases.append(Phase(PhaseKind.WORK, chance.randint(30, 240), round(chance.uniform(0.1, highest), 2)))
+    phases.append(Phase(PhaseKind.COOL_DOWN, chance.randint(5, 15), 0.10))
+    return Plan("p-017", mass_kg, tuple(phases))
+
+
+def _first_plan(chance: Random, mass_kg: float) -> Plan:
+    """Short bouts and long rests: a session for getting used to it."""
+    phases = [Phase(PhaseKind.WARM_UP, chance.randint(5, 20), 0.10)]
+    for number in range(chance.randint(1, 3)):
+        if number:
+            phases.append(Phase(PhaseKind.REST, chance.randint(60, 90)))
+        phases.append(Phase(PhaseKind.WORK, chance.randint(40, 90), round(chance.uniform(0.1, 0.25), 2)))
+    phases.append(Phase(PhaseKind.COOL_DOWN, chance.randint(5, 10), 0.10))
+    return Plan("p-017", mass_kg, tuple(phases), first_session=True)
+
+
+def _faults(chance: Random, lasts_s: float, only: Sequence[str]) -> tuple[Fault, ...]:
+    """Quiet stretches, in which somebody comes to walk, and bursts, in which faults come alone or together."""
+    kinds = [KINDS[name] for name in only] if only else list(KINDS.values())
+    weights = [kind.weight for kind in kinds]
+    wanted = int(lasts_s / 3600 * _FAULTS_AN_HOUR * chance.uniform(0.9, 1.2))
+    bursts = max(1, int(lasts_s / chance.choice((75, 100, 150, 300))))
+    drawn = []
+    for number in range(wanted):
+        burst = number % bursts
+        middle_s = (burst + chance.uniform(0.7, 1.0)) * lasts_s / bursts
+        at_s = min(middle_s, lasts_s - _SETTLE_S - 10)
+        drawn.append(chance.choices(kinds, weights)[0].draw(int(at_s * 1000), chance))
+    return tuple(sorted(drawn, key=lambda one: (one.at_ms, one.name, one.pick)))
+
+
+def play(
+    script: Script, drive: SimulatedDrive | None = None, defects: Defects | None = None, stop_early: bool = False
+) -> RunResult:
+    """Plays the script to its end (or, with stop_early, to its first violation) and judges it."""
+    began_s = time.process_time()
+    configuration = parse_configuration(dict(script.document))
+    parameters = WorldParameters(step_ns=10_000_000, patient=script.patient)
+    with WholeSystem(configuration.core_settings, configuration.drive_limits, script.seed, parameters, drive, defects) as system:
+        stage = Stage(system, script.plan, script.screening, Random(f"{script.seed}/hands"))
+        court = Court(stage, all_invariants(script.plan, _ceiling_m_s(script.plan, configuration)))
+        recorder = _Recorder(stage)
+        injected = _schedule(stage, script)
+        end_ns = stage.began_ns + int(script.lasts_s * 1e9)
+        while system.now_ns < end_ns and not (stop_early and court.violations):
+            stage.advance(min(end_ns, system.now_ns + 10 * _LOOK_NS))
+        if not (stop_early and court.violations):
+            court.violations.extend(judge_events(system, script.lasts_s))
+        codes = Counter(code for _, _, code in system.appended)
+        return RunResult(
+            seed=script.seed,
+            simulated_s=(system.now_ns - stage.began_ns) / 1e9,
+            processor_s=time.process_time() - began_s,
+            moving_s=court.moving_ns / 1e9,
+            highest_m_s=court.highest_m_s,
+            scans=system.scans,
+            injected=injected,
+            sessions=codes["session-started"],
+            stops=recorder.stops,
+            events=len(system.appended),
+            violations=tuple(court.violations),
+            trace=recorder.digest(system),
+        )
+
+
+def _ceiling_m_s(plan: Plan, configuration: Configuration) -> float:
+    speed = configuration.core_settings.core.speed
+    return min(speed.ceiling_m_s, speed.first_session_ceiling_m_s) if plan.first_session else speed.ceiling_m_s
+
+
+def _schedule(stage: Stage, script: Script) -> Counter[str]:
+    """Puts every fault on the agenda; each ends with its time, at the latest when everything is to be mended."""
+    injected: Counter[str] = Counter()
+    mended_ms = int((script.lasts_s - _SETTLE_S) * 1000)
+
+    def begin(one: Fault) -> None:
+        injected[one.name] += 1
+        stage.begin(one.name)
+        undo = KINDS[one.name].deed(stage, one)
+
+        def end() -> None:
+            if undo is not None:
+                undo()
+            stage.end(one.name)
+
+        stage.later(max(0, min(one.lasts_ms, mended_ms - one.at_ms)), end)
+
+    for one in script.faults:
+        stage.later(one.at_ms, lambda one=one: begin(one))  # type: ignore[misc]
+    return injected
+
+
+class _Recorder:
+    """The trace: every instant's truth and what the controller made of it, as bytes into a hash."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._hash = hashlib.sha256()
+        self._latched = False
+        self.stops = 0
+        stage.system.world.watchers.append(self._look)
+
+    def _look(self) -> None:
+        system = self._stage.system
+        drive, state = system.drive, system.state
+        mode = 0 if state is None else list(type(state.chart)).index(state.chart) + 1
+        command = 0 if state is None else state.command.target_mm_s
+        self._hash.update(
+            _TRACE.pack(system.now_ns, drive.speed_m_s, drive.travel_m, drive.relay_closed, system.pins.closed, command, mode)
+        )
+
+    def digest(self, system: WholeSystem) -> str:
+        """The hash, with every event that was told and every event that the broker got."""
+        self._hash.update(repr(system.appended).encode())
+        self._hash.update(repr([(event.id, event.code) for event in system.broker.events]).encode())
+        return self._hash.hexdigest()

@@ -1,0 +1,214 @@
+"""Stops: from what must stop the belt, seen at contact, pin or body, to a belt at rest, in time and in travel.
+
+Each rule is a trigger and what the configuration promises for it. Whatever else happens at the same time (the controller frozen,
+its line dead), the drive's lease takes over: no reaction is longer than the lease's, no braking gentler than 0.15 m/s2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from controller.core.inputs import Input
+from controller.core.state import GRAVITY_M_S2
+from simulator.campaign.observation import Observation
+
+S = 1_000_000_000
+LEASE_S = 0.20
+"""150 ms of lease, a tick of the firmware, and one period of the host in which its last frame was on the way."""
+STANDSTILL_M_S = 0.02
+COASTING_M_S2 = 0.40
+"""An unpowered belt loses at least this: 50 N of friction on 120 kg."""
+MARGIN_S, MARGIN_M = 0.45, 0.06
+"""The regulator's lag, 0.3 s that the firmware allows a brake, a stride; its way at walking speed."""
+WAITS_ON_PATIENT_S = 0.10
+
+
+@dataclass(frozen=True)
+class StopRule:
+    """reaction_s: until braking begins. braking_m_s2: the gentlest braking that the configuration has for it."""
+
+    name: str
+    pressed: Callable[[Observation], bool]
+    reaction_s: float
+    braking_m_s2: float
+    reason: str
+
+
+def _open_contact(*names: Input) -> Callable[[Observation], bool]:
+    mask = sum(name.bit for name in names)
+    return lambda seen: seen.contacts & mask != mask
+
+
+def _open_pin(*names: Input) -> Callable[[Observation], bool]:
+    mask = sum(name.bit for name in names)
+    return lambda seen: seen.pins & mask != mask
+
+
+CHAIN = StopRule(
+    "emergency stop, lanyard, overload",
+    _open_contact(Input.EMERGENCY_A, Input.EMERGENCY_B, Input.LANYARD, Input.OVERLOAD),
+    0.03,
+    1.0,
+    "the chain opens the drive's STOP input: 1 m/s2, whatever the Pi does",
+)
+LATCHING_PINS = StopRule(
+    "clip, deck ends",
+    _open_pin(Input.CLIP, Input.DECK_FRONT, Input.DECK_REAR),
+    LEASE_S,
+    0.30,
+    "protective stop at 0.5 m/s2 by the controller; at 0.3 by the lease when there is none",
+)
+PAUSING_PINS = StopRule(
+    "STOP, symptom button",
+    _open_pin(Input.STOP, Input.SYMPTOM),
+    LEASE_S,
+    0.15,
+    "planned stop at 0.15 m/s2, symptom at 0.3",
+)
+HOST_SILENT = "host silent"
+NETWORK_STOP = "stop from the network"
+FALL = "balance loss"
+RAILS = "both rails let go"
+DRIVE_RESTART = "drive restarted"
+LOAD_UNKNOWN = "load unknown"
+
+
+class StopsInTime:
+    """One rule over one run: at its onset, with the belt moving, a deadline and a travel begin to run."""
+
+    def __init__(self, rule: StopRule) -> None:
+        self.name = f"stops: {rule.name}"
+        self.reason = rule.reason
+        self._rule = rule
+        self._was_pressed = False
+        self._due_ns = 0
+        self._began_ns = 0
+        self._limit_m = 0.0
+        self._from_m = 0.0
+        self._from_m_s = 0.0
+
+    @staticmethod
+    def all_of(mass_kg: float) -> list[StopsInTime]:
+        """Every rule, for a patient of this mass."""
+        return [StopsInTime(rule) for rule in (CHAIN, LATCHING_PINS, PAUSING_PINS, *_made_rules(mass_kg))]
+
+    def look(self, seen: Observation) -> str | None:
+        """See Invariant."""
+        pressed = self._rule.pressed(seen)
+        if pressed and not self._was_pressed and not self._due_ns and seen.speed_m_s > STANDSTILL_M_S:
+            self._begin(seen)
+        self._was_pressed = pressed
+        return self._judge(seen) if self._due_ns else None
+
+    def _begin(self, seen: Observation) -> None:
+        self._began_ns, self._from_m, self._from_m_s = seen.now_ns, seen.travel_m, seen.speed_m_s
+        self._set_limits(seen)
+
+    def _set_limits(self, seen: Observation) -> None:
+        """A hurt drive may take the power away instead of braking: then the belt coasts, at worst from a runaway's speed."""
+        rule, speed = self._rule, self._from_m_s
+        time_s = rule.reaction_s + speed / rule.braking_m_s2 + MARGIN_S
+        way_m = speed * (rule.reaction_s + MARGIN_S) + speed * speed / (2 * rule.braking_m_s2) + MARGIN_M
+        if seen.drive_away:
+            time_s, way_m = max(time_s, speed / COASTING_M_S2 + 1.0), max(way_m, speed * (1.0 + speed / COASTING_M_S2))
+        if seen.power_stage_hurt:
+            fast = speed + 1.0
+            time_s, way_m = time_s + 0.3 + fast / COASTING_M_S2, way_m + fast + fast * fast / COASTING_M_S2
+        if seen.welded:
+            time_s, way_m = time_s + 4.0, way_m + 4.0 * (speed + 2.0)
+        self._due_ns = self._began_ns + int(time_s * S)
+        self._limit_m = way_m
+
+    def _judge(self, seen: Observation) -> str | None:
+        if abs(seen.speed_m_s) < STANDSTILL_M_S:
+            self._due_ns = 0
+            return None
+        if seen.drive_away or seen.power_stage_hurt:
+            self._set_limits(seen)
+        after_s = (seen.now_ns - self._began_ns) / 1e9
+        onset = f"after {self._rule.name} at {self._from_m_s:.2f} m/s"
+        if seen.now_ns > self._due_ns:
+            return f"still {seen.speed_m_s:.3f} m/s {after_s:.2f} s {onset}"
+        travel_m = seen.travel_m - self._from_m
+        if travel_m > self._limit_m:
+            return f"{travel_m:.2f} m of belt {onset}, allowed {self._limit_m:.2f} m"
+        return None
+
+
+class _Lasting:
+    """A condition that counts once it has held for a time."""
+
+    def __init__(self, holds: Callable[[Observation], bool], for_s: float) -> None:
+        self._holds = holds
+        self._for_ns = int(for_s * S)
+        self._since_ns = 0
+
+    def __call__(self, seen: Observation) -> bool:
+        if not self._holds(seen):
+            self._since_ns = 0
+            return False
+        self._since_ns = self._since_ns or seen.now_ns
+        return seen.now_ns - self._since_ns >= self._for_ns
+
+
+class _Changed:
+    """True at the one instant at which a number is another than before."""
+
+    def __init__(self, number: Callable[[Observation], int]) -> None:
+        self._number = number
+        self._before: int | None = None
+
+    def __call__(self, seen: Observation) -> bool:
+        before, self._before = self._before, self._number(seen)
+        return before is not None and before != self._before
+
+
+def _made_rules(mass_kg: float) -> tuple[StopRule, ...]:
+    """Those that remember something, or know the patient."""
+    fall_n = min(0.33 * mass_kg * GRAVITY_M_S2, 260.0)
+    both = Input.RAIL_LEFT.bit | Input.RAIL_RIGHT.bit
+    return (
+        StopRule(
+            FALL,
+            _Lasting(lambda seen: seen.load_n > fall_n and not seen.load_cell_hurt, WAITS_ON_PATIENT_S),
+            LEASE_S,
+            0.5,
+            "a tenth above 0.30 BW, or 260 N, for 0.1 s: two samples and a gap of the cell; then 0.5 m/s2 and more",
+        ),
+        StopRule(
+            RAILS,
+            _Lasting(lambda seen: not seen.pins & both, 2.5),
+            LEASE_S,
+            0.15,
+            "0.4 s of grace and 2 s of slowing have passed: pause",
+        ),
+        StopRule(
+            HOST_SILENT,
+            lambda seen: seen.now_ns - seen.host_heard_ns > 170_000_000 and not seen.hostile,
+            0.03,
+            0.30,
+            "the lease is 150 ms after the last good frame; then the firmware brakes at 0.3 m/s2",
+        ),
+        StopRule(
+            DRIVE_RESTART,
+            _Changed(lambda seen: seen.resets),
+            0.05,
+            COASTING_M_S2,
+            "a boot opens the relay and forgets every grant: the belt coasts",
+        ),
+        StopRule(
+            NETWORK_STOP,
+            _Changed(lambda seen: seen.network_stop_ns),
+            LEASE_S,
+            0.15,
+            "anyone may stop: a planned stop, 0.15 m/s2",
+        ),
+        StopRule(
+            LOAD_UNKNOWN,
+            _Lasting(lambda seen: seen.load_silent, 0.15),
+            LEASE_S,
+            0.30,
+            "100 ms without a sample is unknown, and unknown means stop: at 0.5 m/s2, or by the lease",
+        ),
+    )

@@ -1,0 +1,26 @@
+"""One simulated hour of the campaign with a fresh seed, for whoever asserts that nothing was broken in it."""
+
+from __future__ import annotations
+
+import random
+
+from simulator.campaign.campaign import play_run, repeat_command, run_names
+
+
+def play_an_hour() -> None:
+    """Fails with every violation and the command that repeats its run."""
+    seed = f"{random.SystemRandom().randrange(10**9)}"
+    results = [play_run(name) for name in run_names(seed, 1.0)]
+    hours = sum(result.simulated_s for result in results) / 3600
+    faults = sum(sum(result.injected.values()) for result in results)
+    speed = sum(result.simulated_s for result in results) / sum(result.processor_s for result in results)
+    print(f"seed {seed}: {hours:.2f} h, {faults} faults, {speed:.0f} x real time a core")
+    told = [
+        f"{violation.invariant} at {violation.at_s:.1f} s: {violation.text}; {repeat_command(result.seed)}"
+        for result in results
+        for violation in result.violations
+    ]
+    assert not told, "\n".join(told)
+    assert hours >= 1.0
+    assert faults >= 1000
+    assert sum(result.moving_s for result in results) > 300, "nobody walked: the hour would mean little"
