@@ -113,7 +113,7 @@ class VirtualDisplay:
         self.lines = lines
 
 
-class _Commissioned:
+class Commissioned:
     """In virtual time the machine is calibrated and tested: there is nothing that could be otherwise."""
 
     unready: tuple[str, ...] = ()
@@ -179,9 +179,9 @@ class VirtualTreadmill:
         self._memory = Memory(directory / "controller.json")
         self._channel = Channel(directory / "controller.sock", self._ring, _about, own_user_only())
         boot_id = f"{self.random.getrandbits(32):08x}"
-        self._recorder = FlightRecorder(directory, self._flight_header(boot_id), _raise)
+        self._recorder = FlightRecorder(directory, flight_header(self._settings, boot_id, self.now_ns), raise_failure)
         self.controller = Controller(
-            Devices(self.pins, VirtualLoadCell(self.world), self._adapter, self.display, _NoServiceManager(), _Commissioned()),
+            Devices(self.pins, VirtualLoadCell(self.world), self._adapter, self.display, _NoServiceManager(), Commissioned()),
             self._settings,
             self._channel,
             self._ring,
@@ -210,18 +210,6 @@ class VirtualTreadmill:
     def flight_recordings(self) -> tuple[Path, ...]:
         """Each life's recording, the first life's first; they go with the treadmill."""
         return tuple(sorted(Path(self._directory.name).glob("flight*.ring"), key=lambda path: path.stat().st_ctime_ns))
-
-    def _flight_header(self, boot_id: str) -> FlightHeader:
-        return FlightHeader(
-            version="virtual",
-            code=_CODE,
-            python=python_version(),
-            treadmill="virtual/virtual",
-            boot_id=boot_id,
-            began_ns=self.now_ns,
-            began_time="2026-01-01T00:00:00.000Z",
-            settings=self._settings,
-        )
 
     def prepare(self, plan: Plan, patient: PatientRecords = returning_patient) -> None:
         """Asks for a session, as the command line does."""
@@ -332,7 +320,21 @@ def play_recorded(scenario: Scenario, seed: int, at_end: Callable[[tuple[Path, .
         return judge(player, treadmill.snapshot, treadmill.events, now_ns=treadmill.now_ns, stall_ms=0.0, seed=seed)
 
 
-def _raise(text: str) -> None:
+def flight_header(settings: Settings, boot_id: str, now_ns: int) -> FlightHeader:
+    """Returns what a recording begins with, of a controller that lives in virtual time."""
+    return FlightHeader(
+        version="virtual",
+        code=_CODE,
+        python=python_version(),
+        treadmill="virtual/virtual",
+        boot_id=boot_id,
+        began_ns=now_ns,
+        began_time="2026-01-01T00:00:00.000Z",
+        settings=settings,
+    )
+
+
+def raise_failure(text: str) -> None:
     raise RuntimeError(text)
 
 

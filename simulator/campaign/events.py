@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+from settings_files.telemetry_table import TelemetrySettings
 from simulator.campaign.observation import Violation
 from simulator.campaign.system import WholeSystem
-from telemetry.settings import TelemetrySettings
 
 NAME = "no event lost or told twice"
 REASON = "15 s after the last fault everything has arrived; ids may leave a gap after a kill, which is then said to be missing"

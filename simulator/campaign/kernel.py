@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import struct
 import termios
 from collections import deque
 from collections.abc import Callable
@@ -243,6 +244,12 @@ class MemorySocket:
 
     def setsockopt(self, *_options: int) -> None:
         """The buffer has one size."""
+
+    def getsockopt(self, _level: int, option: int, _size: int) -> bytes:
+        """SO_PEERCRED: everybody here is this process. Supplementary groups nobody has."""
+        if option != socket.SO_PEERCRED:
+            raise OSError(errno.ENOPROTOOPT, "Protocol not available")
+        return struct.pack("=iII", os.getpid(), os.getuid(), os.getgid())
 
     def accept(self) -> tuple[MemorySocket, str]:
         """The next connection; raises BlockingIOError without one."""

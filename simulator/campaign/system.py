@@ -17,8 +17,10 @@ from controller.core.readings import DriveReading, Levels, LoadSample
 from controller.core.state import CoreState, Settings
 from controller.drive_adapter import DriveAdapter
 from controller.event_ring import EventRing
+from controller.flight_recorder import FlightRecorder
 from controller.gatekeeper import gatekeeper
 from controller.memory import Memory, Remembered
+from controller.peers import own_user_only
 from controller.scan import Controller, Devices
 from controller.session.facts import FIXED_FLAT
 from controller.session.local_day import Clock
@@ -34,7 +36,17 @@ from simulator.campaign.line import Cable
 from simulator.campaign.modules import Change, module_over
 from simulator.campaign.telemetry_life import TelemetryLife
 from simulator.drive import NativeDrive, SimulatedDrive
-from simulator.virtual import LEAST_GAP_NS, SCAN_NS, START_NS, VirtualDisplay, VirtualLoadCell, VirtualPins
+from simulator.virtual import (
+    LEAST_GAP_NS,
+    SCAN_NS,
+    START_NS,
+    Commissioned,
+    VirtualDisplay,
+    VirtualLoadCell,
+    VirtualPins,
+    flight_header,
+    raise_failure,
+)
 from simulator.world import World, WorldParameters
 
 MEMORY_DELAY_NS = 20_000_000
@@ -216,19 +228,23 @@ class WholeSystem:
         self._adapter = DriveAdapter(self._bridge)
         self._ring = EventRing(self.directory / "events.ring")
         self._memory = DelayedMemory(self.directory / "controller.json")
-        self._channel = channel.Channel(self.directory / "controller.sock", self._ring, _about)
+        self._channel = channel.Channel(self.directory / "controller.sock", self._ring, _about, own_user_only())
         self._memory.now_ns = self.now_ns
         self._listen_to_ring()
+        boot_id = f"{self.random.getrandbits(32):08x}"
+        self._recorder = FlightRecorder(self.directory, flight_header(self.settings, boot_id, self.now_ns), raise_failure)
         self.controller = Controller(
-            Devices(self.pins, self.load_cell, self._adapter, self.display, _NoServiceManager()),
+            Devices(self.pins, self.load_cell, self._adapter, self.display, _NoServiceManager(), Commissioned()),
             self.settings,
             self._channel,
             self._ring,
             self._memory,
             gatekeeper(self.settings.core, ClinicalSettings(), self._clock, FIXED_FLAT),
-            boot_id=f"{self.random.getrandbits(32):08x}",
+            self._recorder,
+            boot_id=boot_id,
             now_ns=self.now_ns,
             wall_clock=lambda: self.telemetry.wall_clock().timestamp(),
+            kernel_boot="campaign",
         )
         self.frozen = False
         self._next_scan_ns = self._due_ns = self.now_ns + SCAN_NS
@@ -251,6 +267,7 @@ class WholeSystem:
         self.tty.close()
         self._channel.close()
         self._ring.close()
+        self._recorder.close()
 
     def delay_scan(self, by_ns: int) -> None:
         """The next scan gets the processor so much later than it is due."""

@@ -13,11 +13,12 @@ from random import Random
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+from settings_files.telemetry_table import TelemetrySettings
 from simulator.campaign.broker import MemoryBroker
 from simulator.campaign.kernel import Sockets
 from simulator.campaign.modules import Change, module_over
 from simulator.campaign.virtual_loop import VirtualLoop
-from telemetry.settings import IdentitySettings, ServiceSettings, TelemetrySettings
+from telemetry.settings import IdentitySettings, ServiceSettings
 
 LOOK_NS = 100_000_000
 """Telemetry gets the processor so often, at least: what has come since is handled at once."""
