@@ -60,7 +60,9 @@ def shipped_project(text: str) -> str:
     """Returns pyproject.toml without the packages that are not shipped and the programs in them."""
     names = "|".join(sorted(NOT_SHIPPED))
     text = re.sub(rf'^sternway[a-z-]* = "(?:{names})\..*\n', "", text, flags=re.MULTILINE)
-    text = re.sub(rf'"(?:{names})(?:\.[A-Za-z_.]+)?",? ?', lambda found: "" if _in_packages(text, found.start()) else found[0], text)
+    text = re.sub(
+        rf'"(?:{names})(?:\.[A-Za-z_.]+)?",? ?', lambda found: "" if _in_packages(text, found.start()) else found[0], text
+    )
     packages = tomllib.loads(text)["tool"]["setuptools"]["packages"]
     if left := [name for name in packages if name.split(".")[0] in NOT_SHIPPED]:
         raise ValueError(f"pyproject.toml still ships {left}: write the packages as a list of names in double quotes")
@@ -80,7 +82,7 @@ def assemble(version: str, wheels: Path, output: Path) -> Path:
         target = tree / place
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(origin, target)
-        target.chmod(0o755 if "bin/" in place or "/lib/" in place and place.startswith("opt") else 0o644)
+        target.chmod(0o755 if origin.stat().st_mode & 0o100 else 0o644)
     shutil.copytree(wheels, tree / "opt/sternway/wheels")
     for link, target in (("opt/sternway/bin", "python/bin"), ("usr/bin/sternway", "/opt/sternway/bin/sternway")):
         (tree / link).parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +90,9 @@ def assemble(version: str, wheels: Path, output: Path) -> Path:
     _write_control(tree, version)
     output.mkdir(parents=True, exist_ok=True)
     package = output / f"sternway_{version}_{_architecture()}.deb"
-    subprocess.run(["dpkg-deb", "--root-owner-group", "-Zxz", "--build", str(tree), str(package)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        ["dpkg-deb", "--root-owner-group", "-Zxz", "--build", str(tree), str(package)], check=True, stdout=subprocess.DEVNULL
+    )
     return package
 
 
