@@ -74,7 +74,8 @@ class RealTimeTreadmill:
     def close(self) -> None:
         """Ends time."""
         self._stopping = True
-        self._thread.join(_JOIN_S)
+        if self._thread.is_alive():
+            self._thread.join(_JOIN_S)
         if self._observer is not None:
             self._observer.close()
         self.cable.unplug()

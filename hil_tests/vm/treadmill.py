@@ -1,0 +1,228 @@
+"""The simulated treadmill around an installed Sternway: its drive and display are pseudo-terminals, its pins and load cell the
+stand-ins, and everything else is the package, its units, and the broker that `sternway-broker-setup` made.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from controller.hardware.settings import LoadCellSettings, PinSettings
+from firmware_bridge.codec import Decoder, Sender
+from firmware_bridge.drive import DriveFault, StatusFrame
+from hil_tests.vm.container import Container
+from messages.wire import Snapshot
+from simulator.load_cell import CellParameters
+from simulator.pins import PINS_VARIABLE, PinBoard
+from simulator.therapist import Therapist
+from simulator.treadmill import RealTimeTreadmill
+
+SIMULATOR = Path(__file__).resolve().parents[2] / "simulator"
+STAND_INS = "/srv/stand-ins"
+DEVICES = "/srv/devices"
+DRIVE, DISPLAY = "/dev/ttyTEST0", "/dev/ttyTEST1"
+DROP_IN = f"""\
+# Only for this test machine: stand-ins for the pins and the load cell, pseudo-terminals, two processors.
+[Service]
+Environment=PYTHONPATH={STAND_INS}/simulator/standins:{STAND_INS} {PINS_VARIABLE}={DEVICES}/pins
+ReadWritePaths={DEVICES}
+DeviceAllow=char-pts rw
+CPUAffinity=
+"""
+CONFIGURATION = f"""\
+[identity]
+clinic = "demo"
+treadmill = "simulated"
+mounting = "belt_reversed"
+
+[serial]
+device = "{DRIVE}"
+
+[display]
+device = "{DISPLAY}"
+
+[speed]
+increment_interval_s = 10.0
+offer_s = 3.0
+ceiling_m_s = 0.5
+
+[calibration]
+zero_counts = {CellParameters().zero_counts}
+newtons_per_count = {CellParameters().newtons_per_count}
+"""
+BROKER = """
+[telemetry.broker]
+host = "localhost"
+port = 8883
+
+[telemetry.broker.tls]
+enabled = true
+ca_file = "broker-authority"
+certificate_file = "broker-certificate"
+key_file = "broker-key"
+"""
+
+
+class Treadmill:
+    """Belt, patient, strap, panel and hands; make it before its container boots, `start` it after."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self._directory = Path(tempfile.mkdtemp(prefix="sternway-", dir="/dev/shm"))
+        self._directory.chmod(0o777)
+        cell = CellParameters()
+        load_cell = LoadCellSettings(counts_zero=cell.zero_counts, newtons_per_count=cell.newtons_per_count)
+        self.board = PinBoard.create(self._directory / "pins", PinSettings(), load_cell)
+        self._socket = self._directory / "controller.sock"
+        self.real = RealTimeTreadmill(self._directory, self.board, seed, self._socket)
+        self.therapist = Therapist(self.real.world, self.real.random)
+        self._drive_decoder = Decoder(Sender.DRIVE)
+        self._drive_status: StatusFrame | None = None
+        self._hear_drive()
+        self.real.looks.append(lambda _, lines: self.therapist.look(lines))
+        for name in ("pins", "drive", "display"):
+            (self._directory / name).resolve().chmod(0o666)
+
+    @property
+    def binds(self) -> dict[str, str]:
+        """What a container must be given."""
+        names = {DRIVE: "drive", DISPLAY: "display"}
+        devices = {inside: str((self._directory / name).resolve()) for inside, name in names.items()}
+        return {**devices, DEVICES: str(self._directory), f"{STAND_INS}/simulator": str(SIMULATOR)}
+
+    def start(self, container: Container) -> None:
+        """Lets its time run; the container is booted."""
+        self._socket.symlink_to(container.files / "run/sternway/controller.sock")
+        self.real.start()
+
+    def follow(self, container: Container) -> None:
+        """The container has booted again."""
+        self._socket.unlink()
+        self._socket.symlink_to(container.files / "run/sternway/controller.sock")
+
+    def _hear_drive(self) -> None:
+        """Listens to what the drive sends, whether or not anybody else does."""
+        write = self.real.cable.write
+
+        def heard(data: bytes) -> None:
+            for packet in self._drive_decoder.feed(data):
+                if isinstance(packet.frame, StatusFrame):
+                    self._drive_status = packet.frame
+            write(data)
+
+        self.real.cable.write = heard  # type: ignore[method-assign]
+
+    def drive_faults(self) -> list[str]:
+        """The faults that the drive's own STATUS names."""
+        status = self._drive_status
+        return [] if status is None else [fault.name.lower() for fault in DriveFault if status.faults & fault]
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """What the controller said last; old while it is away."""
+        return self.real.snapshot
+
+    @property
+    def belt_m_s(self) -> float:
+        """The belt's true speed."""
+        return self.real.world.belt_m_s
+
+    def heard(self) -> Snapshot | None:
+        """What the controller says now; None while it says nothing."""
+        snapshot = self.real.snapshot
+        return snapshot if snapshot is not None and time.monotonic_ns() - snapshot.at_ns < 600_000_000 else None
+
+    def wait(self, what: str, condition: Callable[[Snapshot], bool], timeout_s: float = 30.0) -> Snapshot:
+        """Waits until the controller says something; raises AssertionError with what it said instead."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            snapshot = self.heard()
+            if snapshot is not None and condition(snapshot):
+                return snapshot
+            if self.real.failure is not None:
+                raise RuntimeError("the simulated treadmill failed") from self.real.failure
+            if time.monotonic() > deadline:
+                last = self.real.snapshot
+                said = "nothing" if snapshot is None else f"{snapshot.state}, {snapshot.cause}, {snapshot.display}"
+                raise AssertionError(f"waited for {what}; the controller says {said} (last: {last and last.state})")
+            time.sleep(0.02)
+
+    def wait_state(self, *states: str, timeout_s: float = 30.0) -> Snapshot:
+        """Waits for one of these states."""
+        return self.wait(" or ".join(states), lambda seen: seen.state in states, timeout_s)
+
+    def wait_belt(self, what: str, condition: Callable[[float], bool], timeout_s: float) -> float:
+        """Waits for the belt's true speed; returns how long that took, in seconds."""
+        began = time.monotonic()
+        while not condition(self.belt_m_s):
+            assert time.monotonic() - began < timeout_s, f"waited {timeout_s} s for {what}; the belt does {self.belt_m_s:.3f} m/s"
+            time.sleep(0.002)
+        return time.monotonic() - began
+
+    def close(self) -> None:
+        """Ends its time; the container must be gone."""
+        self.real.close()
+        self.board.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+
+def install(container: Container, package: Path) -> str:
+    """Installs a package that lies in the container; returns what was said."""
+    return container.shell(f"dpkg -i {package}")
+
+
+def equip(container: Container) -> None:
+    """Configuration, drop-in and broker, as an integrator would make them; the package is installed."""
+    files = container.files
+    drop_in = files / "etc/systemd/system/sternway-controller.service.d/test-machine.conf"
+    drop_in.parent.mkdir(parents=True, exist_ok=True)
+    drop_in.write_text(DROP_IN)
+    telemetry = files / "etc/systemd/system/sternway-telemetry.service.d/test-machine.conf"
+    telemetry.parent.mkdir(parents=True, exist_ok=True)
+    telemetry.write_text("[Service]\nCPUAffinity=\n")
+    container.shell("set -e; sternway-broker-setup init demo; sternway-broker-setup treadmill simulated")
+    container.shell("sternway-broker-setup join /etc/sternway/broker/simulated.tar")
+    for command in ("dashboard wall", "therapist anna simulated"):
+        said = container.shell(f"sternway-broker-setup {command}")
+        (files / "root" / said.split()[1].rstrip(",")).write_text(said.split()[-1])
+    (files / "etc/sternway/treadmill.toml").write_text(CONFIGURATION + BROKER)
+    container.shell("chgrp sternway /etc/sternway/treadmill.toml; chmod 640 /etc/sternway/treadmill.toml; systemctl daemon-reload")
+
+
+def begin_walking(treadmill: Treadmill, container: Container) -> None:
+    """Prepares the demo plan with the installed command line; the therapist brings the patient to walk."""
+    treadmill.wait_state("standby")
+    container.run("sternway", "prepare", "/usr/share/sternway/plans/demo.toml")
+    treadmill.wait("walking", lambda seen: seen.state == "exercising" and (seen.measured_speed_m_s or 0.0) > 0.08, 60.0)
+    treadmill.therapist.helps = False
+
+
+class Dashboard:
+    """A dashboard in the container: mosquitto_sub over TLS, with the password of the user `wall`, for as long as it is entered."""
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+        self._heard = Path("/root/heard")
+
+    def __enter__(self) -> Self:
+        command = (
+            "mosquitto_sub -V 5 -q 1 -c -i wall-1 -D connect session-expiry-interval 600 "
+            "-h localhost -p 8884 -u wall "
+            "-P $(cat /root/wall) --cafile /etc/sternway/broker/authority.crt "
+            f"-t 'sternway/v1/demo/simulated/event' -F %p >{self._heard}"
+        )
+        self._container.shell(f"({command}) >/dev/null 2>&1 &")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._container.shell("pkill -x mosquitto_sub", check=False)
+
+    def events(self) -> list[dict[str, Any]]:
+        """The events so far, as they came."""
+        lines = self._container.run("cat", str(self._heard)).stdout.splitlines()
+        return [json.loads(line) for line in lines]
