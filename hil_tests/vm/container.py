@@ -7,7 +7,9 @@ layer of its own, which goes with it.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -81,7 +83,7 @@ class Container:
             "--private-network",
         ]
         command += ["--console=pipe", "--machine", self._temporary.name.rsplit("-", maxsplit=1)[-1].replace("_", "x")]
-        command += ["--kill-signal=SIGRTMIN+4", "--resolv-conf=off", "--timezone=off"]
+        command += ["--kill-signal=SIGRTMIN+4", "--capability=CAP_SYS_RESOURCE", "--resolv-conf=off", "--timezone=off"]
         command += [f"--bind={host}:{inside}" for inside, host in self._binds.items()]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -108,11 +110,17 @@ class Container:
 
     def cut(self) -> None:
         """All its processes die at once. The host's file system has what they wrote: this is no power cut."""
-        if self._process is not None:
+        if self._process is None:
+            return
+        leader = self.leader or self._find_leader()
+        if leader:
+            # With process 1 everything in it dies; nspawn, once killed itself, would leave it running.
+            os.kill(leader, signal.SIGKILL)
+        else:
             self._process.kill()
-            self._process.wait()
-            self._process = None
-            self.leader = 0
+        self._process.wait(timeout=20.0)
+        self._process = None
+        self.leader = 0
 
     def remove(self) -> None:
         """Ends it and takes its layer away, unless that was somebody else's."""

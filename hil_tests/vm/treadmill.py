@@ -20,6 +20,7 @@ from hil_tests.vm.container import Container
 from messages.wire import Snapshot
 from simulator.load_cell import CellParameters
 from simulator.pins import PINS_VARIABLE, PinBoard
+from simulator.stop_chain import ChainParameters
 from simulator.therapist import Therapist
 from simulator.treadmill import RealTimeTreadmill
 
@@ -122,6 +123,10 @@ class Treadmill:
         status = self._drive_status
         return [] if status is None else [fault.name.lower() for fault in DriveFault if status.faults & fault]
 
+    def weld_watchdog_relay(self) -> None:
+        """The relay that should open without the Pi's pulses stays closed: what is left is the drive's lease."""
+        self.real.world.chain.parameters = ChainParameters(watchdog_ns=10**18)
+
     @property
     def snapshot(self) -> Snapshot | None:
         """What the controller said last; old while it is away."""
@@ -211,8 +216,7 @@ class Dashboard:
 
     def __enter__(self) -> Self:
         command = (
-            "mosquitto_sub -V 5 -q 1 -c -i wall-1 -D connect session-expiry-interval 600 "
-            "-h localhost -p 8884 -u wall "
+            "mosquitto_sub -V 5 -q 1 -c -i wall-1 -x 600 -h localhost -p 8884 -u wall "
             "-P $(cat /root/wall) --cafile /etc/sternway/broker/authority.crt "
             f"-t 'sternway/v1/demo/simulated/event' -F %p >{self._heard}"
         )
