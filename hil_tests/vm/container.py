@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -115,7 +116,8 @@ class Container:
         leader = self.leader or self._find_leader()
         if leader:
             # With process 1 everything in it dies; nspawn, once killed itself, would leave it running.
-            os.kill(leader, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(leader, signal.SIGKILL)
         else:
             self._process.kill()
         self._process.wait(timeout=20.0)
@@ -146,8 +148,12 @@ class Container:
         return done.stdout.strip() in ("running", "degraded")
 
     def _find_leader(self) -> int:
-        assert self._process is not None
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
-            return int(children[0])
+        """The child that is process 1 of a namespace of its own; nspawn has another child for a moment before."""
+        if self._process is None:
+            return 0
+        with contextlib.suppress(OSError):
+            for child in Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split():
+                status = Path(f"/proc/{child}/status").read_text()
+                if re.search(r"^NSpid:\s+\d+\s+1$", status, re.MULTILINE):
+                    return int(child)
         return 0

@@ -1,8 +1,9 @@
 """Runs inside the virtual machine, as root: hands on the simulated board's contacts and a way to run commands.
 
 Lines of JSON over a virtio-serial port. `{"run": [...], "id": n}` is answered with what the command said. `{"contacts": {"5": 0}}`
-sets levels at pins (0: closed to ground), `{"counts": n}` what the load cell reads; neither is answered. `{"outputs": [12], "id": n}`
-is answered with the levels that the controller drives. Standard library only: it belongs to the machine, not to Sternway.
+sets levels at pins (0: closed to ground), `{"counts": n}` what the load cell reads; neither is answered.
+`{"outputs": [12], "id": n}` is answered with the levels that the controller drives. Standard library only: it belongs to the
+machine, not to Sternway.
 """
 
 from __future__ import annotations

@@ -69,8 +69,8 @@ def test_a_latch_outlives_the_controller(machine: Container, treadmill: Treadmil
     before = treadmill.snapshot
     assert before is not None
     machine.run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", "sternway-controller")
-    seen = treadmill.wait("the next life", lambda now: now.sequence < before.sequence, 20.0)
-    assert seen.state == "emergency_stop"
+    seen = treadmill.wait("its latch", lambda now: now.sequence < before.sequence and now.state in LATCHED, 20.0)
+    assert (seen.state, seen.cause) == (before.state, before.cause)
     stays_at_rest(treadmill, 2.0)
 
 

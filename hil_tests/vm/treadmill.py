@@ -4,9 +4,12 @@ stand-ins, and everything else is the package, its units, and the broker that `s
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
 import tempfile
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +21,12 @@ from firmware_bridge.codec import Decoder, Sender
 from firmware_bridge.drive import DriveFault, StatusFrame
 from hil_tests.vm.container import Container
 from messages.wire import Snapshot
+from simulator.drive import SimulatedDrive
 from simulator.load_cell import CellParameters
 from simulator.pins import PINS_VARIABLE, PinBoard
 from simulator.stop_chain import ChainParameters
-from simulator.therapist import Therapist
-from simulator.treadmill import RealTimeTreadmill
+from simulator.therapist import Lines, Therapist
+from simulator.treadmill import Board, RealTimeTreadmill
 
 SIMULATOR = Path(__file__).resolve().parents[2] / "simulator"
 STAND_INS = "/srv/stand-ins"
@@ -71,40 +75,52 @@ key_file = "broker-key"
 
 
 class Treadmill:
-    """Belt, patient, strap, panel and hands; make it before its container boots, `start` it after."""
+    """Belt, patient, strap, panel and hands; make it before its machine boots, `start` it after."""
 
-    def __init__(self, seed: int = 1) -> None:
+    def __init__(self, board: Callable[[Path], Board] | None = None, drive: SimulatedDrive | None = None, seed: int = 1) -> None:
+        """board: makes what the contacts are wired to, given a directory; without one, the pins of the stand-ins."""
         self._directory = Path(tempfile.mkdtemp(prefix="sternway-", dir="/dev/shm"))
         self._directory.chmod(0o777)
-        cell = CellParameters()
-        load_cell = LoadCellSettings(counts_zero=cell.zero_counts, newtons_per_count=cell.newtons_per_count)
-        self.board = PinBoard.create(self._directory / "pins", PinSettings(), load_cell)
         self._socket = self._directory / "controller.sock"
-        self.real = RealTimeTreadmill(self._directory, self.board, seed, self._socket)
+        self.real = RealTimeTreadmill(self._directory, (board or stand_in_board)(self._directory), seed, self._socket, drive)
         self.therapist = Therapist(self.real.world, self.real.random)
+        self.lines: Lines = ("", "", "", "")
+        """What the display shows."""
         self._drive_decoder = Decoder(Sender.DRIVE)
         self._drive_status: StatusFrame | None = None
         self._hear_drive()
-        self.real.looks.append(lambda _, lines: self.therapist.look(lines))
-        for name in ("pins", "drive", "display"):
-            (self._directory / name).resolve().chmod(0o666)
+        self.real.looks.append(self._look)
+        for terminal in (self.drive_terminal, self.display_terminal):
+            terminal.chmod(0o666)
+        self._lines_held = [os.open(path, os.O_RDWR | os.O_NOCTTY) for path in (self.drive_terminal, self.display_terminal)]
+
+    @property
+    def drive_terminal(self) -> Path:
+        """The host's end of the drive's line."""
+        return (self._directory / "drive").resolve()
+
+    @property
+    def display_terminal(self) -> Path:
+        """The host's end of the display's line."""
+        return (self._directory / "display").resolve()
+
+    def _look(self, _snapshot: Snapshot | None, lines: Lines) -> None:
+        self.lines = lines
+        self.therapist.look(lines)
+        for line in self._lines_held:
+            # Who opened it exclusively may have died: a real port then forgets it, but the simulator holds this one open.
+            fcntl.ioctl(line, termios.TIOCNXCL)
 
     @property
     def binds(self) -> dict[str, str]:
         """What a container must be given."""
-        names = {DRIVE: "drive", DISPLAY: "display"}
-        devices = {inside: str((self._directory / name).resolve()) for inside, name in names.items()}
+        devices = {DRIVE: str(self.drive_terminal), DISPLAY: str(self.display_terminal)}
         return {**devices, DEVICES: str(self._directory), f"{STAND_INS}/simulator": str(SIMULATOR)}
 
     def start(self, container: Container) -> None:
         """Lets its time run; the container is booted."""
         self._socket.symlink_to(container.files / "run/sternway/controller.sock")
         self.real.start()
-
-    def follow(self, container: Container) -> None:
-        """The container has booted again."""
-        self._socket.unlink()
-        self._socket.symlink_to(container.files / "run/sternway/controller.sock")
 
     def _hear_drive(self) -> None:
         """Listens to what the drive sends, whether or not anybody else does."""
@@ -161,6 +177,16 @@ class Treadmill:
         """Waits for one of these states."""
         return self.wait(" or ".join(states), lambda seen: seen.state in states, timeout_s)
 
+    def wait_display(self, *beginnings: str, timeout_s: float = 60.0) -> Lines:
+        """Waits until the display's first line begins with one of these."""
+        deadline = time.monotonic() + timeout_s
+        while not self.lines[0].startswith(beginnings):
+            if self.real.failure is not None:
+                raise RuntimeError("the simulated treadmill failed") from self.real.failure
+            assert time.monotonic() < deadline, f"waited {timeout_s} s for {beginnings}; the display shows {self.lines}"
+            time.sleep(0.02)
+        return self.lines
+
     def wait_belt(self, what: str, condition: Callable[[float], bool], timeout_s: float) -> float:
         """Waits for the belt's true speed; returns how long that took, in seconds."""
         began = time.monotonic()
@@ -172,8 +198,18 @@ class Treadmill:
     def close(self) -> None:
         """Ends its time; the container must be gone."""
         self.real.close()
-        self.board.close()
+        for line in self._lines_held:
+            os.close(line)
         shutil.rmtree(self._directory, ignore_errors=True)
+
+
+def stand_in_board(directory: Path) -> PinBoard:
+    """The shared file of the stand-ins for RPi.GPIO and spidev."""
+    cell = CellParameters()
+    load_cell = LoadCellSettings(counts_zero=cell.zero_counts, newtons_per_count=cell.newtons_per_count)
+    board = PinBoard.create(directory / "pins", PinSettings(), load_cell)
+    board.path.chmod(0o666)
+    return board
 
 
 def install(container: Container, package: Path) -> str:

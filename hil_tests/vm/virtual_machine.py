@@ -100,7 +100,7 @@ class VirtualMachine:
         self._agent = self._monitor = None
 
     def wait_agent(self) -> None:
-        """Waits until commands can be run. The port forgets what it is sent before the agent has opened it, so it is asked again."""
+        """Waits until commands can be run. The port forgets what comes before the agent has opened it, so it is asked again."""
         deadline = time.monotonic() + BOOTS_WITHIN_S
         while True:
             try:

@@ -5,6 +5,7 @@
 #include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
+#include <linux/random.h>
 #include <linux/spi/spi.h>
 
 #define DATA_PULSES 24
@@ -12,6 +13,10 @@
 static int counts;
 module_param(counts, int, 0644);
 MODULE_PARM_DESC(counts, "what a conversion reads, -8388608..8388607");
+
+static unsigned int noise = 100;
+module_param(noise, uint, 0644);
+MODULE_PARM_DESC(noise, "the converter's own noise: at most so many counts off");
 
 static unsigned int period_us = 12500;
 module_param(period_us, uint, 0644);
@@ -36,7 +41,7 @@ static void convert(struct chip *chip)
 	if (silent || ktime_before(now, chip->next_ready))
 		return;
 	chip->next_ready = ktime_add_us(now, period_us);
-	chip->shift_register = (u32)counts & 0xFFFFFF;
+	chip->shift_register = (u32)(counts + (int)get_random_u32_below(2 * noise + 1) - (int)noise) & 0xFFFFFF;
 	chip->is_ready = true;
 	chip->pulses = 0;
 }
