@@ -6,6 +6,9 @@ READY := $(VENV)/.ready
 SYSTEM_TEST := clang systemd openssl mosquitto gcc-avr avr-libc binutils-avr simavr libsimavr-dev libelf-dev
 SYSTEM_DEMO := mosquitto
 SYSTEM_DEB := dpkg-dev gcc libc6-dev python3-dev python3-venv
+SYSTEM_CONTAINER := $(SYSTEM_DEB) mmdebstrap systemd-container util-linux
+SYSTEM_VM := $(SYSTEM_CONTAINER) qemu-system-x86 qemu-utils e2fsprogs kmod busybox-static cpio make \
+	linux-headers-amd64 linux-source-6.1
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
@@ -55,6 +58,10 @@ hil: $(READY) ## the drive's conformance suite, native and AVR; DRIVE=/dev/ttyUS
 deb: $(READY) ## the Debian package of this machine's release and architecture, into dist/
 	@scripts/system_packages.sh $(SYSTEM_DEB)
 	$(BIN)/python packaging/build_deb.py $(ARGS)
+
+vm: $(READY) ## the installed package under systemd: in containers, then in a virtual machine with the kernel's GPIO (root)
+	@scripts/system_packages.sh $(SYSTEM_VM)
+	$(BIN)/python -m pytest hil_tests/vm -p no:cacheprovider --durations=0 $(ARGS)
 
 bench: $(READY) ## reaction beside C, the cost of a step, processor and memory, lateness beside cyclictest
 	@scripts/system_packages.sh mosquitto rt-tests

@@ -21,6 +21,8 @@ _DROP_IN = """\
 Environment=RPI_LGPIO_REVISION=c03114
 DeviceAllow=char-ttyS rw
 CPUAffinity=
+WatchdogSec=20
+TimeoutStartSec=120
 """
 _SLOW = """
 # An emulated processor is 8-12 times slower: the widest limits that the configuration allows.
