@@ -84,7 +84,7 @@ class Container:
             "--private-network",
         ]
         command += ["--console=pipe", "--machine", self._temporary.name.rsplit("-", maxsplit=1)[-1].replace("_", "x")]
-        command += ["--kill-signal=SIGRTMIN+4", "--capability=CAP_SYS_RESOURCE", "--resolv-conf=off", "--timezone=off"]
+        command += ["--kill-signal=SIGRTMIN+4", "--resolv-conf=off", "--timezone=off"]
         command += [f"--bind={host}:{inside}" for inside, host in self._binds.items()]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)

@@ -33,9 +33,9 @@ def executable_memory():
     import mmap
     mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC).close()
 
-def call(number):
+def call(number, argument):
     library = ctypes.CDLL(None, use_errno=True)
-    if library.syscall(number, 0, 0, 0, 0) == -1:
+    if library.syscall(number, argument, 0, 0, 0) == -1:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 found = {
@@ -53,8 +53,8 @@ found = {
     "keys": attempt(lambda: open("/etc/sternway/broker/authority.key").close()),
     "become_root": attempt(lambda: os.setuid(0)),
     "executable_memory": attempt(executable_memory),
-    "namespace": attempt(lambda: call(272)),
-    "module": attempt(lambda: call(313)),
+    "namespace": attempt(lambda: call(272, 0x10000000)),
+    "module": attempt(lambda: call(313, 0)),
     "user": str(os.getuid() != 0),
     "interfaces": ",".join(name for _, name in socket.if_nameindex()) if attempt(socket.if_nameindex) == "done" else "unknown",
     **{path: attempt(lambda path=path: open_device(path)) for path in sys.argv[2:]},

@@ -26,7 +26,7 @@ class Site:
     """A virtual machine with a treadmill around it."""
 
     def __init__(self, disk: Path) -> None:
-        self.board = KernelBoard(lambda message: self.machine.tell(message))
+        self.board = KernelBoard(lambda message: self.machine.tell(message))  # noqa: PLW0108  the machine is made below
         self.treadmill = Treadmill(lambda _: self.board, drive_that_says_board())
         self.treadmill.weld_watchdog_relay()
         self.treadmill.therapist.helps = False

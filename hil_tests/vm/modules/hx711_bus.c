@@ -1,7 +1,9 @@
 /* SPI bus 0 with an HX711 on it, for a machine that has neither: MOSI is the chip's PD_SCK, MISO its DOUT, as in docs/wiring.md.
  *
  * What a conversion reads stands in /sys/module/hx711_bus/parameters/counts. A conversion is ready every 12.5 ms; it never ends in
- * the middle of a transfer here, and a transfer takes no time: the chip's timing is not judged on this bus. */
+ * the middle of a transfer here, and whoever asks too early sleeps until it is ready, which spares an emulated processor a thousand
+ * questions a second: the chip's timing is not judged on this bus. */
+#include <linux/delay.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
@@ -36,11 +38,13 @@ struct chip {
 
 static void convert(struct chip *chip)
 {
-	ktime_t now = ktime_get();
+	s64 early_us = ktime_us_delta(chip->next_ready, ktime_get());
 
-	if (silent || ktime_before(now, chip->next_ready))
+	if (silent || chip->clock || (chip->is_ready && chip->pulses <= DATA_PULSES))
 		return;
-	chip->next_ready = ktime_add_us(now, period_us);
+	if (early_us > 0)
+		usleep_range(early_us, early_us + 100);
+	chip->next_ready = ktime_add_us(ktime_get(), period_us);
 	chip->shift_register = (u32)(counts + (int)get_random_u32_below(2 * noise + 1) - (int)noise) & 0xFFFFFF;
 	chip->is_ready = true;
 	chip->pulses = 0;
