@@ -317,7 +317,7 @@ LoadCredential=broker-key:$TELEMETRY_KEYS/client.key
 TEXT
     chmod 644 "$UNIT_DIRECTORY/broker.conf"
     cat <<'TEXT'
-Put this into /etc/sternway/treadmill.toml (host: the broker's name as its certificate has it), then run
+Set these keys in /etc/sternway/treadmill.toml (host: the broker's name as its certificate has it), then run
 `systemctl daemon-reload` and `systemctl restart sternway-telemetry`:
 
 [telemetry.broker]
