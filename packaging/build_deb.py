@@ -111,7 +111,7 @@ def contents() -> list[tuple[Path, str]]:
         (ROOT / "CHANGELOG.md", "usr/share/doc/sternway/CHANGELOG.md"),
         (ROOT / "LICENSE", "usr/share/doc/sternway/copyright"),
     ]
-    found += [(plan, f"usr/share/sternway/plans/{plan.name}") for plan in (ROOT / "config/plans").glob("*.toml")]
+    found += [(plan, f"usr/share/sternway/plans/{plan.name}") for plan in (ROOT / "config/plans").iterdir()]
     docs = [page for page in (ROOT / "docs").rglob("*") if page.is_file()]
     return found + [(page, f"usr/share/doc/sternway/docs/{page.relative_to(ROOT / 'docs')}") for page in docs]
 

@@ -18,19 +18,29 @@ TOOLS = ("mmdebstrap", "systemd-nspawn", "nsenter", "dpkg-deb")
 
 
 @pytest.fixture(scope="session")
-def packages() -> Path:
+def workplace() -> Iterator[Path]:
+    """A directory of this run's own on the disk of the checkout: layers and disks are too large for /tmp."""
+    place = BUILD / f"run-{os.getpid()}"
+    place.mkdir(parents=True)
+    yield place
+    shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def packages(workplace: Path) -> Path:
     """Where the packages lie; what is missing on this machine is an error that names it."""
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing or os.geteuid() != 0:
         pytest.fail(f"run `make vm` as root; missing: {', '.join(missing) or 'root'}")
-    return build_packages()
+    place = workplace / "packages"
+    build_packages(place)
+    return place
 
 
 @pytest.fixture(scope="session")
-def installed_layer(packages: Path) -> Path:
+def installed_layer(packages: Path, workplace: Path) -> Path:
     """A layer with the package installed and equipped on the booted Debian, and everything shut down again."""
-    layer = BUILD / "installed"
-    shutil.rmtree(layer, ignore_errors=True)
+    layer = workplace / "installed"
     treadmill = Treadmill()
     try:
         with Container([debian_root()], {**treadmill.binds, "/srv/packages": str(packages)}, upper=layer) as container:

@@ -20,7 +20,14 @@ from types import TracebackType
 from typing import Self
 
 BOOTS_WITHIN_S = 60.0
-_ENVIRONMENT = ("env", "-i", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive")
+_ENVIRONMENT = (
+    "env",
+    "-i",
+    "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME=/root",
+    "LC_ALL=C.UTF-8",
+    "DEBIAN_FRONTEND=noninteractive",
+)
 
 
 class ContainerError(RuntimeError):

@@ -61,18 +61,16 @@ exec /bin/busybox switch_root /root /sbin/init
 """
 
 
-def build_disk(layers: Sequence[Path], kernel: Kernel) -> Path:
+def build_disk(layers: Sequence[Path], kernel: Kernel, workplace: Path) -> Path:
     """Returns a qcow2 disk with the layers (topmost first) and what this machine needs on top."""
-    upper = BUILD / "vm-layer"
-    shutil.rmtree(upper, ignore_errors=True)
+    upper = workplace / "vm-layer"
     _write_layer(upper, kernel)
-    disk = BUILD / "disk.qcow2"
-    raw = BUILD / "disk.raw"
+    disk = workplace / "disk.qcow2"
+    raw = workplace / "disk.raw"
     with tempfile.TemporaryDirectory(prefix="sternway-image-") as place:
         options = "lowerdir=" + ":".join(str(layer) for layer in (upper, *layers))
         subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, place], check=True)
         try:
-            raw.unlink(missing_ok=True)
             command = ["mke2fs", "-q", "-t", "ext4", "-E", "lazy_itable_init=1", "-d", place, str(raw), f"{_SIZE_MB}M"]
             subprocess.run(command, check=True)
         finally:

@@ -7,16 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hil_tests.vm.debian_root import BUILD, ROOT
+from hil_tests.vm.debian_root import ROOT
 
 OLDER, NEWER = "0.0.9", "0.1.1"
 """The same program under two versions, to go up and down between."""
 
 
-def build_packages() -> Path:
-    """Builds the package as it is, and repacks it as OLDER and NEWER and as one for a Python that is not there; returns where."""
-    place = BUILD / "packages"
-    shutil.rmtree(place, ignore_errors=True)
+def build_packages(place: Path) -> None:
+    """Builds the package as it is, and repacks it as OLDER and NEWER and as one for a Python that is not there."""
     place.mkdir(parents=True)
     subprocess.run(
         [sys.executable, str(ROOT / "packaging/build_deb.py"), "--output", str(place)], check=True, stdout=subprocess.DEVNULL
@@ -26,7 +24,6 @@ def build_packages() -> Path:
     for version in (OLDER, NEWER):
         repack(place / "current.deb", place / f"{version}.deb", "Version: ", f"Version: {version}")
     repack(place / "current.deb", place / "other-python.deb", "Depends: ", "Depends: python3 (>= 3.99)")
-    return place
 
 
 def repack(package: Path, target: Path, beginning: str, line: str) -> None:

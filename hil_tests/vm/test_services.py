@@ -8,7 +8,7 @@ import pytest
 
 from controller.core.inputs import Input
 from hil_tests.vm.container import Container
-from hil_tests.vm.treadmill import Dashboard, Treadmill, begin_walking
+from hil_tests.vm.treadmill import Dashboard, Treadmill, begin_walking, prepare_demo
 
 LATCHED = ("protective_stop", "emergency_stop", "fault")
 LEASE_STOP_S = 1.0
@@ -28,7 +28,7 @@ def test_a_whole_session_reaches_its_end_and_the_dashboard(machine: Container, t
     """The demo plan as it ships, prepared by the command line; heard by a dashboard over TLS, with its own password."""
     treadmill.wait_state("standby")
     with Dashboard(machine) as dashboard:
-        machine.run("sternway", "prepare", "/usr/share/sternway/plans/demo.toml")
+        prepare_demo(machine)
         treadmill.wait("complete", lambda seen: seen.state == "complete", 240.0)
         treadmill.wait_state("standby", timeout_s=30.0)
         time.sleep(1.0)
@@ -147,6 +147,6 @@ def test_journal_lines_cannot_be_forged_by_a_plan(machine: Container, treadmill:
     treadmill.wait_state("standby")
     plan = (machine.files / "usr/share/sternway/plans/demo.toml").read_text().replace('"demo-1"', '"x\\nFORGED LINE"')
     (machine.files / "root/plan.toml").write_text(plan)
-    machine.run("sternway", "prepare", "/root/plan.toml", check=False)
+    prepare_demo(machine, "/root/plan.toml", check=False)
     lines = machine.shell("journalctl -u sternway-controller -o cat --no-pager").splitlines()
     assert not [line for line in lines if line.startswith("FORGED")]

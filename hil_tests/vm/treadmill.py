@@ -235,10 +235,18 @@ def equip(container: Container) -> None:
     container.shell("chgrp sternway /etc/sternway/treadmill.toml; chmod 640 /etc/sternway/treadmill.toml; systemctl daemon-reload")
 
 
+def prepare_demo(container: Container, plan: str = "/usr/share/sternway/plans/demo.toml", check: bool = True) -> None:
+    """Prepares a plan for the demo's patient with the installed command line, as docs/install.md says."""
+    records = "/usr/share/sternway/plans/demo-screening.json"
+    dates = "s/@TODAY@/$(date +%F)/; s/@BEFORE@/$(date +%F -d '10 days ago')/"
+    container.shell(f'sed "{dates}" {records} >/root/screening.json')
+    container.run("sternway", "prepare", plan, "--screening", "/root/screening.json", check=check)
+
+
 def begin_walking(treadmill: Treadmill, container: Container) -> None:
     """Prepares the demo plan with the installed command line; the therapist brings the patient to walk."""
     treadmill.wait_state("standby")
-    container.run("sternway", "prepare", "/usr/share/sternway/plans/demo.toml")
+    prepare_demo(container)
     treadmill.wait("walking", lambda seen: seen.state == "exercising" and (seen.measured_speed_m_s or 0.0) > 0.08, 60.0)
     treadmill.therapist.helps = False
 
