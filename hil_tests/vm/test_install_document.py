@@ -7,7 +7,8 @@ import textwrap
 from pathlib import Path
 
 from hil_tests.vm.container import Container
-from hil_tests.vm.treadmill import BROKER, DROP_IN, Treadmill
+from hil_tests.vm.treadmill import BROKER, DROP_IN, Treadmill, certify
+from simulator.commissioning import CELL_SERIAL
 from simulator.load_cell import CellParameters
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -22,7 +23,7 @@ _EDIT = f"""
 sed -i -e 's/"example-clinic"/"my-clinic"/' -e 's#/dev/serial/by-id/usb-sternway-drive-if00#/dev/ttyTEST0#' \\
     -e '/^\\[display\\]/,/^device/ s#^device = .*#device = "/dev/ttyTEST1"#' \\
     -e 's/^zero_counts = .*/zero_counts = {CellParameters().zero_counts}/' \\
-    -e 's/^newtons_per_count = .*/newtons_per_count = {CellParameters().newtons_per_count}/' "$1"
+    -e 's/^cell_serial = .*/cell_serial = "{CELL_SERIAL}"/' -e 's/^newtons_per_count = .*/newtons_per_count = {CellParameters().newtons_per_count}/' "$1"
 """
 
 
@@ -33,7 +34,8 @@ def commands(page: str) -> list[str]:
 
 
 def test_the_pages_lead_to_a_walking_belt(bare: Container, treadmill: Treadmill) -> None:
-    """Not the pages' own: sudo and the editor are helpers here, the package was built outside, and the pins are the stand-ins."""
+    """Not the pages' own: sudo and the editor are helpers here, the package was built outside, the pins are the stand-ins, and calibration and self-test are
+    the demo's emulated certificates."""
     files = bare.files
     (files / "root/edit").write_text(_EDIT)
     bare.shell(_HELPERS)
@@ -59,6 +61,7 @@ def test_the_pages_lead_to_a_walking_belt(bare: Container, treadmill: Treadmill)
         assert count == 1, f"{line!r} has one place in the file that ships"
     configuration.write_text(text)
 
+    certify(bare)
     treadmill.start(bare)
     assert "Sternway 0." in bare.shell("set -e;" + start.replace("sternway status", "sleep 3; sternway status"))
     treadmill.wait_state("standby")

@@ -16,11 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from controller.configuration import load_configuration
 from controller.hardware.settings import LoadCellSettings, PinSettings
 from firmware_bridge.codec import Decoder, Sender
 from firmware_bridge.drive import DriveFault, StatusFrame
 from hil_tests.vm.container import Container
 from messages.wire import Snapshot
+from simulator.commissioning import CELL_SERIAL, write_emulated_certificates
 from simulator.drive import SimulatedDrive
 from simulator.load_cell import CellParameters
 from simulator.pins import PINS_VARIABLE, PinBoard
@@ -60,6 +62,7 @@ ceiling_m_s = 0.5
 [calibration]
 zero_counts = {CellParameters().zero_counts}
 newtons_per_count = {CellParameters().newtons_per_count}
+cell_serial = "{CELL_SERIAL}"
 """
 BROKER = """
 [telemetry.broker]
@@ -232,7 +235,15 @@ def equip(container: Container) -> None:
         said = container.shell(f"sternway-broker-setup {command}")
         (files / "root" / said.split()[1].rstrip(",")).write_text(said.split()[-1])
     (files / "etc/sternway/treadmill.toml").write_text(CONFIGURATION + BROKER)
-    container.shell("chgrp sternway /etc/sternway/treadmill.toml; chmod 640 /etc/sternway/treadmill.toml; systemctl daemon-reload")
+    certify(container)
+    container.shell("chgrp sternway /etc/sternway/*.*; chmod 640 /etc/sternway/*.*; systemctl daemon-reload")
+
+
+def certify(container: Container) -> None:
+    """The certificates of calibration and self-test, as for the emulated treadmill of the demo: named emulated."""
+    directory = container.files / "etc/sternway"
+    write_emulated_certificates(directory, load_configuration(directory / "treadmill.toml"))
+    container.shell("chgrp sternway /etc/sternway/*.*; chmod 640 /etc/sternway/*.*")
 
 
 def prepare_demo(container: Container, plan: str = "/usr/share/sternway/plans/demo.toml", check: bool = True) -> None:
