@@ -23,7 +23,8 @@ _EDIT = f"""
 sed -i -e 's/"example-clinic"/"my-clinic"/' -e 's#/dev/serial/by-id/usb-sternway-drive-if00#/dev/ttyTEST0#' \\
     -e '/^\\[display\\]/,/^device/ s#^device = .*#device = "/dev/ttyTEST1"#' \\
     -e 's/^zero_counts = .*/zero_counts = {CellParameters().zero_counts}/' \\
-    -e 's/^cell_serial = .*/cell_serial = "{CELL_SERIAL}"/' -e 's/^newtons_per_count = .*/newtons_per_count = {CellParameters().newtons_per_count}/' "$1"
+    -e 's/^cell_serial = .*/cell_serial = "{CELL_SERIAL}"/' \\
+    -e 's/^newtons_per_count = .*/newtons_per_count = {CellParameters().newtons_per_count}/' "$1"
 """
 
 
@@ -34,8 +35,9 @@ def commands(page: str) -> list[str]:
 
 
 def test_the_pages_lead_to_a_walking_belt(bare: Container, treadmill: Treadmill) -> None:
-    """Not the pages' own: sudo and the editor are helpers here, the package was built outside, the pins are the stand-ins, and calibration and self-test are
-    the demo's emulated certificates."""
+    """Not the pages' own: sudo and the editor are helpers here, the package was built outside, the pins are the stand-ins, and
+    calibration and self-test are the demo's emulated certificates.
+    """
     files = bare.files
     (files / "root/edit").write_text(_EDIT)
     bare.shell(_HELPERS)

@@ -17,9 +17,9 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
+from settings_files.telemetry_table import BrokerSettings, TlsSettings
 from simulator.broker import _free_port
 from telemetry.broker_client import make_client
-from telemetry.settings import BrokerSettings, TlsSettings
 
 SCRIPT = Path(__file__).parents[2] / "scripts/broker_setup.sh"
 BASE = "sternway/v1/clinic-a"
