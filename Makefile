@@ -5,10 +5,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SYSTEM_TEST := clang systemd openssl mosquitto gcc-avr avr-libc binutils-avr simavr libsimavr-dev libelf-dev
 SYSTEM_DEMO := mosquitto
+SYSTEM_DEB := dpkg-dev gcc libc6-dev python3-dev python3-venv
+SYSTEM_CONTAINER := $(SYSTEM_DEB) mmdebstrap systemd-container util-linux
+SYSTEM_VM := $(SYSTEM_CONTAINER) qemu-system-x86 qemu-utils e2fsprogs kmod busybox-static cpio make \
+	linux-headers-amd64 linux-source-6.1
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-all test check format docs hil campaign bench evaluate fuzz trace golden explore clean
+.PHONY: help demo demo-all test check format docs hil campaign bench evaluate fuzz trace golden explore clean deb vm
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -50,6 +54,14 @@ docs: $(READY) ## write the documents that are generated from the code
 hil: $(READY) ## the drive's conformance suite, native and AVR; DRIVE=/dev/ttyUSB0 for a board on a desk
 	@scripts/system_packages.sh $(SYSTEM_TEST)
 	$(BIN)/python -m pytest hil_tests $(if $(DRIVE),--drive=$(DRIVE))
+
+deb: $(READY) ## the Debian package of this machine's release and architecture, into dist/
+	@scripts/system_packages.sh $(SYSTEM_DEB)
+	$(BIN)/python packaging/build_deb.py $(ARGS)
+
+vm: $(READY) ## the installed package under systemd: in containers, then in a virtual machine with the kernel's GPIO (root)
+	@scripts/system_packages.sh $(SYSTEM_VM)
+	$(BIN)/python -m pytest hil_tests/vm -p no:cacheprovider --durations=0 $(ARGS)
 
 bench: $(READY) ## reaction beside C, the cost of a step, processor and memory, lateness beside cyclictest
 	@scripts/system_packages.sh mosquitto rt-tests

@@ -17,17 +17,17 @@ from settings_files.toml_tables import read_nested
 TABLE = "telemetry"
 
 AbsolutePath = Annotated[str, msgspec.Meta(pattern=r"\A/[^\x00]*\Z", description="an absolute path")]
-OptionalPath = Annotated[str, msgspec.Meta(pattern=r"\A(/[^\x00]*)?\Z", description="an absolute path, or empty")]
+CredentialName = Annotated[str, msgspec.Meta(max_length=4096, description="a path, or a LoadCredential= name")]
 
 
 class TlsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """TLS towards the broker. Certificate and key are for a broker that asks clients to prove themselves."""
 
     enabled: bool = False
-    ca_file: OptionalPath = ""
+    ca_file: CredentialName = ""
     """Empty: the system's certificate authorities."""
-    certificate_file: OptionalPath = ""
-    key_file: OptionalPath = ""
+    certificate_file: CredentialName = ""
+    key_file: CredentialName = ""
 
 
 class BrokerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,7 +37,7 @@ class BrokerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 1883
     user: Annotated[str, msgspec.Meta(max_length=128)] = ""
     """Empty: anonymous."""
-    credential_file: Annotated[str, msgspec.Meta(max_length=4096, description="a path, or a LoadCredential= name")] = ""
+    credential_file: CredentialName = ""
     """File whose first line is the password. A relative name is looked up in $CREDENTIALS_DIRECTORY (systemd)."""
     keep_alive_s: Annotated[int, msgspec.Meta(ge=2, le=300)] = 10
     """The broker publishes the will 1.5 times this long after the last sign of life."""

@@ -19,12 +19,13 @@ BUILD_TIMEOUT_S = 120
 
 @dataclass(frozen=True)
 class MakeTarget:
-    """`make -C folder goal variable=<path>` makes one file, named after `product`."""
+    """`make -C folder goal variable=<path> settings` makes one file, named after `product`."""
 
     folder: Path
     goal: str
     variable: str
     product: str
+    settings: tuple[str, ...] = ()
 
 
 class DriveBuildError(RuntimeError):
@@ -37,13 +38,16 @@ def native_library() -> Path:
 
     Raises DriveBuildError when `make` or a C compiler is missing or the build fails.
     """
-    sources = [
+    return build_once(MakeTarget(FIRMWARE, "native", "NATIVE_LIBRARY", "libsternway_drive.so"), native_sources())
+
+
+def native_sources() -> list[Path]:
+    """What the native drive library is made of."""
+    return [
         FIRMWARE / "Makefile",
         *sorted((FIRMWARE / "core").glob("*.[ch]")),
         *sorted((PROJECT_ROOT / "simulator").glob("*.[ch]")),
     ]
-    target = MakeTarget(FIRMWARE, "native", "NATIVE_LIBRARY", "libsternway_drive.so")
-    return build_once(target, sources)
 
 
 def build_once(target: MakeTarget, sources: Sequence[Path], tools: Mapping[str, str] | None = None) -> Path:
@@ -66,7 +70,15 @@ def build_once(target: MakeTarget, sources: Sequence[Path], tools: Mapping[str, 
             )
     BUILD.mkdir(exist_ok=True)
     unfinished = product.with_name(f"{product.stem}.{os.getpid()}.partial{product.suffix}")
-    command = ["make", "--no-print-directory", "-C", str(target.folder), target.goal, f"{target.variable}={unfinished}"]
+    command = [
+        "make",
+        "--no-print-directory",
+        "-C",
+        str(target.folder),
+        target.goal,
+        f"{target.variable}={unfinished}",
+        *target.settings,
+    ]
     result = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_TIMEOUT_S, check=False)
     if result.returncode != 0:
         unfinished.unlink(missing_ok=True)

@@ -14,13 +14,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Protocol
 
 from messages.wire import Snapshot
 from simulator.display import EmulatedDisplay
-from simulator.drive import NativeDrive
+from simulator.drive import NativeDrive, SimulatedDrive
 from simulator.load_cell import CellFault
 from simulator.observer import SocketObserver
-from simulator.pins import DoutHeld, PinBoard
+from simulator.pins import DoutHeld, OutputState
 from simulator.play import LOOK_NS
 from simulator.scheduling import WORLD_PRIORITY, schedule_this_thread
 from simulator.serial_pty import SerialPty
@@ -33,13 +34,27 @@ _DOUBLED_EVERY = 4
 _JOIN_S = 3.0
 
 
+class Board(Protocol):
+    """What the treadmill's contacts and its load cell are wired to."""
+
+    @property
+    def contacts(self) -> int: ...
+    def set_contacts(self, closed_mask: int) -> None: ...
+    def set_load_counts(self, counts: int) -> None: ...
+    def set_conversions(self, period_ns: int, doubled_every: int = 0) -> None: ...
+    def hold_dout(self, held: DoutHeld) -> None: ...
+    def output(self, name: str) -> OutputState: ...
+
+
 class RealTimeTreadmill:
     """World, pins, cable and display, in step with the monotonic clock."""
 
-    def __init__(self, directory: Path, board: PinBoard, seed: int, socket: Path) -> None:
-        """directory: where the cable's and the display's devices appear. socket: where the controller will listen."""
+    def __init__(self, directory: Path, board: Board, seed: int, socket: Path, drive: SimulatedDrive | None = None) -> None:
+        """directory: where the cable's and the display's devices appear. socket: where the controller will listen. drive: the
+        native one unless another is given.
+        """
         self.random = Random(seed)
-        self.drive = NativeDrive(seed)
+        self.drive = drive or NativeDrive(seed)
         self.world = World(self.drive, self.random, time.monotonic_ns(), WorldParameters(step_ns=STEP_NS))
         self.cable = SerialPty(directory / "drive")
         self.display = EmulatedDisplay(directory / "display")
@@ -74,7 +89,8 @@ class RealTimeTreadmill:
     def close(self) -> None:
         """Ends time."""
         self._stopping = True
-        self._thread.join(_JOIN_S)
+        if self._thread.is_alive():
+            self._thread.join(_JOIN_S)
         if self._observer is not None:
             self._observer.close()
         self.cable.unplug()

@@ -18,7 +18,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from settings_files.telemetry_table import BrokerSettings, TlsSettings
-from telemetry.settings import read_password
+from telemetry.settings import credential_path, read_password
 
 OPERATION_TIMEOUT_S = 5.0
 MAXIMUM_QUEUED_COMMANDS = 64
@@ -116,10 +116,12 @@ async def make_client(settings: BrokerSettings, identifier: str, availability_to
 
 
 def _tls_context(settings: TlsSettings) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=settings.ca_file or None)
+    context = ssl.create_default_context(cafile=credential_path(settings.ca_file) if settings.ca_file else None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # What Python 3.13 checks by itself: an authority without keyUsage is refused on every version alike.
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
     if settings.certificate_file:
-        context.load_cert_chain(settings.certificate_file, settings.key_file)
+        context.load_cert_chain(credential_path(settings.certificate_file), credential_path(settings.key_file))
     return context
 
 

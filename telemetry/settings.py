@@ -72,5 +72,9 @@ def read_password(settings: BrokerSettings, environment: Mapping[str, str] = os.
     """Returns the password, or None when no credential file is configured; raises OSError when it cannot be read."""
     if not settings.credential_file:
         return None
-    directory = environment.get("CREDENTIALS_DIRECTORY", "")
-    return (Path(directory) / settings.credential_file).read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
+    return credential_path(settings.credential_file, environment).read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
+
+
+def credential_path(name: str, environment: Mapping[str, str] = os.environ) -> Path:
+    """Returns where a secret or certificate lies: an absolute path as it is, a name in the service manager's directory."""
+    return Path(environment.get("CREDENTIALS_DIRECTORY", "")) / name

@@ -1,0 +1,128 @@
+"""What the Debian package is made of; `make vm` installs it on a booted Debian."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import subprocess
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import msgspec
+import pytest
+
+from tests.command_line.conftest import SNAPSHOT
+
+ROOT = Path(__file__).parents[2]
+PACKAGING = ROOT / "packaging"
+
+
+def load(path: Path) -> ModuleType:
+    """A script as a module, whatever its name ends in."""
+    loader = importlib.machinery.SourceFileLoader(path.name.replace("-", "_").removesuffix(".py"), str(path))
+    module = importlib.util.module_from_spec(importlib.machinery.ModuleSpec(loader.name, loader, origin=str(path)))
+    module.__file__ = str(path)
+    loader.exec_module(module)
+    return module
+
+
+def library_for(root: Path, model: str, kernel: str, chosen: str = "") -> subprocess.CompletedProcess[str]:
+    """What packaging/gpio-library says on a machine of this model (empty: no Pi) with this kernel."""
+    (root / "proc/sys/kernel").mkdir(parents=True)
+    (root / "proc/sys/kernel/osrelease").write_text(kernel + "\n")
+    if model:
+        (root / "proc/device-tree").mkdir()
+        (root / "proc/device-tree/model").write_bytes(model.encode() + b"\0")
+    if chosen:
+        (root / "etc/sternway").mkdir(parents=True)
+        (root / "etc/sternway/gpio-library").write_text(chosen + "\n")
+    environment = {"STERNWAY_ROOT": str(root), "PATH": "/usr/bin:/bin"}
+    return subprocess.run(["sh", str(PACKAGING / "gpio-library")], env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("model", "kernel", "library"),
+    [
+        ("Raspberry Pi 4 Model B Rev 1.4", "6.1.21-v8+", "RPi.GPIO"),
+        ("Raspberry Pi 3 Model B Plus Rev 1.3", "6.5.0-rpi", "RPi.GPIO"),
+        ("Raspberry Pi 4 Model B Rev 1.4", "6.6.31+rpt-rpi-v8", "rpi-lgpio"),
+        ("Raspberry Pi 4 Model B Rev 1.4", "6.12.25+rpt-rpi-v8", "rpi-lgpio"),
+        ("Raspberry Pi 5 Model B Rev 1.0", "6.1.73-rpi-2712", "rpi-lgpio"),
+        ("Raspberry Pi Compute Module 5 Rev 1.0", "6.1.73-rpi-2712", "rpi-lgpio"),
+        ("Raspberry Pi 500 Rev 1.0", "6.1.73-rpi-2712", "rpi-lgpio"),
+        ("", "6.1.0-56-amd64", "rpi-lgpio"),
+    ],
+)
+def test_the_library_that_works_on_this_pi_is_chosen(tmp_path: Path, model: str, kernel: str, library: str) -> None:
+    assert library_for(tmp_path, model, kernel).stdout == library + "\n"
+
+
+def test_the_integrators_choice_outranks_it(tmp_path: Path) -> None:
+    assert library_for(tmp_path, "Raspberry Pi 5 Model B", "6.6.31", chosen="RPi.GPIO").stdout == "RPi.GPIO\n"
+
+
+def test_a_choice_that_is_none_is_refused(tmp_path: Path) -> None:
+    done = library_for(tmp_path, "Raspberry Pi 5 Model B", "6.6.31", chosen="gpiozero")
+    assert done.returncode == 1
+    assert "allowed is RPi.GPIO or rpi-lgpio" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("state", "session", "is_refused"),
+    [
+        ("standby", "", False),
+        ("self_test", "", False),
+        ("fault", "", False),
+        ("protective_stop", "", False),
+        ("protective_stop", "s-1", True),
+        ("emergency_stop", "s-1", True),
+        ("fault", "s-1", True),
+        ("prepared", "s-1", True),
+        ("exercising", "s-1", True),
+        ("paused", "s-1", True),
+        ("complete", "s-1", True),
+        ("complete", "", True),
+        ("a state of a later version", "", True),
+    ],
+)
+def test_nothing_is_changed_while_somebody_may_be_on_the_belt(state: str, session: str, is_refused: bool) -> None:
+    script = load(PACKAGING / "refuse-during-session")
+    assert bool(script.why_not(msgspec.structs.replace(SNAPSHOT, state=state, session=session))) is is_refused
+
+
+def test_the_simulator_does_not_ship() -> None:
+    builder = load(PACKAGING / "build_deb.py")
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    whole, shipped = tomllib.loads(text), tomllib.loads(builder.shipped_project(text))
+    packages = shipped["tool"]["setuptools"]["packages"]
+    assert {name for name in whole["tool"]["setuptools"]["packages"] if name not in packages} >= {"simulator", "evaluation"}
+    assert {"controller", "controller.core", "telemetry", "messages", "firmware_bridge"} <= set(packages)
+    assert not [name for name in packages if name.split(".")[0] in builder.NOT_SHIPPED]
+    assert not [entry for entry in shipped["project"]["scripts"].values() if entry.split(".")[0] in builder.NOT_SHIPPED]
+
+
+def test_every_file_of_the_package_is_there_and_has_one_place() -> None:
+    contents = load(PACKAGING / "build_deb.py").contents()
+    assert all(origin.is_file() for origin, _ in contents)
+    places = [place for _, place in contents]
+    assert len(places) == len(set(places))
+    assert "usr/lib/systemd/system/sternway-controller.service" in places
+
+
+@pytest.mark.parametrize(
+    "script", ["debian/postinst", "debian/prerm", "debian/postrm", "gpio-library", "../scripts/broker_setup.sh"]
+)
+def test_the_shell_understands_every_script(script: str) -> None:
+    done = subprocess.run(["sh", "-n", str(PACKAGING / script)], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+
+
+def test_every_runtime_dependency_has_its_version_pinned() -> None:
+    """Two packages built on two days from one checkout hold the same libraries."""
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*document["dependencies"], *document["optional-dependencies"]["pi"], *document["optional-dependencies"]["pi5"]]
+    names = {name.split(">")[0].split("=")[0].split("<")[0].strip().lower() for name in wanted}
+    lines = (PACKAGING / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = {line.split("==")[0].lower() for line in lines if "==" in line}
+    assert names <= pinned

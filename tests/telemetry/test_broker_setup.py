@@ -1,0 +1,279 @@
+"""What sternway-broker-setup makes, under the real Mosquitto: who gets in, and who may say what."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import getpass
+import re
+import shutil
+import ssl
+import subprocess
+import tarfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiomqtt
+import pytest
+
+from settings_files.telemetry_table import BrokerSettings, TlsSettings
+from simulator.broker import _free_port
+from telemetry.broker_client import make_client
+
+SCRIPT = Path(__file__).parents[2] / "scripts/broker_setup.sh"
+BASE = "sternway/v1/clinic-a"
+MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin")
+
+pytestmark = pytest.mark.skipif(MOSQUITTO is None or shutil.which("openssl") is None, reason="mosquitto or openssl is missing")
+
+
+class Clinic:
+    """A broker with two treadmills, a dashboard and a therapist at the first treadmill."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.environment = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "STERNWAY_BROKER_HOME": str(directory / "home"),
+            "STERNWAY_MOSQUITTO_DIRECTORY": str(directory / "mosquitto"),
+            "STERNWAY_TELEMETRY_KEYS": str(directory / "keys"),
+            "STERNWAY_UNIT_DIRECTORY": str(directory / "unit"),
+        }
+        (directory / "mosquitto/conf.d").mkdir(parents=True)
+        self.run("init", "clinic-a")
+        for treadmill in ("treadmill-1", "treadmill-2"):
+            self.run("treadmill", treadmill)
+            with tarfile.open(directory / f"home/{treadmill}.tar") as archive:
+                archive.extractall(directory / treadmill, filter="data")
+        self.passwords = {
+            "wall": self.run("dashboard", "wall").split()[-1],
+            "anna": self.run("therapist", "anna", "treadmill-1").split()[-1],
+        }
+        self.ports = {usual: _free_port() for usual in (8883, 8884, 9443)}
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def run(self, *words: str) -> str:
+        done = subprocess.run(["sh", str(SCRIPT), *words], env=self.environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def start(self) -> None:
+        text = (self.directory / "mosquitto/conf.d/sternway.conf").read_text(encoding="utf-8")
+        for usual, port in self.ports.items():
+            text = text.replace(f"listener {usual} ", f"listener {port} ")
+        configuration = self.directory / "mosquitto.conf"
+        configuration.write_text(f"user {getpass.getuser()}\nlog_dest stderr\n{text}", encoding="utf-8")
+        assert MOSQUITTO is not None
+        with (self.directory / "log").open("wb") as log:
+            self.process = subprocess.Popen([MOSQUITTO, "-v", "-c", str(configuration)], stdout=log, stderr=log)
+        deadline = time.monotonic() + 5.0
+        while " running" not in self.log() and time.monotonic() < deadline and self.process.poll() is None:
+            time.sleep(0.02)
+        if " running" not in self.log():
+            self.stop()
+            pytest.fail(self.log())
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(timeout=5.0)
+            self.process = None
+
+    def log(self) -> str:
+        path = self.directory / "log"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def settings(self, treadmill: str) -> BrokerSettings:
+        """What the treadmill's configuration file says after `join`."""
+        keys = self.directory / treadmill
+        tls = TlsSettings(True, str(keys / "authority.crt"), str(keys / "client.crt"), str(keys / "client.key"))
+        return BrokerSettings(host="localhost", port=self.ports[8883], tls=tls)
+
+    def person(self, name: str, password: str | None = None, transport: str = "tcp") -> aiomqtt.Client:
+        """A client of somebody with a password."""
+        context = ssl.create_default_context(cafile=str(self.directory / "home/authority.crt"))
+        return aiomqtt.Client(
+            "localhost",
+            self.ports[9443 if transport == "websockets" else 8884],
+            username=name,
+            password=password if password is not None else self.passwords[name],
+            protocol=aiomqtt.ProtocolVersion.V5,
+            tls_context=context,
+            transport=transport,  # type: ignore[arg-type]
+            timeout=5,
+        )
+
+
+@pytest.fixture(scope="module")
+def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
+    made = Clinic(tmp_path_factory.mktemp("clinic"))
+    made.start()
+    yield made
+    made.stop()
+
+
+async def publish(client: aiomqtt.Client, topic: str) -> int:
+    """Publishes with QoS 1 and returns the broker's reason code: 0, or 16 where nobody listens; 135: not authorised."""
+    answers: list[int] = []
+    arrived = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_publish(_client: object, _data: object, _identifier: int, reason: object, _properties: object) -> None:
+        answers.append(int(reason.value))  # type: ignore[attr-defined]
+        loop.call_soon_threadsafe(arrived.set)
+
+    client._client.on_publish = on_publish  # type: ignore[assignment]
+    client._client.publish(topic, b"x", qos=1)
+    async with asyncio.timeout(5):
+        await arrived.wait()
+    return answers[0]
+
+
+NOT_AUTHORISED = 135
+TAKEN = (0, 16)
+
+
+async def test_telemetry_connects_with_its_certificate_and_speaks_for_its_treadmill_alone(clinic: Clinic) -> None:
+    client = await make_client(clinic.settings("treadmill-1"), "sternway-1", f"{BASE}/treadmill-1/availability")
+    async with client:
+        for topic in ("availability", "about", "state", "session", "telemetry", "event", "alarm", "response/anna/1"):
+            await client.publish_confirmed(f"{BASE}/treadmill-1/{topic}", b"x", topic == "availability")
+        for topic in (f"{BASE}/treadmill-2/state", f"{BASE}/treadmill-2/command/stop", f"{BASE}/treadmill-1/command/stop", "other"):
+            with pytest.raises(Exception, match="Not authorized"):
+                await client.publish_confirmed(topic, b"x")
+
+
+async def test_commands_reach_the_treadmill_they_are_for_and_no_other(clinic: Clinic) -> None:
+    own = await make_client(clinic.settings("treadmill-1"), "sternway-1", f"{BASE}/treadmill-1/availability")
+    foreign = await make_client(clinic.settings("treadmill-2"), "sternway-2", f"{BASE}/treadmill-2/availability")
+    async with own, foreign, clinic.person("anna") as anna:
+        await own.subscribe(f"{BASE}/treadmill-1/command/#", qos=1)
+        await foreign.subscribe("#", qos=1)
+        assert await publish(anna, f"{BASE}/treadmill-1/command/stop") in TAKEN
+        async with asyncio.timeout(5):
+            message = await anext(aiter(own.messages))
+        assert str(message.topic) == f"{BASE}/treadmill-1/command/stop"
+        assert len(foreign.messages) == 0
+
+
+async def test_a_therapist_commands_only_where_this_person_works(clinic: Clinic) -> None:
+    async with clinic.person("anna") as anna:
+        for command in ("stop", "session/prepare", "session/cancel", "symptom", "alarm/silence"):
+            assert await publish(anna, f"{BASE}/treadmill-1/command/{command}") in TAKEN
+        for topic in (f"{BASE}/treadmill-2/command/stop", f"{BASE}/treadmill-1/state", f"{BASE}/treadmill-1/command/start"):
+            assert await publish(anna, topic) == NOT_AUTHORISED
+
+
+@pytest.mark.parametrize("transport", ["tcp", "websockets"])
+async def test_a_dashboard_reads_and_can_say_nothing(clinic: Clinic, transport: str) -> None:
+    treadmill = await make_client(clinic.settings("treadmill-1"), "sternway-1", f"{BASE}/treadmill-1/availability")
+    async with clinic.person("wall", transport=transport) as wall, treadmill:
+        await wall.subscribe(f"{BASE}/#", qos=1)
+        await treadmill.publish_confirmed(f"{BASE}/treadmill-1/event", b"seen")
+        async with asyncio.timeout(5):
+            async for message in wall.messages:
+                if message.payload == b"seen":
+                    break
+        for topic in ("command/stop", "command/session/prepare", "state", "event"):
+            assert await publish(wall, f"{BASE}/treadmill-1/{topic}") == NOT_AUTHORISED
+
+
+@pytest.mark.parametrize(("name", "password"), [("", ""), ("wall", "wrong"), ("nobody", "x"), ("treadmill-1", "")])
+async def test_without_the_right_password_nobody_gets_in(clinic: Clinic, name: str, password: str) -> None:
+    with pytest.raises(aiomqtt.MqttError, match=r"(?i)not authori[sz]ed"):
+        async with clinic.person(name, password):
+            pass
+
+
+async def refused(clinic: Clinic, settings: BrokerSettings) -> bool:
+    """Whether the broker's own log says that it let nobody in; the client sees no more than a closed connection."""
+    before = clinic.log().count("New client connected")
+    try:
+        async with await make_client(settings, "intruder", f"{BASE}/treadmill-1/availability"):
+            return False
+    except (aiomqtt.MqttError, ssl.SSLError):
+        return clinic.log().count("New client connected") == before
+
+
+async def test_a_certificate_of_another_authority_is_refused(clinic: Clinic, tmp_path: Path) -> None:
+    other = Clinic(tmp_path)
+    mine = clinic.settings("treadmill-1")
+    theirs = TlsSettings(True, mine.tls.ca_file, str(tmp_path / "treadmill-1/client.crt"), str(tmp_path / "treadmill-1/client.key"))
+    assert other.process is None
+    assert await refused(clinic, BrokerSettings(host="localhost", port=mine.port, tls=theirs))
+    assert not await refused(clinic, mine)
+
+
+async def test_no_certificate_is_refused(clinic: Clinic) -> None:
+    mine = clinic.settings("treadmill-1")
+    assert await refused(clinic, BrokerSettings(host="localhost", port=mine.port, tls=TlsSettings(True, mine.tls.ca_file)))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_telemetry_refuses_a_broker_that_its_authority_did_not_sign(clinic: Clinic, tmp_path: Path) -> None:
+    Clinic(tmp_path)
+    mine = clinic.settings("treadmill-1").tls
+    fooled = TlsSettings(True, str(tmp_path / "home/authority.crt"), mine.certificate_file, mine.key_file)
+    with pytest.raises(aiomqtt.MqttError, match="certificate verify failed"):
+        async with await make_client(BrokerSettings(host="localhost", port=clinic.ports[8883], tls=fooled), "x", f"{BASE}/a"):
+            pass
+    gc.collect()  # paho leaves the socket of a failed handshake to the collector, which warns of it
+
+
+async def test_who_is_removed_gets_in_no_more(tmp_path: Path) -> None:
+    made = Clinic(tmp_path)
+    made.run("remove", "treadmill-2")
+    made.run("remove", "wall")
+    made.start()
+    try:
+        assert await refused(made, made.settings("treadmill-2"))
+        assert not await refused(made, made.settings("treadmill-1"))
+        with pytest.raises(aiomqtt.MqttError, match=r"(?i)not authori[sz]ed"):
+            async with made.person("wall"):
+                pass
+    finally:
+        made.stop()
+
+
+def test_every_certificate_says_what_its_key_is_for(clinic: Clinic) -> None:
+    """Without keyUsage at the authority, Python 3.13 and newer refuse every certificate under it."""
+
+    def usage(file: Path) -> str:
+        done = subprocess.run(["openssl", "x509", "-in", str(file), "-noout", "-text"], capture_output=True, text=True, check=True)
+        return " ".join(re.findall(r"Usage:[^\n]*\n\s+([^\n]+)", done.stdout))
+
+    assert usage(clinic.directory / "home/authority.crt") == "Certificate Sign, CRL Sign"
+    assert usage(clinic.directory / "mosquitto/sternway/server.crt") == "Digital Signature TLS Web Server Authentication"
+    assert usage(clinic.directory / "treadmill-1/client.crt") == "Digital Signature TLS Web Client Authentication"
+
+
+def test_it_listens_on_loopback_unless_told_otherwise(clinic: Clinic) -> None:
+    text = (clinic.directory / "mosquitto/conf.d/sternway.conf").read_text(encoding="utf-8")
+    assert re.findall(r"^listener \d+ (\S+)", text, re.MULTILINE) == ["127.0.0.1"] * 3
+    assert "allow_anonymous true" not in text
+
+
+def test_an_authority_is_never_overwritten(clinic: Clinic) -> None:
+    done = subprocess.run(
+        ["sh", str(SCRIPT), "init", "clinic-a"], env=clinic.environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "never overwritten" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../x", "Anna", "-a", "a" * 33, "+", "#"])
+def test_a_name_that_could_be_a_path_or_a_wildcard_is_refused(clinic: Clinic, name: str) -> None:
+    done = subprocess.run(
+        ["sh", str(SCRIPT), "dashboard", name], env=clinic.environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "is no name" in done.stderr
+
+
+def test_join_gives_telemetry_its_keys_and_says_what_to_configure(clinic: Clinic) -> None:
+    said = clinic.run("join", str(clinic.directory / "home/treadmill-1.tar"))
+    assert 'key_file = "broker-key"' in said
+    unit = (clinic.directory / "unit/broker.conf").read_text(encoding="utf-8")
+    assert unit.count("LoadCredential=broker-") == 3
+    assert (clinic.directory / "keys/client.key").stat().st_mode & 0o077 == 0
