@@ -183,7 +183,8 @@ class Controller:
             nurse_call=outputs.nurse_call,
         )
         if lateness_ns <= self._settings.core.supervision.late_stop_ms * 1e6:
-            devices.inputs.pulse()
+            if outputs.hold_chain:
+                devices.inputs.pulse()
             devices.service_manager.watchdog()
         self._recorder.record(before, inputs, outputs, now_ns)
         self._tell(before, inputs, outputs, now_ns)

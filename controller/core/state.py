@@ -69,7 +69,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Outputs(msgspec.Struct, frozen=True, gc=False):
-    """What one scan decided. command has passed the gate."""
+    """What one scan decided. command has passed the gate. hold_chain: the watchdog relay may be held for one more scan."""
 
     command: DriveCommand
     happenings: tuple[Happening, ...]
@@ -78,6 +78,7 @@ class Outputs(msgspec.Struct, frozen=True, gc=False):
     lamp_yellow: bool
     buzzer: bool
     nurse_call: bool
+    hold_chain: bool = True
 
 
 class AlarmState(msgspec.Struct, frozen=True, gc=False):

@@ -270,4 +270,16 @@ def _outputs(scan: Scan) -> tuple[CoreState, Outputs]:
         lamp_yellow=yellow,
         buzzer=buzzer,
         nurse_call=state.hanging.called,
+        hold_chain=_may_hold_chain(scan),
     )
+
+
+def _may_hold_chain(scan: Scan) -> bool:
+    """Power was to be off: until the belt is proven at rest with the drive's relay read back open, only the contactors are sure.
+
+    They fall when the chain opens, and the chain opens when the watchdog relay gets no pulse. A welded relay keeps it open.
+    """
+    if not scan.state.power_off:
+        return True
+    reading = scan.inputs.drive
+    return scan.drive.standstill and scan.drive.heard and reading is not None and not reading.relay_closed
