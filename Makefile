@@ -42,6 +42,7 @@ check: $(READY) ## format, lint, types, import contracts, generated documents (u
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/generate_docs.py --check
 	$(BIN)/python -m telemetry.asyncapi --check
+	$(BIN)/python scripts/trace_hazards.py --check
 
 format: $(READY) ## put the code into its form
 	$(BIN)/ruff format .

@@ -18,7 +18,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGING = ROOT / "packaging"
 BUILD = ROOT / "build" / "deb"
-NOT_SHIPPED = frozenset({"simulator", "evaluation"})
+NOT_SHIPPED = frozenset({"simulator", "evaluation", "exploration"})
 """Packages of the checkout that no treadmill needs, and that nothing shipped imports (import-linter holds that)."""
 GPIO_LIBRARIES = ("RPi.GPIO", "rpi-lgpio")
 SCRIPTS = ("postinst", "prerm", "postrm")
@@ -110,6 +110,8 @@ def contents() -> list[tuple[Path, str]]:
         (ROOT / "README.md", "usr/share/doc/sternway/README.md"),
         (ROOT / "CHANGELOG.md", "usr/share/doc/sternway/CHANGELOG.md"),
         (ROOT / "LICENSE", "usr/share/doc/sternway/copyright"),
+        (ROOT / "docs/sternway.1", "usr/share/man/man1/sternway.1"),
+        (ROOT / "config/sternway.bash-completion", "usr/share/bash-completion/completions/sternway"),
     ]
     found += [(plan, f"usr/share/sternway/plans/{plan.name}") for plan in (ROOT / "config/plans").iterdir()]
     docs = [page for page in (ROOT / "docs").rglob("*") if page.is_file()]

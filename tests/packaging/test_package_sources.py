@@ -108,6 +108,7 @@ def test_every_file_of_the_package_is_there_and_has_one_place() -> None:
     places = [place for _, place in contents]
     assert len(places) == len(set(places))
     assert "usr/lib/systemd/system/sternway-controller.service" in places
+    assert {"usr/share/man/man1/sternway.1", "usr/share/bash-completion/completions/sternway"} <= set(places)
 
 
 @pytest.mark.parametrize(
