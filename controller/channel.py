@@ -97,17 +97,17 @@ class Channel:
             connection, _ = self._listener.accept()
         except OSError:
             return
-        connection.setblocking(False)
         try:
+            connection.setblocking(False)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
             peer = peer_of(connection)
-        except OSError:
+        except OSError:  # whoever connected finds it closed, and comes again
             connection.close()
             return
         if not self._rule.admits(peer):
             connection.close()
             self._say_once(peer, requests)
             return
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         self._clients.append(_Client(connection, peer))
 
     def _say_once(self, peer: Peer, requests: list[SocketRequest]) -> None:
@@ -165,7 +165,7 @@ class Channel:
 
     def send_events(self) -> None:
         """Sends telemetry what it has not got yet, as far as the socket takes it."""
-        for client in self._clients:
+        for client in tuple(self._clients):
             if not client.is_telemetry or self._ring.highest_id <= client.sent_up_to:
                 continue
             for event_id, datagram in self._ring.after(client.sent_up_to):
@@ -206,12 +206,13 @@ class Channel:
         if client in self._clients:
             self._clients.remove(client)
         self._requesters = {key: owner for key, owner in self._requesters.items() if owner is not client}
-        client.connection.close()
+        with contextlib.suppress(OSError):  # Linux frees the descriptor even then
+            client.connection.close()
 
     def close(self) -> None:
         """Closes every connection and removes the socket."""
         for client in tuple(self._clients):
             self._drop(client)
-        self._listener.close()
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # what is left of it the next start replaces
+            self._listener.close()
             self._path.unlink()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from controller.core.commands import Action, DriveCommand
 from controller.core.readings import Direction, DriveReading, DriveState
 from firmware_bridge.drive import Clear, Drive, DriveInput, Run, StatusFrame, Stop
@@ -16,9 +18,11 @@ class DriveAdapter:
     A lost line is opened again now and then; what is sent on it first is never a motion.
     """
 
-    def __init__(self, drive: Drive) -> None:
-        """Takes an opened driver."""
+    def __init__(self, drive: Drive, say: Callable[[str], None] = lambda _text: None) -> None:
+        """Takes an opened driver. say: is told of each loss of the line, once."""
         self._drive = drive
+        self._say = say
+        self._said = ""
         self._latest: DriveReading | None = None
         self._reopen_due_ns = 0
 
@@ -26,8 +30,14 @@ class DriveAdapter:
         """Reads what has come; returns the newest STATUS with the time at which it was read, None before the first."""
         for frame in self._drive.receive(now_ns):
             self._latest = reading_of_status(frame, now_ns)
-        if self._drive.loss is not None and now_ns >= self._reopen_due_ns:
+        loss = self._drive.loss
+        if loss is None:
+            self._said = ""
+        elif now_ns >= self._reopen_due_ns:
             self._reopen_due_ns = now_ns + _REOPEN_NS
+            if loss.text != self._said:
+                self._said = loss.text
+                self._say(f"{loss.text} It is opened again and again.")
             self._drive.reopen(now_ns)
         return self._latest
 

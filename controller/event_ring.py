@@ -1,6 +1,6 @@
 """Events that telemetry has not acknowledged yet, in a memory-mapped file of the runtime directory.
 
-The file outlives the process, so a killed controller finds its own events again. A slot is written payload first and its header
+The file outlives the process, so a killed controller finds its own events again, and the number of its last one. A slot is written payload first and its header
 last, so that a torn slot is not valid. The scan only copies bytes into the map; nothing here waits for a disk.
 """
 
@@ -20,6 +20,9 @@ SLOTS = 1024
 SLOT_BYTES = 2048
 _HEADER = struct.Struct("<QIH")
 _LARGEST = SLOT_BYTES - _HEADER.size
+_LAST = struct.Struct("<QI")
+_LAST_AT = SLOTS * SLOT_BYTES
+"""Behind the slots: the highest id ever given, with its checksum."""
 
 
 # Control C-EVENTS-KEPT.
@@ -28,18 +31,24 @@ class EventRing:
 
     def __init__(self, path: Path) -> None:
         """Maps the ring, creating it when it is missing; raises OSError when it cannot."""
-        size = SLOTS * SLOT_BYTES
+        size = _LAST_AT + _LAST.size
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
+            # A new file is filled at once: a page that a full memory cannot give would end the process at its first use.
             if os.fstat(descriptor).st_size != size:
                 os.ftruncate(descriptor, 0)
                 os.posix_fallocate(descriptor, 0, size)
             self._map = mmap.mmap(descriptor, size)
+        except OSError as error:
+            error.filename = error.filename or str(path)
+            raise
         finally:
             os.close(descriptor)
         self.dropped = 0
         self.acknowledged = 0
         self._pending: dict[int, bytes] = dict(sorted(self._recover()))
+        self.last_id = max(self._recover_last_id(), self.highest_id)
+        """The highest id that was ever given, acknowledged or not; 0 when the file is new."""
 
     def _recover(self) -> list[tuple[int, bytes]]:
         found = []
@@ -52,6 +61,10 @@ class EventRing:
             if zlib.crc32(payload) == checksum:
                 found.append((event_id, payload))
         return found
+
+    def _recover_last_id(self) -> int:
+        last_id, checksum = _LAST.unpack_from(self._map, _LAST_AT)
+        return last_id if zlib.crc32(last_id.to_bytes(8, "little")) == checksum else 0
 
     @property
     def highest_id(self) -> int:
@@ -67,6 +80,8 @@ class EventRing:
         self._map[offset : offset + _HEADER.size] = bytes(_HEADER.size)
         self._map[offset + _HEADER.size : offset + _HEADER.size + len(payload)] = payload
         _HEADER.pack_into(self._map, offset, record.id, zlib.crc32(payload), len(payload))
+        _LAST.pack_into(self._map, _LAST_AT, record.id, zlib.crc32(record.id.to_bytes(8, "little")))
+        self.last_id = record.id
         self._pending[record.id] = payload
         if len(self._pending) > SLOTS:
             del self._pending[next(iter(self._pending))]

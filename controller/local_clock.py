@@ -29,6 +29,14 @@ def kernel_is_synchronised() -> bool:
     return 0 <= state < _TIME_ERROR
 
 
+def _is_there(path: Path) -> bool:
+    """False also where that cannot be found out: `exists` raises then, and a clock must never end a scan."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 class LocalClock:
     """Reads the day when asked; nothing is kept, since a clock may be set while the treadmill is on."""
 
@@ -48,7 +56,7 @@ class LocalClock:
 
     def __call__(self) -> Clock:
         """The clock now. No date where the clock stands before 1970 or cannot be turned into a day."""
-        trusted = self._synchronised.exists() or self._real_time_clock.exists() or self._kernel_synchronised()
+        trusted = _is_there(self._synchronised) or _is_there(self._real_time_clock) or self._kernel_synchronised()
         try:
             local = time.localtime(self._wall_clock())
             return Clock(date(local.tm_year, local.tm_mon, local.tm_mday), trusted)

@@ -6,6 +6,7 @@ Writing is a helper thread's work, after the STOP frame has gone out; the scan o
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -33,14 +34,22 @@ class Remembered(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unclean_starts: tuple[UncleanStart, ...] = ()
 
 
-class Memory:
-    """Reads the file once and writes the newest value whenever it changes, fsynced, in its own thread."""
+_AGAIN_AFTER_S = 1.0
 
-    def __init__(self, path: Path) -> None:
-        """Loads what is there. A missing or damaged file counts as an unclean stop; a failure to write is kept in `failure`."""
+
+class Memory:
+    """Reads the file once and writes the newest value whenever it changes, fsynced, in its own thread.
+
+    A value that could not be written is tried again every second until it could, or a newer one takes its place.
+    """
+
+    def __init__(self, path: Path, say: Callable[[str], None] = lambda _text: None) -> None:
+        """Loads what is there. A missing or damaged file counts as an unclean stop, and so does a clean one that cannot be taken
+        back: it would call the next start clean, too, whatever happens until then. say: is told of each failure, once."""
         self._path = path
-        self.found = self._load()
+        self._say = say
         self.failure = ""
+        self.found = self._take_back(self._load())
         self._newest: Remembered | None = None
         self._condition = threading.Condition()
         self._closing = False
@@ -54,6 +63,13 @@ class Memory:
             return Remembered(clean=False)
         except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return Remembered(clean=False, causes=("damaged",))
+
+    def _take_back(self, found: Remembered) -> Remembered:
+        """Before the first scan and in its thread: a power cut from now on finds no clean stop."""
+        taken_back = msgspec.structs.replace(found, clean=False, orderly=False)
+        if (found.clean or found.orderly) and not self._write_or_say(taken_back):
+            return msgspec.structs.replace(taken_back, causes=("cannot-be-written",))
+        return found
 
     def keep(self, value: Remembered) -> None:
         """Hands the newest value to the writer; an older one that was not written yet is superseded."""
@@ -77,11 +93,28 @@ class Memory:
                 value, self._newest = self._newest, None
                 if value is None:
                     return
-            try:
-                self._write(value)
-                self.failure = ""
-            except OSError as error:
-                self.failure = f"cannot write {self._path}: {error.strerror}"
+            if not self._write_or_say(value):
+                self._try_again(value)
+
+    def _try_again(self, value: Remembered) -> None:
+        """Unless a newer value has come meanwhile, or the process ends."""
+        with self._condition:
+            if not self._closing and self._newest is None:
+                self._condition.wait(_AGAIN_AFTER_S)
+            if not self._closing and self._newest is None:
+                self._newest = value
+
+    def _write_or_say(self, value: Remembered) -> bool:
+        try:
+            self._write(value)
+        except OSError as error:
+            failure = f"cannot write {self._path}: {error.strerror}"
+            if failure != self.failure:
+                self.failure = failure
+                self._say(f"Memory: {failure}. What it holds may be old: see to the disk.")
+            return False
+        self.failure = ""
+        return True
 
     def _write(self, value: Remembered) -> None:
         write_durably(self._path, msgspec.json.encode(value), 0o640)

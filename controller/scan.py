@@ -149,7 +149,7 @@ class Controller:
         self._recorder = recorder
         self._wall_clock = wall_clock
         found = memory.found
-        self._next_event_id = ring.highest_id + 1 if ring.highest_id else found.reserved_event_id + 1
+        self._next_event_id = ring.last_id + 1 if ring.last_id else found.reserved_event_id + 1
         self._reserved_event_id = 0
         self._sequence = 0
         self._snapshot_due_ns = now_ns
@@ -338,7 +338,7 @@ class Controller:
         reserved = self._next_event_id - 1 if clean else self._reserved_event_id
         return Remembered(clean and not causes, causes, reserved, orderly, self._unclean_starts)
 
-    def close(self) -> None:
-        """The clean stop: the marker is written only when the belt is proven at rest and nothing is latched."""
+    def close(self, *, failed: bool) -> None:
+        """The end: the marker of a clean stop is written only when nothing failed, the belt is proven at rest and nothing is latched."""
         at_rest = self.state.drive.standstill and self.state.chart not in LATCHED_STATES
-        self._memory.close(self._remembered(clean=at_rest, orderly=self.state.drive.standstill))
+        self._memory.close(self._remembered(clean=at_rest and not failed, orderly=self.state.drive.standstill and not failed))

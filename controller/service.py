@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -55,6 +55,7 @@ from messages.journal import JournalPriority, goes_to_journal, journal_text
 from messages.wire import About
 
 _CLEAN, _BAD_CONFIGURATION, _BAD_DEVICE, _SCAN_FAILED = 0, 2, 3, 4
+_HOUSE = Path(__file__).resolve().parents[1]
 _LAST_STOP = DriveCommand(Action.STOP, rate_mm_s2=500)
 
 
@@ -74,7 +75,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="sternway-controller", description="Drives the treadmill's belt.")
     parser.add_argument("--config", type=Path, default=Path("/etc/sternway/treadmill.toml"), help="configuration file")
     options = parser.parse_args(arguments)
-    manager = ServiceManager()
+    try:
+        manager = ServiceManager()
+    except OSError as error:
+        _say(JournalPriority.ERROR, f"The service manager cannot be told anything: {error.strerror}.")
+        return _BAD_DEVICE
     try:
         return _run_or_say_why(options.config, manager)
     finally:
@@ -89,15 +94,22 @@ def _run_or_say_why(path: Path, manager: ServiceManager) -> int:
     except HardwareError as error:
         return _fail(manager, _BAD_DEVICE, [str(error)])
     except OSError as error:
-        return _fail(manager, _BAD_DEVICE, [f"{error.strerror}: {error.filename}"])
+        return _fail(manager, _BAD_DEVICE, [f"{error.strerror or error}: {error.filename or _where(error)}"])
     except Exception:
         return _fail(
             manager, _SCAN_FAILED, ["the controller failed; the next start is latched", *traceback.format_exc().splitlines()]
         )
 
 
+def _where(error: BaseException) -> str:
+    """The last of our own lines on the way to the error, as `controller/scan_loop.py line 80`."""
+    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).parent.is_relative_to(_HOUSE)]
+    return f"{Path(ours[-1].filename).relative_to(_HOUSE)} line {ours[-1].lineno}" if ours else "an unknown place"
+
+
 def _say(priority: JournalPriority, *lines: str) -> None:
-    sys.stderr.write(journal_text(priority, lines, prefixed=goes_to_journal(os.environ)))
+    with contextlib.suppress(OSError, ValueError):  # nobody listens: no reason to stop a belt
+        sys.stderr.write(journal_text(priority, lines, prefixed=goes_to_journal(os.environ)))
 
 
 def _warn(line: str) -> None:
@@ -124,12 +136,14 @@ def _run(configuration: Configuration, certificates: Path, manager: ServiceManag
         stack.callback(drive.close)
         display = CharacterDisplay(configuration.display)
         stack.callback(display.close)
-        sampler = open_load_cell(configuration.load_cell)
+        sampler = open_load_cell(configuration.load_cell, _warn)
         stack.callback(sampler.close)
         refuse_wrong_drive(drive, simulated, configuration.identity.mounting)
         readiness = _watch_readiness(configuration, certificates, simulated)
         stack.callback(readiness.close)
-        return _scan(configuration, _Parts(panel, drive, sampler, display, readiness, manager))
+        mark_clean = _scan(configuration, _Parts(panel, drive, sampler, display, readiness, manager))
+    mark_clean()
+    return _CLEAN
 
 
 def _watch_readiness(configuration: Configuration, directory: Path, simulated: bool) -> ReadinessWatch:
@@ -143,12 +157,13 @@ def _watch_readiness(configuration: Configuration, directory: Path, simulated: b
     )
 
 
-def _scan(configuration: Configuration, parts: _Parts) -> int:
-    adapter = DriveAdapter(parts.drive)
+def _scan(configuration: Configuration, parts: _Parts) -> Callable[[], None]:
+    """Scans until asked to end; returns what writes the marker of a clean stop, for when everything else has ended well."""
+    adapter = DriveAdapter(parts.drive, _warn)
     boot_id = secrets.token_hex(4)
     ring = EventRing(configuration.paths.runtime_directory / "events.ring")
     recorder = FlightRecorder(configuration.paths.runtime_directory, _flight_header(configuration, boot_id), _warn)
-    memory = Memory(configuration.paths.state_directory / "controller.json")
+    memory = Memory(configuration.paths.state_directory / "controller.json", _warn)
     rule, unknown = rule_of(configuration.access)
     _say(JournalPriority.WARNING, *unknown)
     channel = Channel(configuration.paths.socket, ring, lambda: _about(configuration, parts, boot_id), rule)
@@ -174,14 +189,15 @@ def _scan(configuration: Configuration, parts: _Parts) -> int:
         loop.run(on_first_scan=lambda: parts.manager.ready(f"Sternway {__version__}: scanning"))
     except BaseException:
         adapter.send(_LAST_STOP)
+        parts.manager.stopping("the scan has failed; the belt stops without it")
+        controller.close(failed=True)
         raise
     finally:
-        parts.manager.stopping("the belt is at rest; stopping")
-        controller.close()
         channel.close()
-        ring.close()
         recorder.close()
-    return _CLEAN
+        ring.close()
+    parts.manager.stopping("the belt is at rest; stopping")
+    return lambda: controller.close(failed=False)
 
 
 def _grade(drive: Drive) -> DeckGrade:

@@ -7,6 +7,7 @@ a library that misses edges, or a contact that chatters, delays nothing beyond t
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
 from collections.abc import Callable, Mapping, Sequence
@@ -166,14 +167,14 @@ class PanelPins:
     def close(self) -> None:
         """Stop watching, leave the outputs driven at their safe levels, give the inputs back."""
         channels = [channel for channel, _ in self._inputs]
-        try:
-            for name, level in _SAFE_LEVELS.items():
-                self._drive(name, level)
-        finally:
-            for channel in channels:
-                self._gpio.remove_event_detect(channel)
+        # One that fails keeps none of the others from its safe level; what failed first is said when all has been tried.
+        with contextlib.ExitStack() as steps:
             # The outputs stay claimed: handing them back would make them inputs and put the red lamp out.
-            self._gpio.cleanup(channels)
+            steps.callback(self._gpio.cleanup, channels)
+            for channel in channels:
+                steps.callback(self._gpio.remove_event_detect, channel)
+            for name, level in _SAFE_LEVELS.items():
+                steps.callback(self._drive, name, level)
 
     def _drive(self, name: str, level: int) -> None:
         if self._levels[name] == level:

@@ -9,6 +9,7 @@ known to be bad are dropped here, by their clocking or framing; whether a value 
 from __future__ import annotations
 
 import collections
+import contextlib
 import enum
 import importlib
 import threading
@@ -149,8 +150,12 @@ class SpiClocked:
 class LoadCellSampler:
     """Reads conversions in a thread as they become ready and keeps the last 64 until the scan drains them."""
 
-    def __init__(self, backend: LoadCellBackend, clock: Callable[[], int] = time.monotonic_ns) -> None:
+    def __init__(
+        self, backend: LoadCellBackend, say: Callable[[str], None] = lambda _text: None, clock: Callable[[], int] = time.monotonic_ns
+    ) -> None:
+        """say: is told what ended the thread."""
         self._backend = backend
+        self._say = say
         self._clock = clock
         self._samples: collections.deque[LoadSample] = collections.deque(maxlen=_LARGEST_BACKLOG)
         self._discarded = dict.fromkeys(Discard, 0)
@@ -205,6 +210,8 @@ class LoadCellSampler:
                 time.sleep(_SHORTEST_INTERVAL_S)
         except Exception as error:
             self._failure = f"{type(error).__name__}: {error}"
+            with contextlib.suppress(OSError, ValueError):  # nobody listens on standard error
+                self._say(f"The load cell is lost: {self._failure}. Remedy: check its wiring, then start the controller again.")
         finally:
             self._backend.close()
 
@@ -234,14 +241,14 @@ class LoadCellSampler:
         self._samples.append(LoadSample(ready_at_ns, decode_counts(outcome)))
 
 
-def open_load_cell(settings: LoadCellSettings) -> LoadCellSampler:
-    """Set up the configured backend and start sampling. Raises HardwareError."""
+def open_load_cell(settings: LoadCellSettings, say: Callable[[str], None] = lambda _text: None) -> LoadCellSampler:
+    """Set up the configured backend and start sampling. say: is told should the sampling end by itself. Raises HardwareError."""
     backend: LoadCellBackend
     if settings.backend == "spi":
         backend = SpiClocked(_open_spi(settings))
     else:
         backend = BitByBit(LoadCellPins(settings.pd_sck, settings.dout, load_gpio()))
-    sampler = LoadCellSampler(backend)
+    sampler = LoadCellSampler(backend, say)
     sampler.start()
     return sampler
 

@@ -250,7 +250,7 @@ class Treadmill(Machine):
     def reboot(self, *, cleanly: bool) -> None:
         """The controller's process ends and another begins, on what the last one left."""
         if cleanly:
-            self.controller.close()
+            self.controller.close(failed=False)
         else:
             self._wait_for_memory()
         self.shut()

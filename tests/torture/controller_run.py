@@ -39,6 +39,8 @@ def main() -> None:
             path = write_configuration(directory, devices, 1)
             if by_bit:
                 path.write_text(path.read_text() + '[load_cell]\nbackend = "gpio"\n')
+            for name in ("flight.ring", *(f"flight-{life}.ring" for life in ("aa", "bb", "cc", "dd"))):
+                (directory / "runtime" / name).write_bytes(bytes(100))  # what former lives have left
             (directory / "state" / "controller.json").write_text('{"clean": true, "causes": [], "reserved_event_id": 0}')
             return path
 

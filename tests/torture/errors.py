@@ -123,6 +123,8 @@ _BY_CALL: dict[str, tuple[str, ...]] = {
     "Serial": ("ENOENT", "EACCES", "EBUSY", "EIO"),
     "exists": ("EACCES", "EIO"),
     "start": ("no thread",),
+    "distribution": ("EIO", "EACCES"),
+    "CDLL": ("EIO", "ENOMEM"),
 }
 
 

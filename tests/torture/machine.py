@@ -75,6 +75,7 @@ class Life(msgspec.Struct):
     rest_ns: int = 0
     highest_m_s: float = 0.0
     refusals: list[str] = []
+    details: list[str] = []
     reached: dict[str, int] = {}
 
 
@@ -190,6 +191,7 @@ class Machine:
             alive = self._observer.read()
             for event in self._observer.take_events():
                 self.life.events.append(event.code)
+                self.life.details.append(f"{event.code} {event.detail}")
                 self.life.ids.append(event.id)
             self.life.refusals = [reply.reason for reply in self._observer.replies.values() if not reply.accepted]
             self._observer.acknowledge()
@@ -239,7 +241,7 @@ class Machine:
 
     def live(self, main: Callable[[list[str]], int], fault: Fault | None, live_ns: int = LIFE_AT_MOST_NS) -> Life:
         """Runs the controller's main until it ends, and the world for three seconds longer."""
-        self.life = Life(events=[], ids=[], states=[], reached={})
+        self.life = Life(events=[], ids=[], states=[], details=[], reached={})
         self.fault, self.phase = fault, "start"
         self._ending = False
         self._began_ns, self._live_ns = self.world.now_ns, live_ns
@@ -290,8 +292,13 @@ def reload_standins() -> None:
 
     for name in ("RPi.GPIO", "RPi", "spidev"):
         sys.modules.pop(name, None)
-    for name in ("RPi.GPIO", "spidev"):
-        importlib.import_module(name).time = virtual_time  # type: ignore[attr-defined]
+    real = sys.modules["time"]
+    sys.modules["time"] = virtual_time
+    try:
+        for name in ("RPi.GPIO", "spidev"):
+            importlib.import_module(name)
+    finally:
+        sys.modules["time"] = real
 
 
 def no_thread_left(name: str) -> bool:
