@@ -136,6 +136,23 @@ class Journal:
         record = self._one("SELECT record FROM sessions ORDER BY last_time DESC LIMIT 1")
         return None if record is None else decode_session(record)
 
+    def interrupt_sessions(self, boot_id: str) -> int:
+        """Marks the sessions of the controller's other lives that had not ended as interrupted; returns how many.
+
+        A session's name begins with the boot id of the life that it belongs to.
+        """
+        rows = self._connection.execute(
+            "SELECT record FROM sessions WHERE status IN ('prepared', 'running', 'paused') AND session NOT GLOB ? || '-*'", (boot_id,)
+        ).fetchall()
+        with self._transaction():
+            for (record,) in rows:
+                session = msgspec.structs.replace(decode_session(record), status="interrupted")
+                self._connection.execute(
+                    "UPDATE sessions SET status = ?, record = ? WHERE session = ?",
+                    (session.status, encode_session(session), session.session),
+                )
+        return len(rows)
+
     def prove_room(self) -> None:
         """Commits something as large as a burst of events and takes it away; raises sqlite3.Error without room."""
         with self._transaction():

@@ -80,6 +80,7 @@ class JournalKeeper:
         self._erased_here: set[int] = set()
         self.erasures: tuple[Erasure, ...] = ()
         """Patients whose erasure is not finished: the broker may still retain a message of theirs."""
+        self._boot_id = self._interrupted_for = ""
         self._wake = asyncio.Event()
         self._failing = True
         self._short_of_space = False
@@ -134,6 +135,11 @@ class JournalKeeper:
             await self._in_thread(self._note_erased, requests)
         except sqlite3.Error as error:
             self._fail(error)
+
+    def take_boot(self, boot_id: str) -> None:
+        """Notes which life of the controller it is: sessions of other lives that had not ended never will."""
+        self._boot_id = boot_id
+        self._wake.set()
 
     async def unconfirmed(self, limit: int) -> list[EventRecord]:
         """Returns the next events that the broker has not confirmed, in order; none while the journal fails."""
@@ -197,6 +203,8 @@ class JournalKeeper:
         maintenances, due_s = 0, loop.time()
         while not self._failing:
             self._wake.clear()
+            if self._interrupted_for != self._boot_id:
+                await self._interrupt(self._boot_id)
             if self._events or self._sessions or self._speeds:
                 await self._commit()
             if loop.time() >= due_s:
@@ -205,6 +213,12 @@ class JournalKeeper:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(due_s):
                     await self._wake.wait()
+
+    async def _interrupt(self, boot_id: str) -> None:
+        count = await self._in_thread(lambda: self._opened_journal().interrupt_sessions(boot_id))
+        self._interrupted_for = boot_id
+        if count:
+            _log.warning("the controller started anew: %d session(s) that had not ended are marked as interrupted", count)
 
     async def _commit(self) -> None:
         events, sessions, speeds = list(self._events.values()), list(self._sessions.values()), list(self._speeds)

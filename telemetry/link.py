@@ -105,7 +105,11 @@ class ControllerLink:
         self._lose("telemetry asked to hear it all again")
 
     def _connect(self) -> socket.socket | None:
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        try:
+            connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        except OSError as error:
+            _log.error("no socket to the controller: %s", error)
+            return None
         try:
             connection.connect(self._path)
         except OSError:

@@ -19,9 +19,9 @@ class Notifier:
         """Sends assignments such as "READY=1". Never raises: a lost notice is systemd's to notice."""
         if not self._address:
             return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-            try:
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
                 channel.setblocking(False)
                 channel.sendto("\n".join(lines).encode(), self._address)
-            except OSError:
-                return
+        except OSError:
+            return

@@ -177,6 +177,7 @@ class Service:
                 self._publisher.view_changed()
             case About():
                 self._view.take_about(message)
+                self._keeper.take_boot(message.boot_id)
                 self._publisher.view_changed()
             case Reply():
                 self._intake.take_reply(message)

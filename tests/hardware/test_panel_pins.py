@@ -307,3 +307,23 @@ def test_cost_of_a_read_and_latency_of_an_edge(board: PinBoard, panel: PanelPins
         record_property(name, value)
     assert figures["read_us_best"] < 25
     assert figures["edge_us_best"] < 300
+
+
+def test_an_output_that_fails_at_the_end_keeps_none_of_the_others_from_its_safe_level(
+    board: PinBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpio = load_gpio()
+    panel = PanelPins(PinSettings(), gpio)
+    panel.write(lamp_red=False, lamp_yellow=True, buzzer=True, nurse_call=True)
+    output, broken = gpio.output, PinSettings().lamp_yellow
+
+    def fail(channel: int, level: int) -> None:
+        if channel == broken:
+            raise OSError(5, "Input/output error")
+        output(channel, level)
+
+    monkeypatch.setattr(gpio, "output", fail)
+    with pytest.raises(HardwareError, match="lamp_yellow"):
+        panel.close()
+    levels = {name: board.output(name).level for name in ("lamp_red", "buzzer", "nurse_call")}
+    assert levels == {"lamp_red": True, "buzzer": False, "nurse_call": False}

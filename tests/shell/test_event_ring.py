@@ -1,5 +1,7 @@
 """Events outlive the process, in order, until they are acknowledged; a torn slot is no event."""
 
+import errno
+import os
 from pathlib import Path
 
 import msgspec
@@ -101,3 +103,23 @@ def test_pending_is_what_came_after_the_highest_acknowledgement(tmp_path_factory
     assert ids(ring) == expected
     ring.close()
     assert ids(EventRing(path)) == expected
+
+
+def test_the_last_number_outlives_the_process_and_its_acknowledgement(tmp_path: Path) -> None:
+    ring = EventRing(tmp_path / "ring")
+    assert ring.last_id == 0
+    ring.append(record(41))
+    ring.acknowledge(1 << 40)
+    ring.close()
+    again = EventRing(tmp_path / "ring")
+    assert (again.highest_id, again.last_id) == (0, 41)
+    again.close()
+
+
+def test_a_ring_that_cannot_be_made_names_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_descriptor: int, _offset: int, _length: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="ring"):
+        EventRing(tmp_path / "ring")

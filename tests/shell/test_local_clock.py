@@ -71,3 +71,11 @@ def test_a_clock_that_shows_no_day_has_none(tmp_path: Path) -> None:
 
 def test_the_kernel_can_be_asked() -> None:
     assert kernel_is_synchronised() in (True, False)
+
+
+def test_a_file_that_may_not_be_looked_at_is_none_and_ends_no_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_path: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    assert not clock_at("2026-01-01T12:00:00", tmp_path, kernel=False)().trusted

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,41 @@ def test_a_disk_that_refuses_is_said_and_the_old_value_stays(tmp_path: Path, mon
     assert "Input/output error" in memory.failure
     monkeypatch.undo()
     assert Memory(path).found.causes == ("clip-open",)
+
+
+@pytest.mark.hazard("H-03", "C-UNCLEAN-START")
+def test_a_clean_stop_is_taken_back_before_the_first_scan(tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    Memory(path).close(Remembered(clean=True, reserved_event_id=17))
+    found = Memory(path).found
+    assert found == Remembered(clean=True, reserved_event_id=17)
+    assert not Memory(path).found.clean, "nothing was written by hand: a power cut now finds no clean stop"
+
+
+@pytest.mark.hazard("H-03", "C-UNCLEAN-START")
+def test_a_clean_stop_that_cannot_be_taken_back_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "m.json"
+    Memory(path).close(Remembered(clean=True))
+
+    def refuse(_old: object, _new: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    said: list[str] = []
+    monkeypatch.setattr(os, "replace", refuse)
+    assert not Memory(path, said.append).found.clean
+    assert "Read-only file system" in said[0]
+
+
+def test_a_write_that_was_taken_in_part_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "m.json"
+    write, parts = os.write, iter([1])
+    monkeypatch.setattr("controller.memory._AGAIN_AFTER_S", 0.01)
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[: next(parts, len(data))]))
+    said: list[str] = []
+    memory = Memory(path, said.append)
+    memory.keep(Remembered(clean=False, reserved_event_id=9))
+    deadline = time.monotonic() + 10
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert Memory(path).found.reserved_event_id == 9
+    assert "No space left" in said[0]

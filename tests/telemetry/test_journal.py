@@ -371,3 +371,15 @@ async def test_sessions_reach_the_journal(dashboard: Ear, peer: Peer, telemetry:
             return [entry.record.session for entry in reader.sessions()]
 
     await until(lambda: names() == ["s-1"], "the session")
+
+
+def test_sessions_of_the_controllers_other_lives_are_marked_as_interrupted(path: Path) -> None:
+    journal = opened(path)
+    statuses = {"aa-1": "complete", "aa-2": "running", "aa-3": "paused", "bb-1": "running"}
+    journal.store([], [samples.session(status, session) for session, status in statuses.items()])
+    assert journal.interrupt_sessions("bb") == 2
+    assert journal.interrupt_sessions("bb") == 0
+    with JournalReader(path) as reader:
+        found = {entry.record.session: entry.record.status for entry in reader.sessions()}
+    assert found == {"aa-1": "complete", "aa-2": "interrupted", "aa-3": "interrupted", "bb-1": "running"}
+    journal.close()

@@ -1,0 +1,105 @@
+"""Which call fails how and when, which sites no run reaches, and where silence is right: each with its reason."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tests.torture.call_sites import ROOT, Site
+from tests.torture.errors import plausible
+
+EVERYTHING = bool(os.environ.get("STERNWAY_EVERY_ERROR"))
+"""Every error in every phase (`make torture`) instead of one error in the phase that matters most."""
+PHASES = ("walking", "closing", "rest", "start")
+"""The first of these in which a site is reached is the one that matters most."""
+RUNNERS = 2
+LONGEST_S = 1500.0
+
+Fault = dict[str, str]
+Case = list[Any]
+
+UNREACHED = {
+    "controller/channel.py Channel._accept connection.close": "only after another fault: setsockopt's, which is a site of its own",
+    "controller/flight_recorder.py _create path.unlink": "only after another fault: posix_fallocate's or mmap's, sites of their own",
+    "controller/hardware/service_manager.py ServiceManager.close self._socket.close": "for tests; the service's socket ends with its process",
+    "firmware_bridge/serial_link.py SerialLink.is_pseudo_terminal os.fstat": "asked for drives without a HELLO only; the reference drive has one",
+}
+_COMES_AGAIN = "the client finds its connection closed and comes again; events stay in the ring until they are acknowledged"
+_PROCESS_ENDS = "the descriptor goes with the process, and the next start replaces what is left"
+SILENT = {
+    "controller/channel.py Channel._accept self._listener.accept": "the client waits in the listener's queue for the next scan",
+    "controller/channel.py Channel._accept connection.setsockopt": _COMES_AGAIN,
+    "controller/channel.py Channel._read client.connection.recv": _COMES_AGAIN,
+    "controller/channel.py Channel._send client.connection.send": _COMES_AGAIN + "; what was not taken is counted in the snapshot",
+    "controller/channel.py Channel._drop client.connection.close": "Linux frees the descriptor even then",
+    "controller/channel.py Channel.close self._listener.close": _PROCESS_ENDS,
+    "controller/channel.py Channel.close self._path.unlink": _PROCESS_ENDS,
+    "controller/local_clock.py kernel_is_synchronised ctypes.CDLL": "the clock then counts as untrusted, which the refusal says",
+    "controller/local_clock.py _is_there path.exists": "the clock then counts as untrusted, which the refusal says",
+    "controller/hardware/service_manager.py ServiceManager._send self._socket.sendto": "the manager's own watchdog is who acts",
+    "firmware_bridge/serial_link.py SerialLink._ask_low_latency self._port.set_low_latency_mode": "the link works all the same",
+    "firmware_bridge/serial_link.py SerialLink._release self._poll.unregister": "the line is being given back",
+    "firmware_bridge/serial_link.py SerialLink._release termios.tcflush": "the line is being given back",
+    "firmware_bridge/serial_link.py SerialLink._release fcntl.ioctl": "the line is being given back",
+    "firmware_bridge/serial_link.py SerialLink._release port.close": "the line is being given back; Linux frees the descriptor even then",
+    "controller/hardware/gpio.py _refuse_two_libraries importlib.metadata.distribution": "ends the start",
+}  # fmt: skip
+SILENT_ERRORS = {
+    ("firmware_bridge/serial_link.py SerialLink._write os.write", "EAGAIN"): "a full line: the next scan decides anew",
+    ("firmware_bridge/serial_link.py SerialLink._write os.write", "short"): "a full line: the next scan decides anew",
+    ("controller/hardware/edges.py EdgeRecorder.take os.eventfd_read", "EAGAIN"): "no edge came",
+}
+
+
+def silence_is_right(site: str, error: str) -> bool:
+    """Whether nobody needs to be told."""
+    return site in SILENT or (site, error) in SILENT_ERRORS
+
+
+def run(cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """What came of each case, by as many processes as there are runners."""
+    shares = [list(cases[index::RUNNERS]) for index in range(RUNNERS)]
+    with ThreadPoolExecutor(RUNNERS) as runners:
+        return [answer for answers in runners.map(_run_here, shares) for answer in answers]
+
+
+def _run_here(cases: Sequence[Case]) -> list[dict[str, Any]]:
+    if not cases:
+        return []
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.torture.controller_run"], cwd=ROOT, input="".join(f"{json.dumps(case)}\n" for case in cases),
+        stdout=subprocess.PIPE, text=True, check=False, timeout=LONGEST_S,
+    )  # fmt: skip
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    if len(answers) != len(cases):
+        raise AssertionError(f"the process ended with {done.returncode} in {cases[len(answers)]}")
+    return answers
+
+
+def survey() -> dict[str, dict[str, bool]]:
+    """Site -> phase in which it is reached -> whether that takes the load cell that is clocked bit by bit."""
+    reached: dict[str, dict[str, bool]] = {}
+    for answer, by_bit in zip(run([[None, False, 7], [None, True, 7]]), (False, True), strict=True):
+        if "broken" in answer:
+            raise AssertionError(answer["broken"])
+        for where in answer["lives"][0]["reached"]:
+            phase, _, name = where.partition(" ")
+            reached.setdefault(name, {}).setdefault(phase, by_bit)
+    return reached
+
+
+def make(sites: Sequence[Site], reached: dict[str, dict[str, bool]]) -> Iterator[Case]:
+    """The cases of a run: all of them, or of each site one error by chance in the worst phase."""
+    for site in sites:
+        phases = [phase for phase in PHASES if phase in reached.get(site.name, {})]
+        errors = plausible(site.kind, site.call, site.name)
+        for phase in phases if EVERYTHING else phases[:1]:
+            for error in errors if EVERYTHING else (secrets.choice(errors),):
+                fault = {"site": site.name, "error": error, "phase": phase}
+                yield [fault, reached[site.name][phase], secrets.randbelow(10**6)]
