@@ -197,7 +197,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
         asyncio.run(_serve(load_telemetry_settings(options.config)))
-    except (SettingsError, NewerSchemaError, FileNotFoundError) as error:
+    except (SettingsError, NewerSchemaError) as error:
         lines = str(error).splitlines()
         sys.stderr.write(journal_text(JournalPriority.ERROR, lines, prefixed=goes_to_journal(os.environ)))
         return EXIT_CONFIGURATION

@@ -27,18 +27,20 @@ def main() -> None:
     """Reads lines `[fault or null, by_bit, seed]`."""
     instrument(CONTROLLER_FILES, _at_site, "tests.torture.virtual_time")
     from controller import service  # noqa: I001  only now
-    from simulator.demo_configuration import write_configuration
+    from simulator import demo_configuration
     from tests.torture import machine
 
     machine.standins()
+    document = demo_configuration.demo_document
     for line in sys.stdin:
         fault, by_bit, seed = json.loads(line)
         wanted = msgspec.convert(fault, machine.Fault) if fault is not None else None
 
         def configuration(directory: Path, devices: Path, by_bit: bool = by_bit) -> Path:
-            path = write_configuration(directory, devices, 1)
-            if by_bit:
-                path.write_text(path.read_text() + '[load_cell]\nbackend = "gpio"\n')
+            demo_configuration.demo_document = lambda device: {
+                **document(device), **({"load_cell": {"backend": "gpio"}} if by_bit else {}),
+            }  # fmt: skip
+            path = demo_configuration.write_configuration(directory, devices, 1)
             for name in ("flight.ring", *(f"flight-{life}.ring" for life in ("aa", "bb", "cc", "dd"))):
                 (directory / "runtime" / name).write_bytes(bytes(100))  # what former lives have left
             (directory / "state" / "controller.json").write_text('{"clean": true, "causes": [], "reserved_event_id": 0}')

@@ -36,9 +36,9 @@ from simulator.serial_pty import SerialPty
 from simulator.therapist import Therapist
 from simulator.world import World
 from tests.torture import virtual_time
+from tests.torture.virtual_time import START_NS
 
 PLAN = Plan("TORTURE-1", 75.0, (Phase(PhaseKind.WARM_UP, 10.0, 0.10), Phase(PhaseKind.WORK, 60.0, 0.10)))
-START_NS = 1_000_000_000_000
 GOES_ON_NS = 4_000_000_000
 RESTS_WITHIN_NS = 3_000_000_000
 LIFE_AT_MOST_NS = 90_000_000_000
@@ -220,7 +220,7 @@ class Machine:
             self.deed()
         if seen.state == "standby" and not self._prepared and self._observer is not None:
             self._prepared = True
-            self._observer.prepare(PLAN, returning_patient(PLAN, date(2026, 1, 1)))
+            self._observer.prepare(PLAN, returning_patient(PLAN, date.today()))
             self.therapist.helps = False
         if self.world.belt_m_s > 0.08 and self.phase == "rest":
             self._walks_since_ns = self._walks_since_ns or now_ns

@@ -9,12 +9,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from time import localtime
+from time import time as real_time
 
-__all__ = ["localtime", "monotonic", "monotonic_ns", "set_clock", "sleep", "time", "wake_sleepers"]
+__all__ = ["START_NS", "localtime", "monotonic", "monotonic_ns", "set_clock", "sleep", "time", "wake_sleepers"]
 
 _FORGOTTEN_S = 0.2
 """A main thread that waits for a sleeper to end (a join) lets no time pass: the sleeper then looks around by itself."""
-_WALL_CLOCK_S = 1_767_225_600.0
+START_NS = 1_000_000_000_000
+"""Where virtual time begins."""
+_WALL_CLOCK_S = real_time() - START_NS / 1e9
+"""People's clocks begin at today's date, for the certificates are of today."""
 
 
 class _Clock:

@@ -1,0 +1,196 @@
+"""Every call of telemetry that can fail fails once, in its own process with a real broker and the controller's real socket.
+
+Whatever fails: every event is in the journal once and reaches the broker, a stop gets through, the error is said, and the process goes
+on or ends with its reason and comes up again. `STERNWAY_EVERY_ERROR=1` (`make torture`): every plausible error of each site.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import signal
+import sqlite3
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from telemetry.journal import open_journal
+from tests.telemetry import samples
+from tests.telemetry.bench import ROOT, Ear, Mosquitto, Peer, Telemetry, ear, until
+from tests.torture.call_sites import TELEMETRY_FILES, find_sites
+from tests.torture.cases import EVERYTHING
+from tests.torture.errors import plausible
+
+AT_ONCE = 4
+OLD = 3
+EVENTS = 6
+PATIENCE_S = 40.0
+SITES = find_sites(TELEMETRY_FILES)
+UNREACHED = {
+    "telemetry/broker_client.py _tls_context ssl.create_default_context": "this broker speaks no TLS",
+    "telemetry/broker_client.py _tls_context context.load_cert_chain": "this broker speaks no TLS",
+    "telemetry/broker_client.py make_client asyncio.to_thread #2": "this broker speaks no TLS",
+    "telemetry/journal.py Journal.declare_missing self._connection.execute": "only after events are lost: tests/telemetry/test_journal.py",
+    "telemetry/journal.py Journal._transaction self._connection.execute #3": "ROLLBACK, only after another fault, which is a site of its own",
+    "telemetry/journal.py put_aside path.parent.glob": "only with a damaged journal: tests/telemetry/test_journal.py",
+    "telemetry/journal.py put_aside part.exists": "only with a damaged journal: tests/telemetry/test_journal.py",
+    "telemetry/journal.py put_aside os.rename": "only with a damaged journal: tests/telemetry/test_journal.py",
+    "telemetry/recordings.py RecordingSaver._copy unfinished.unlink": "only after another fault, which is a site of its own",
+    "telemetry/service.py main sys.stderr.write": "only with a wrong configuration; the exit code says the same",
+}  # fmt: skip
+SILENT = {
+    "telemetry/link.py ControllerLink.send self._socket.send": "EAGAIN: a full socket; the next heartbeat comes, and a stop waits in its slot",
+    "telemetry/link.py ControllerLink._connect connection.connect": "a controller that is not there yet; the status line says so",
+    "telemetry/link.py ControllerLink._connect connection.close": "only after connect has failed",
+    "telemetry/link.py ControllerLink._read connection.recv": "EAGAIN: nothing came",
+    "telemetry/link.py ControllerLink._drop connection.close": "Linux frees the descriptor even then",
+    "telemetry/notify.py Notifier.send socket.socket": "a lost notice is the service manager's to notice",
+    "telemetry/notify.py Notifier.send channel.sendto": "a lost notice is the service manager's to notice",
+}  # fmt: skip
+
+
+class _Case:
+    """One telemetry with one fault, in a directory of its own."""
+
+    def __init__(self, directory: Path, site: str, error: str) -> None:
+        self.directory, self.site, self.error = directory, site, error
+        self.notes = directory / "notes"
+        self.wrong: list[str] = []
+        self.codes: list[int] = []
+
+    def _prepare(self) -> None:
+        """A journal of another year, full recordings, a flight that nobody has saved yet, and a password."""
+        self.directory.mkdir(parents=True)
+        self.notes.touch()
+        journal, _ = open_journal(self.directory / "journal.sqlite", 64, datetime(2020, 1, 1, tzinfo=UTC))
+        journal.store([samples.event(index + 1, time="2020-01-01T00:00:00.000Z") for index in range(OLD)], [])
+        journal.confirm(OLD)
+        journal.close()
+        (self.directory / "flight-aa.ring").write_bytes(bytes(1000))
+        recordings = self.directory / "recordings"
+        recordings.mkdir()
+        for index in range(2):
+            (recordings / f"2020010{index}T000000Z-life-x{index}.flight.gz").write_bytes(b"old")
+        (self.directory / "password").write_text("secret\n")
+
+    def _service(self, port: int) -> Telemetry:
+        return Telemetry(
+            self.directory, port,
+            telemetry=f'recordings_directory = "{self.directory}/recordings"\nrecordings_kept = 1',
+            broker='user = "sternway"\ncredential_file = "password"',
+            tables=f'[paths]\nruntime_directory = "{self.directory}"',
+        )  # fmt: skip
+
+    async def _start(self, service: Telemetry, site: str) -> None:
+        with service.log.open("ab") as log:
+            service.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "tests.torture.telemetry_under_fault", site, self.error, str(self.notes),
+                "--config", str(service.config), cwd=ROOT, stderr=log,
+                env={"PATH": "/usr/bin:/bin", "CREDENTIALS_DIRECTORY": str(self.directory), "NOTIFY_SOCKET": str(self.directory / "none")},
+            )  # fmt: skip
+
+    async def _keep_alive(self, service: Telemetry) -> None:
+        """As the service manager: starts again what has ended, without a fault."""
+        while True:
+            assert service.process is not None
+            self.codes.append(await service.process.wait())
+            await self._start(service, "")
+
+    async def run(self) -> None:
+        """Prepares, lives through it, and notes what is wrong."""
+        self._prepare()
+        mosquitto, peer = Mosquitto(self.directory), Peer(self.directory)
+        peer.next_id = OLD + 1
+        service = self._service(mosquitto.port)
+        try:
+            await mosquitto.start()
+            async with ear(mosquitto.port) as dashboard:
+                await self._start(service, self.site)
+                keeping = asyncio.create_task(self._keep_alive(service))
+                try:
+                    await self._live(peer, dashboard)
+                finally:
+                    keeping.cancel()
+                    await asyncio.gather(keeping, return_exceptions=True)
+                code = await service.end(signal.SIGTERM)
+                if code != 0 and self.site not in self.notes.read_text():
+                    self.wrong.append(f"ended with {code}")
+        except AssertionError as error:
+            self.wrong.append(str(error))
+        finally:
+            if service.process is not None and service.process.returncode is None:
+                service.process.kill()
+                await service.process.wait()
+            await peer.close()
+            await mosquitto.stop()
+        self._judge(service.log.read_text())
+
+    async def _live(self, peer: Peer, dashboard: Ear) -> None:
+        peer.session(msgspec.structs.replace(samples.session("running"), session="old-1"))
+        peer.emit(EVENTS - 1)
+        peer.emit(1, code="unclean-start")
+        await until(lambda: peer.ring.acknowledged >= OLD + EVENTS, "all events are acknowledged", PATIENCE_S)
+        await until(lambda: set(dashboard.event_ids()) >= self._told(), "all events reach the broker", PATIENCE_S)
+        await until(lambda: b"online" in dashboard.words("availability")[-1:], "telemetry is online", PATIENCE_S)
+        await dashboard.send("stop", b"{}")
+        with contextlib.suppress(AssertionError):
+            await until(lambda: bool(peer.requests), "a stop gets through", 3.0)
+        if not peer.requests:  # the fault may have hit that very message: whoever wants a stop asks again
+            await dashboard.send("stop", b"{}")
+            await until(lambda: bool(peer.requests), "a stop gets through", PATIENCE_S)
+        await until(lambda: any((self.directory / "recordings").glob("*life-aa*")), "the recording is saved", PATIENCE_S)
+
+    def _told(self) -> set[int]:
+        return set(range(OLD + 1, OLD + EVENTS + 1))
+
+    def _judge(self, log: str) -> None:
+        with contextlib.closing(sqlite3.connect(self.directory / "journal.sqlite")) as journal:
+            kept = [row[0] for row in journal.execute("SELECT id FROM events ORDER BY id")]
+            status = [row[0] for row in journal.execute("SELECT status FROM sessions WHERE session = 'old-1'")]
+        if set(kept) - set(range(1, OLD + 1)) != self._told():
+            self.wrong.append(f"the journal holds {kept}")
+        if status not in (["interrupted"], ["running"]):
+            self.wrong.append(f"the session is {status}")
+        if list(self.directory.glob("*.aside*")):
+            self.wrong.append("the journal was put aside")
+        fired = "FIRED" in self.notes.read_text()
+        if self.site and not fired:
+            self.wrong.append("the call was not reached")
+        complaints = [line for line in log.splitlines() if not line.startswith("INFO")]
+        if fired and self.site not in SILENT and not complaints:
+            self.wrong.append("nothing was said")
+        if self.wrong:
+            self.wrong.append(f"codes {self.codes}, log {log[-700:]}")
+
+
+async def _all(cases: list[_Case]) -> None:
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def one(case: _Case) -> None:
+        async with turn:
+            await case.run()
+
+    await asyncio.gather(*(one(case) for case in cases))
+
+
+async def test_each_call_of_telemetry_fails_once(tmp_path: Path) -> None:
+    survey = _Case(tmp_path / "survey", "", "EIO")
+    await survey.run()
+    assert not survey.wrong, survey.wrong
+    reached = set(survey.notes.read_text().splitlines())
+    assert {site.name for site in SITES} - reached == set(UNREACHED)
+    cases = []
+    for site in (site for site in SITES if site.name in reached):
+        errors = plausible(site.kind, site.call, site.name)
+        chosen = errors if EVERYTHING else (secrets.choice(errors),)
+        cases += [_Case(tmp_path / f"case-{len(cases) + index}", site.name, error) for index, error in enumerate(chosen)]
+    await _all(cases)
+    again = [_Case(case.directory.with_suffix(".again"), case.site, case.error) for case in cases if case.wrong]
+    for case in again:  # one after the other, should the machine have been too busy
+        await case.run()
+    wrong = [f"{case.site} {case.error}: {case.wrong}" for case in again if case.wrong]
+    print(f"{len(cases)} failed calls at {len(reached & {site.name for site in SITES})} sites, {len(again)} run twice")
+    assert not wrong, "\n".join(wrong)
