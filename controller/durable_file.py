@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 
@@ -20,12 +19,12 @@ def write_durably(path: Path, content: bytes, new_mode: int) -> None:
         file.flush()
         os.fsync(descriptor)
     os.replace(temporary, path)
-    with contextlib.suppress(OSError):
-        directory = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+    # Without this a power cut brings the old content back, such as a clean stop that has been taken back since.
+    directory = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def _take_over_rights(descriptor: int, path: Path, new_mode: int) -> None:

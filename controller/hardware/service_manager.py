@@ -6,6 +6,7 @@ since 2017, is untyped, and opens a blocking socket.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Mapping
@@ -41,7 +42,8 @@ class ServiceManager:
     def close(self) -> None:
         """Close the socket."""
         if self._socket is not None:
-            self._socket.close()
+            with contextlib.suppress(OSError):  # Linux frees the descriptor even then
+                self._socket.close()
             self._socket = None
 
     def _send(self, message: str) -> bool:

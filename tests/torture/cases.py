@@ -24,14 +24,28 @@ LONGEST_S = 1500.0
 Fault = dict[str, str]
 Case = list[Any]
 
+_ONLY_AFTER_ANOTHER = "only after another fault, whose call is a site of its own"
+_ONLY_ON_A_BOARD = "only with the kernel's GPIO devices: tests/hardware/test_gpio_chip.py"
 UNREACHED = {
-    "controller/channel.py Channel._accept connection.close": "only after another fault: setsockopt's, which is a site of its own",
-    "controller/flight_recorder.py _create path.unlink": "only after another fault: posix_fallocate's or mmap's, sites of their own",
-    "controller/hardware/service_manager.py ServiceManager.close self._socket.close": "for tests; the service's socket ends with its process",
-    "firmware_bridge/serial_link.py SerialLink.is_pseudo_terminal os.fstat": "asked for drives without a HELLO only; the reference drive has one",
-}
+    "controller/channel.py Channel._accept connection.close": _ONLY_AFTER_ANOTHER,
+    "controller/channel.py Channel._accept connection.close #2": "only for strangers: tests/shell/test_peers.py",
+    "controller/flight_recorder.py _create path.unlink": _ONLY_AFTER_ANOTHER,
+    "controller/hardware/device_lock.py DeviceLock.__init__ os.close": _ONLY_AFTER_ANOTHER,
+    "controller/hardware/gpio_chip.py chip_label os.open": _ONLY_ON_A_BOARD,
+    "controller/hardware/gpio_chip.py chip_label fcntl.ioctl": _ONLY_ON_A_BOARD,
+    "controller/hardware/gpio_chip.py chip_label os.close": _ONLY_ON_A_BOARD,
+    "controller/hardware/gpio_chip.py point_at_header devices.glob": _ONLY_ON_A_BOARD,
+    "controller/hardware/pi_health.py read_pi_health (root / _SYNCHRONISED).exists": "only on a computer with a real-time clock",
+    "controller/hardware/pi_health.py _text file.read": "only where the kernel shows a temperature: tests/hardware/test_pi_health.py",
+    "firmware_bridge/serial_link.py SerialLink.is_pseudo_terminal os.fstat": "asked for drives without a HELLO only",
+}  # fmt: skip
+"""What no run reaches, and why. Where the machine that tests has a clock chip or a thermometer, two of these are reached."""
+DEPEND_ON_THE_MACHINE = frozenset(name for name in UNREACHED if "pi_health" in name)
 _COMES_AGAIN = "the client finds its connection closed and comes again; events stay in the ring until they are acknowledged"
 _PROCESS_ENDS = "the descriptor goes with the process, and the next start replaces what is left"
+_UNTRUSTED = "the clock then counts as untrusted, which the refusal says"
+_UNKNOWN = "shown as unknown in what telemetry publishes of the computer's health"
+_GIVEN_BACK = "the line is being given back; Linux frees the descriptor even then"
 SILENT = {
     "controller/channel.py Channel._accept self._listener.accept": "the client waits in the listener's queue for the next scan",
     "controller/channel.py Channel._accept connection.setsockopt": _COMES_AGAIN,
@@ -40,21 +54,26 @@ SILENT = {
     "controller/channel.py Channel._drop client.connection.close": "Linux frees the descriptor even then",
     "controller/channel.py Channel.close self._listener.close": _PROCESS_ENDS,
     "controller/channel.py Channel.close self._path.unlink": _PROCESS_ENDS,
-    "controller/local_clock.py kernel_is_synchronised ctypes.CDLL": "the clock then counts as untrusted, which the refusal says",
-    "controller/local_clock.py _is_there path.exists": "the clock then counts as untrusted, which the refusal says",
+    "controller/local_clock.py kernel_is_synchronised ctypes.CDLL": _UNTRUSTED,
+    "controller/local_clock.py _is_there path.exists": _UNTRUSTED,
+    "controller/service.py _say sys.stderr.write": "this is how things are said",
+    "controller/hardware/edges.py EdgeRecorder.callback_for.record os.eventfd_write": "levels are polled: the scan comes with its period",
+    "controller/hardware/pi_health.py _text path.open": _UNKNOWN,
+    "controller/hardware/pi_health.py _disk_free_mb os.statvfs": _UNKNOWN,
     "controller/hardware/service_manager.py ServiceManager._send self._socket.sendto": "the manager's own watchdog is who acts",
+    "controller/hardware/service_manager.py ServiceManager.close self._socket.close": _PROCESS_ENDS,
     "firmware_bridge/serial_link.py SerialLink._ask_low_latency self._port.set_low_latency_mode": "the link works all the same",
-    "firmware_bridge/serial_link.py SerialLink._release self._poll.unregister": "the line is being given back",
-    "firmware_bridge/serial_link.py SerialLink._release termios.tcflush": "the line is being given back",
-    "firmware_bridge/serial_link.py SerialLink._release fcntl.ioctl": "the line is being given back",
-    "firmware_bridge/serial_link.py SerialLink._release port.close": "the line is being given back; Linux frees the descriptor even then",
-    "controller/hardware/gpio.py _refuse_two_libraries importlib.metadata.distribution": "ends the start",
+    "firmware_bridge/serial_link.py SerialLink._release self._poll.unregister": _GIVEN_BACK,
+    "firmware_bridge/serial_link.py SerialLink._release termios.tcflush": _GIVEN_BACK,
+    "firmware_bridge/serial_link.py SerialLink._release fcntl.ioctl": _GIVEN_BACK,
+    "firmware_bridge/serial_link.py SerialLink._release port.close": _GIVEN_BACK,
 }  # fmt: skip
+"""Where nobody needs to be told, and why."""
 SILENT_ERRORS = {
     ("firmware_bridge/serial_link.py SerialLink._write os.write", "EAGAIN"): "a full line: the next scan decides anew",
     ("firmware_bridge/serial_link.py SerialLink._write os.write", "short"): "a full line: the next scan decides anew",
     ("controller/hardware/edges.py EdgeRecorder.take os.eventfd_read", "EAGAIN"): "no edge came",
-}
+}  # fmt: skip
 
 
 def silence_is_right(site: str, error: str) -> bool:

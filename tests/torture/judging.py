@@ -21,9 +21,14 @@ _CODES = (0, 2, 3, 4)
 def problems(first: Life, second: Life, silence_is_allowed: bool) -> list[str]:
     """Everything that is not as it must be; the fault came in the first life, and the second had none."""
     found = [*_of_the_end(first), *_of_the_belt(first), *_of_the_events(first, second), *_of_the_next_life(first, second)]
-    if not silence_is_allowed and not first.said.strip() and not set(first.events) - ORDINARY_EVENTS:
+    if not silence_is_allowed and not said(first) and not set(first.events) - ORDINARY_EVENTS:
         found.append("nothing was said: no event, nothing on standard error")
     return found
+
+
+def said(life: Life) -> str:
+    """What standard error got, without what every start on a machine without the service's users says."""
+    return "\n".join(line for line in life.said.splitlines() if not line.startswith("access."))
 
 
 def _of_the_end(life: Life) -> list[str]:
@@ -31,7 +36,7 @@ def _of_the_end(life: Life) -> list[str]:
         return [f"ended by {life.raised} and no exit code of its own"]
     if life.code not in _CODES:
         return [f"exit code {life.code}"]
-    if life.code and not life.said.strip():
+    if life.code and not said(life):
         return [f"ended with {life.code} and said nothing"]
     if life.code == 0 and life.states and life.ended_ns - life.heard_after_ns > HEARD_WITHIN_NS:
         return ["no snapshot in the last half second: it hung"]
@@ -49,7 +54,7 @@ def _of_the_belt(life: Life) -> list[str]:
     stopped = set(life.states) & set(_LATCHED)
     if life.code == 0 and life.walked and not stopped and life.states[-1] not in ("paused", "complete", "exercising"):
         found.append(f"neither unaffected nor latched: {life.states}")
-    if life.code == 0 and not life.walked and not stopped and not set(life.events) - ORDINARY_EVENTS and not life.said:
+    if life.code == 0 and not life.walked and not stopped and not set(life.events) - ORDINARY_EVENTS and not said(life):
         found.append(f"it never walked, and nobody knows why: {life.states}")
     return found
 

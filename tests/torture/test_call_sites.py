@@ -16,7 +16,6 @@ from tests.torture.judging import problems
 from tests.torture.machine import Life
 
 SITES = find_sites(CONTROLLER_FILES)
-MAY_NOT_COME = frozenset({"walking"})
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +25,7 @@ def reached() -> dict[str, dict[str, bool]]:
 
 def test_every_site_is_reached_or_listed_with_its_reason(reached: dict[str, dict[str, bool]]) -> None:
     unreached = {site.name for site in SITES} - set(reached)
-    assert unreached == set(cases.UNREACHED)
+    assert unreached - cases.DEPEND_ON_THE_MACHINE == set(cases.UNREACHED) - cases.DEPEND_ON_THE_MACHINE
     assert len(SITES) >= 100
 
 
@@ -58,4 +57,4 @@ def test_each_call_fails_once(reached: dict[str, dict[str, bool]]) -> None:
     wrong = {str(answer["fault"]): found for answer in cases.run(again) if (found := _wrong(answer))}
     print(f"{len(made)} failed calls at {len({case[0]['site'] for case in made})} sites, {len(again)} run twice")
     assert not wrong, "\n".join(f"{fault}: {found}" for fault, found in wrong.items())
-    assert len(made) >= len(SITES) - len(cases.UNREACHED)
+    assert len({case[0]["site"] for case in made}) >= len(SITES) - len(cases.UNREACHED)
