@@ -142,7 +142,8 @@ class Journal:
         A session's name begins with the boot id of the life that it belongs to.
         """
         rows = self._connection.execute(
-            "SELECT record FROM sessions WHERE status IN ('prepared', 'running', 'paused') AND session NOT GLOB ? || '-*'", (boot_id,)
+            "SELECT record FROM sessions WHERE status IN ('prepared', 'running', 'paused') AND session NOT GLOB ? || '-*'",
+            (boot_id,),
         ).fetchall()
         with self._transaction():
             for (record,) in rows:

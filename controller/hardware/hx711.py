@@ -151,7 +151,10 @@ class LoadCellSampler:
     """Reads conversions in a thread as they become ready and keeps the last 64 until the scan drains them."""
 
     def __init__(
-        self, backend: LoadCellBackend, say: Callable[[str], None] = lambda _text: None, clock: Callable[[], int] = time.monotonic_ns
+        self,
+        backend: LoadCellBackend,
+        say: Callable[[str], None] = lambda _text: None,
+        clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         """say: is told what ended the thread."""
         self._backend = backend

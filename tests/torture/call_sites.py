@@ -26,7 +26,9 @@ CONTROLLER_FILES = (
     *sorted((ROOT / "controller" / "hardware").glob("*.py")),
     ROOT / "firmware_bridge" / "serial_link.py",
 )  # fmt: skip
-TELEMETRY_FILES = tuple(path for path in sorted((ROOT / "telemetry").glob("*.py")) if path.stem not in ("asyncapi", "journal_reader"))
+TELEMETRY_FILES = tuple(
+    path for path in sorted((ROOT / "telemetry").glob("*.py")) if path.stem not in ("asyncapi", "journal_reader")
+)
 
 _FILES = ("open", "read_bytes", "read_text", "unlink", "rename", "mkdir", "glob", "stat", "exists", "chmod", "fsync", "replace")
 _BY_NAME: dict[str, tuple[str, ...]] = {
@@ -34,7 +36,7 @@ _BY_NAME: dict[str, tuple[str, ...]] = {
     "map": ("mmap",),
     "event": ("eventfd", "eventfd_read", "eventfd_write"),
     "socket": ("socket", "bind", "listen", "accept", "connect", "recv", "send", "sendto", "setsockopt"),
-    "wait": ("select", "poll", "register", "unregister", "add_reader", "add_writer", "remove_reader", "remove_writer"),
+    "wait": ("select", "poll", "register", "unregister", "add_reader", "add_writer", "remove_reader", "remove_writer", "add_signal_handler"),
     "line": ("ioctl", "Serial", "set_low_latency_mode", "reset_input_buffer"),
     "terminal": ("tcflush", "tcgetattr", "tcsetattr"),
     "pins": (
@@ -46,7 +48,7 @@ _BY_NAME: dict[str, tuple[str, ...]] = {
     "thread": ("start", "run_in_executor", "to_thread"),
     "close": ("close",),
     "journal": ("execute", "executescript"),
-    "broker": ("publish", "subscribe", "publish_confirmed", "load_cert_chain", "create_default_context", "add_signal_handler"),
+    "broker": ("publish", "subscribe", "publish_confirmed", "load_cert_chain", "create_default_context"),
 }  # fmt: skip
 KIND = {name: kind for kind, names in _BY_NAME.items() for name in names}
 _OUR_OWN = frozenset({

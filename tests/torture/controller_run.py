@@ -26,7 +26,7 @@ def _at_site(name: str, call: Any) -> Any:
 def main() -> None:
     """Reads lines `[fault or null, by_bit, seed]`."""
     instrument(CONTROLLER_FILES, _at_site, "tests.torture.virtual_time")
-    from controller import service  # noqa: I001  only now
+    from controller import service
     from simulator import demo_configuration
     from tests.torture import machine
 

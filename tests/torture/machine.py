@@ -31,7 +31,7 @@ from simulator.drive import NativeDrive
 from simulator.load_cell import CellParameters
 from simulator.observer import SocketObserver
 from simulator.patients import returning_patient
-from simulator.pins import STANDINS_DIRECTORY, PINS_VARIABLE, PinBoard
+from simulator.pins import PINS_VARIABLE, STANDINS_DIRECTORY, PinBoard
 from simulator.serial_pty import SerialPty
 from simulator.therapist import Therapist
 from simulator.world import World
@@ -140,7 +140,9 @@ class Machine:
             virtual_time.wake_sleepers()
             self._look()
 
-    def select(self, read: list[int], write: list[int], other: list[int], timeout_s: float) -> tuple[list[int], list[int], list[int]]:
+    def select(
+        self, read: list[int], write: list[int], other: list[int], timeout_s: float
+    ) -> tuple[list[int], list[int], list[int]]:
         """What the scan loop waits in."""
         until_ns = self.world.now_ns + max(int(timeout_s * 1e9), 1_000_000)
         while True:
