@@ -12,7 +12,7 @@ SYSTEM_VM := $(SYSTEM_CONTAINER) qemu-system-x86 qemu-utils e2fsprogs kmod busyb
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-all test check format docs hil campaign bench evaluate fuzz trace golden explore clean deb vm
+.PHONY: help demo demo-all test check format docs hil campaign bench evaluate fuzz torture trace golden explore clean deb vm
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -78,6 +78,11 @@ evaluate: $(READY) ## the balance-loss detector on recordings and made falls
 fuzz: $(READY) ## fuzz every border with coverage guidance; ARGS="--seconds 3600 serial" for one for an hour
 	@scripts/system_packages.sh clang
 	$(BIN)/python -m fuzzing $(ARGS)
+
+torture: $(READY) ## every call that can fail fails with every error, 500 kills, 2,000 power cuts; hours
+	@scripts/system_packages.sh $(SYSTEM_TEST)
+	STERNWAY_EVERY_ERROR=1 STERNWAY_POWER_CUTS=2000 $(BIN)/python -m pytest tests/torture -q -s -m "not real_time"
+	$(BIN)/python -m tests.torture.kills 500
 
 trace: $(READY) ## record which hazard tests have passed in the last runs, and write docs/safety/trace.md
 	$(BIN)/python scripts/trace_hazards.py --record build/evidence

@@ -1,6 +1,7 @@
 """Events that telemetry has not acknowledged yet, in a memory-mapped file of the runtime directory.
 
-The file outlives the process, so a killed controller finds its own events again, and the number of its last one. A slot is written payload first and its header
+The file outlives the process, so a killed controller finds its own events again,
+and the number of its last one. A slot is written payload first and its header
 last, so that a torn slot is not valid. The scan only copies bytes into the map; nothing here waits for a disk.
 """
 

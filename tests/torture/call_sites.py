@@ -32,11 +32,13 @@ TELEMETRY_FILES = tuple(
 
 _FILES = ("open", "read_bytes", "read_text", "unlink", "rename", "mkdir", "glob", "stat", "exists", "chmod", "fsync", "replace")
 _BY_NAME: dict[str, tuple[str, ...]] = {
-    "file": (*_FILES, "read", "write", "write_bytes", "posix_fallocate", "ftruncate", "fstat", "statvfs", "GzipFile", "copyfileobj", "flush"),
+    "file": (*_FILES, "read", "write", "write_bytes", "posix_fallocate", "ftruncate", "fstat", "statvfs", "GzipFile",
+             "copyfileobj", "flush"),
     "map": ("mmap",),
     "event": ("eventfd", "eventfd_read", "eventfd_write"),
     "socket": ("socket", "bind", "listen", "accept", "connect", "recv", "send", "sendto", "setsockopt"),
-    "wait": ("select", "poll", "register", "unregister", "add_reader", "add_writer", "remove_reader", "remove_writer", "add_signal_handler"),
+    "wait": ("select", "poll", "register", "unregister", "add_reader", "add_writer", "remove_reader", "remove_writer",
+             "add_signal_handler"),
     "line": ("ioctl", "Serial", "set_low_latency_mode", "reset_input_buffer"),
     "terminal": ("tcflush", "tcgetattr", "tcsetattr"),
     "pins": (
@@ -54,7 +56,8 @@ KIND = {name: kind for kind, names in _BY_NAME.items() for name in names}
 _OUR_OWN = frozenset({
     "self._keeper", "self._journal", "journal", "self._publisher", "self._link", "self._channel", "self._recorder", "controller",
     "channel", "ring", "recorder", "self._notifier", "manager", "adapter", "devices.drive", "devices.inputs", "self._devices.drive",
-    "drive", "panel", "self", "sampler", "display", "self._drive", "self._pins", "self._backend", "self._memory", "inputs", "client.publish_confirmed",
+    "drive", "panel", "self", "sampler", "display", "self._drive", "self._pins", "self._backend", "self._memory", "inputs",
+    "client.publish_confirmed",
     "self._controller", "self._ring", "devices.display",
 })  # fmt: skip
 """Receivers whose methods are the project's own: what they call is a site of its own where it is written."""
@@ -168,7 +171,7 @@ class _Finder(importlib.abc.MetaPathFinder):
         self._paths = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in files if path.stem != "__init__"}
         self._clock = clock
 
-    def find_spec(self, fullname: str, path: object, target: ModuleType | None = None) -> importlib.machinery.ModuleSpec | None:
+    def find_spec(self, fullname: str, _path: object, _target: ModuleType | None = None) -> importlib.machinery.ModuleSpec | None:
         """Only the shell's own modules."""
         found = self._paths.get(fullname)
         if found is None:

@@ -36,7 +36,7 @@ UNREACHED = {
     "controller/hardware/gpio_chip.py chip_label os.close": _ONLY_ON_A_BOARD,
     "controller/hardware/gpio_chip.py point_at_header devices.glob": _ONLY_ON_A_BOARD,
     "controller/hardware/pi_health.py read_pi_health (root / _SYNCHRONISED).exists": "only on a computer with a real-time clock",
-    "controller/hardware/pi_health.py _text file.read": "only where the kernel shows a temperature: tests/hardware/test_pi_health.py",
+    "controller/hardware/pi_health.py _text file.read": "only where the kernel shows a temperature",
     "firmware_bridge/serial_link.py SerialLink.is_pseudo_terminal os.fstat": "asked for drives without a HELLO only",
 }  # fmt: skip
 """What no run reaches, and why. Where the machine that tests has a clock chip or a thermometer, two of these are reached."""
@@ -57,7 +57,7 @@ SILENT = {
     "controller/local_clock.py kernel_is_synchronised ctypes.CDLL": _UNTRUSTED,
     "controller/local_clock.py _is_there path.exists": _UNTRUSTED,
     "controller/service.py _say sys.stderr.write": "this is how things are said",
-    "controller/hardware/edges.py EdgeRecorder.callback_for.record os.eventfd_write": "levels are polled: the scan comes with its period",
+    "controller/hardware/edges.py EdgeRecorder.callback_for.record os.eventfd_write": "levels are polled all the same",
     "controller/hardware/pi_health.py _text path.open": _UNKNOWN,
     "controller/hardware/pi_health.py _disk_free_mb os.statvfs": _UNKNOWN,
     "controller/hardware/service_manager.py ServiceManager._send self._socket.sendto": "the manager's own watchdog is who acts",

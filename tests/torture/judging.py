@@ -1,4 +1,4 @@
-"""What a life with one failed call must have come to: the belt stopped or unaffected, the error said, nothing lost, latched again."""
+"""What a life with one failed call must have come to: belt stopped or unaffected, error said, nothing lost, latched again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ HEARD_WITHIN_NS = 500_000_000
 HIGHEST_M_S = 0.13
 """The session asks for 0.10 m/s."""
 ORDINARY_EVENTS = frozenset({
-    "self-test-passed", "started", "session-prepared", "step-confirmed", "session-started", "phase-started", "network-stop", "step-refused",
+    "self-test-passed", "started", "session-prepared", "step-confirmed", "session-started", "phase-started", "network-stop",
+    "step-refused",
     "rail-released", "start-refused",
 })  # fmt: skip
 _LATCHED = ("protective_stop", "emergency_stop", "fault")

@@ -123,7 +123,7 @@ class Torturer:
         self.rig.controller.start()
         if not self._wait(lambda: self._heard_since(killed_ns) and self._state() in _LATCHED, HEARD_WITHIN_S):
             kill.wrong.append(f"did not come back latched: {self._state()} {self.rig.controller.last_words()}")
-        elif (cause := self._cause()) != "unclean-start":
+        elif (cause := self._cause()) not in ("unclean-start", "restart-loop"):
             kill.wrong.append(f"latched by {cause}")
         kill.back_s = round(time.monotonic() - began, 2)
 

@@ -1,7 +1,7 @@
 """The controller's own main program on the simulated treadmill, in virtual time and one process, with one call that fails.
 
-Everything below the shell is there: pins and SPI are the stand-ins, the serial line is a pseudo-terminal with the firmware's C behind
-it, display, socket, ring, recorder and memory are the real ones. `select` and `sleep` of the main thread let the world go on.
+Everything below the shell is there: pins and SPI are the stand-ins, the serial line is a pseudo-terminal with the firmware's C
+behind it, display, socket, ring, recorder and memory are the real ones. `select` and `sleep` of the main thread let the world go on.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -222,7 +222,7 @@ class Machine:
             self.deed()
         if seen.state == "standby" and not self._prepared and self._observer is not None:
             self._prepared = True
-            self._observer.prepare(PLAN, returning_patient(PLAN, date.today()))
+            self._observer.prepare(PLAN, returning_patient(PLAN, datetime.now().astimezone().date()))
             self.therapist.helps = False
         if self.world.belt_m_s > 0.08 and self.phase == "rest":
             self._walks_since_ns = self._walks_since_ns or now_ns

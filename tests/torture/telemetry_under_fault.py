@@ -1,4 +1,6 @@
-"""Runs telemetry's main with one call that fails once: `python -m tests.torture.telemetry_under_fault SITE ERROR NOTES --config FILE`.
+"""Runs telemetry's main with one call that fails once.
+
+`python -m tests.torture.telemetry_under_fault SITE ERROR NOTES --config FILE`.
 
 NOTES gets the name of each site when it is first reached, and `FIRED` when the call has failed. An empty SITE: nothing fails.
 """
