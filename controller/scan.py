@@ -339,6 +339,6 @@ class Controller:
         return Remembered(clean and not causes, causes, reserved, orderly, self._unclean_starts)
 
     def close(self, *, failed: bool) -> None:
-        """The end: only when nothing failed, the belt is proven at rest and nothing is latched, the marker of a clean stop is written."""
+        """The end: the marker of a clean stop is written only when nothing failed or is latched and the belt is proven at rest."""
         at_rest = self.state.drive.standstill and self.state.chart not in LATCHED_STATES
         self._memory.close(self._remembered(clean=at_rest and not failed, orderly=self.state.drive.standstill and not failed))

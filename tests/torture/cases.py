@@ -35,12 +35,13 @@ UNREACHED = {
     "controller/hardware/gpio_chip.py chip_label fcntl.ioctl": _ONLY_ON_A_BOARD,
     "controller/hardware/gpio_chip.py chip_label os.close": _ONLY_ON_A_BOARD,
     "controller/hardware/gpio_chip.py point_at_header devices.glob": _ONLY_ON_A_BOARD,
+    "controller/hardware/edges.py _WakeDescriptor.__del__ os.close": "when the collector comes by, or never: the process ends first",
     "controller/hardware/pi_health.py read_pi_health (root / _SYNCHRONISED).exists": "only on a computer with a real-time clock",
     "controller/hardware/pi_health.py _text file.read": "only where the kernel shows a temperature",
     "firmware_bridge/serial_link.py SerialLink.is_pseudo_terminal os.fstat": "asked for drives without a HELLO only",
 }  # fmt: skip
 """What no run reaches, and why. Where the machine that tests has a clock chip or a thermometer, two of these are reached."""
-DEPEND_ON_THE_MACHINE = frozenset(name for name in UNREACHED if "pi_health" in name)
+DEPEND_ON_THE_MACHINE = frozenset(name for name in UNREACHED if "pi_health" in name or "__del__" in name)
 _COMES_AGAIN = "the client finds its connection closed and comes again; events stay in the ring until they are acknowledged"
 _PROCESS_ENDS = "the descriptor goes with the process, and the next start replaces what is left"
 _UNTRUSTED = "the clock then counts as untrusted, which the refusal says"

@@ -61,7 +61,12 @@ def _of_the_belt(life: Life) -> list[str]:
 
 
 def _of_the_events(first: Life, second: Life) -> list[str]:
-    ids = [*first.ids, *second.ids]
+    told = [*zip(first.ids, first.events, strict=True), *zip(second.ids, second.events, strict=True)]
+    if len(set(told)) != len(dict(told)):
+        return [f"one number, two events: {told}"]
+    # What was told but not acknowledged when the first life ended is told again, as it must: the journal keeps each number once.
+    again = set(first.ids) & set(second.ids)
+    ids = [*first.ids, *(number for number in second.ids if number not in again)]
     if all(later - earlier == 1 for earlier, later in itertools.pairwise(ids)):
         return []
     return [f"events are not each once and in order: {ids}"]

@@ -1,7 +1,8 @@
 """The controller's own main program on the simulated treadmill, in virtual time and one process, with one call that fails.
 
-Everything below the shell is there: pins and SPI are the stand-ins, the serial line is a pseudo-terminal with the firmware's C
-behind it, display, socket, ring, recorder and memory are the real ones. `select` and `sleep` of the main thread let the world go on.
+Everything below the shell is there: pins and SPI are stand-ins, the serial line is a pseudo-terminal with the firmware's C
+behind it, display, socket, ring, recorder and memory are the real ones. `select` and `sleep` of the main thread let the world
+go on.
 """
 
 from __future__ import annotations
