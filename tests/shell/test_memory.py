@@ -81,11 +81,18 @@ def test_a_clean_stop_that_cannot_be_taken_back_is_none(tmp_path: Path, monkeypa
     assert "Read-only file system" in said[0]
 
 
-def test_a_write_that_was_taken_in_part_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_value_that_could_not_be_written_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "m.json"
-    write, parts = os.write, iter([1])
+    fsync, failures = os.fsync, iter([errno.ENOSPC])
+
+    def full_once(descriptor: int) -> None:
+        number = next(failures, 0)
+        if number:
+            raise OSError(number, os.strerror(number))
+        fsync(descriptor)
+
     monkeypatch.setattr("controller.memory._AGAIN_AFTER_S", 0.01)
-    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[: next(parts, len(data))]))
+    monkeypatch.setattr(os, "fsync", full_once)
     said: list[str] = []
     memory = Memory(path, said.append)
     memory.keep(Remembered(clean=False, reserved_event_id=9))

@@ -35,9 +35,9 @@ UNREACHED = {
     "controller/hardware/gpio_chip.py chip_label fcntl.ioctl": _ONLY_ON_A_BOARD,
     "controller/hardware/gpio_chip.py chip_label os.close": _ONLY_ON_A_BOARD,
     "controller/hardware/gpio_chip.py point_at_header devices.glob": _ONLY_ON_A_BOARD,
-    "controller/hardware/edges.py _WakeDescriptor.__del__ os.close": "when the collector comes by, or never: the process ends first",
+    "controller/hardware/edges.py _WakeDescriptor.__del__ os.close": "when the collector comes by, or never",
     "controller/hardware/pi_health.py read_pi_health (root / _SYNCHRONISED).exists": "only on a computer with a real-time clock",
-    "controller/hardware/pi_health.py _text file.read": "only where the kernel shows a temperature",
+    "controller/hardware/pi_health.py _text file.read": "no thermometer here",
     "firmware_bridge/serial_link.py SerialLink.is_pseudo_terminal os.fstat": "asked for drives without a HELLO only",
 }  # fmt: skip
 """What no run reaches, and why. Where the machine that tests has a clock chip or a thermometer, two of these are reached."""
