@@ -32,6 +32,7 @@ LONGEST_WAIT_NS = 40_000_000_000
 RING_HOLDS_NS = 50_000_000_000
 """A stop that is told later than this is no longer in the ring with what led to it."""
 _LOOK_S = 0.5
+_AGAIN_NS = 5_000_000_000
 _COMPRESSION = 1
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9-]")
 
@@ -59,6 +60,7 @@ class RecordingSaver:
         self._due_ns = 0
         self._newest_ns = 0
         self._save_aside = False
+        self._again_ns = 0
         self.alarms: tuple[Alarm, ...] = ()
         """What is wrong with the recordings, for the alarm topic."""
 
@@ -85,22 +87,27 @@ class RecordingSaver:
 
     async def look(self) -> None:
         """Saves what is due now."""
-        if self._save_aside:
+        now_ns = self._monotonic_ns()
+        if self._save_aside and now_ns >= self._again_ns:
             self._save_aside = False
-            await self._in_thread(self.save_aside)
+            if not await self._in_thread(self.save_aside):
+                self._save_aside, self._again_ns = True, now_ns + _AGAIN_NS
         if self._first is not None and self._monotonic_ns() >= self._due_ns:
             event, self._first, self._due_ns = self._first, None, 0
-            await self._in_thread(partial(self.save, event))
+            if not await self._in_thread(partial(self.save, event)) and now_ns - event.at_ns <= RING_HOLDS_NS:
+                self._first, self._due_ns = self._first or event, now_ns + _AGAIN_NS
 
-    async def _in_thread(self, call: Callable[[], None]) -> None:
-        """A disk that is full or slow holds up nothing else, and a recording that could not be saved is said."""
+    async def _in_thread(self, call: Callable[[], None]) -> bool:
+        """A disk that is full or slow holds up nothing else; a recording that could not be saved is said, and tried again."""
         try:
             await asyncio.to_thread(call)
             self.alarms = ()
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # RuntimeError: no thread to be had
             _log.error("a flight recording was not saved: %s", error)
-            text = f"A flight recording was not saved: {error.strerror or error}"
+            text = f"A flight recording was not saved: {getattr(error, 'strerror', None) or error}"
             self.alarms = (Alarm("recording-not-saved", "low", text, f"See to {self._directory}"),)
+            return False
+        return True
 
     def save(self, event: EventRecord) -> None:
         """Saves the ring as it is now, named after the event; raises OSError."""
