@@ -45,9 +45,10 @@ SESSION: tuple[str, ...] = (
     "clip changes",
     "prepare",
     *_MOUNT,
-    *_OK,
+    *_OK,  # this patient
+    *_OK,  # the list
     "wait 1.2 s",
-    *_OK,
+    *_OK,  # the empty hook
     *_HARNESS,
     *_START,
     "wait 6 s",

@@ -296,9 +296,9 @@ DEFECTS: tuple[Defect, ...] = (
         shell={
             "keeper": (
                 (
-                    "        received = await self._in_thread(self._write, events, sessions, give_up_below)\n",
+                    "        received = await self._in_thread(self._write, events, sessions, speeds, give_up_below)\n",
                     "        self._on_committed(max((event.id for event in events), default=0))\n"
-                    "        received = await self._in_thread(self._write, events, sessions, give_up_below)\n",
+                    "        received = await self._in_thread(self._write, events, sessions, speeds, give_up_below)\n",
                 ),
             )
         },

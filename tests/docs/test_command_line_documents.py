@@ -13,7 +13,7 @@ from controller.command_line import build_parser
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "sternway.1"
 COMPLETION = ROOT / "config" / "sternway.bash-completion"
-COMMANDS = ("prepare", "cancel", "stop", "status", "check-config", "calibrate", "selftest", "logs", "version")
+COMMANDS = ("cancel", "stop", "status", "check-config", "calibrate", "selftest", "logs", "version")
 
 
 def test_the_commands_are_those_of_the_parser() -> None:
