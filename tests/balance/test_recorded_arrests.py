@@ -79,7 +79,7 @@ def _decides_in_time(samples: list[LoadSample], subject: Subject, until_ns: int)
     place=st.integers(0, 3),
     shift_us=st.integers(0, 25_000),
     noise_counts=st.floats(0.0, 300.0),
-    scale=st.floats(0.6, 1.4),
+    scale=st.floats(0.6, 1.05),  # the rope alone bears up to 233 N before one arrest, and 250 N is a limit that does not scale
     lost=st.integers(0, 2**31),
     seed=st.integers(0, 2**31),
 )

@@ -11,7 +11,7 @@ import pytest
 
 import controller.core.chart
 import controller.core.order
-import controller.core.session_rules
+import controller.core.preparing_rules
 import controller.core.step
 from controller.core.chart import State, Trigger
 from controller.core.commands import NOTHING
@@ -62,7 +62,7 @@ def blind_gate(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def start_without_a_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        controller.core.session_rules,
+        controller.core.preparing_rules,
         "judge_start",
         lambda scan: scan.state.preparation.step is Step.READY and scan.drive.standstill,
     )
