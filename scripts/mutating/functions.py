@@ -1,0 +1,116 @@
+"""Mutants of functions, by mutmut, in a copy of the project; each is judged by the tests that reach its function."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from mutating.mutant import FOLDER, ROOT, Judged, Mutant, Outcome, numbered, one_line
+from mutating.workspace import MutationError, copy_project, digest_of, project_files
+
+PLACE = FOLDER / "functions"
+_MUTANTS = PLACE / "mutants"
+_KILLED = {1, 3}
+_TIMED_OUT = {-24, 24, 36, 152, 255}
+_AS_BAD_AS_KILLED = {-11, -9, -6}
+"""The mutant made the interpreter itself end: no test passed."""
+
+
+def prepare(jobs: int) -> list[Mutant]:
+    """Makes the copy and lets mutmut make its mutants and learn which test reaches what; returns the mutants."""
+    copy_project(PLACE)
+    recordings = PLACE / "shared"
+    if (ROOT.parent / "shared").exists() and not recordings.exists():
+        recordings.symlink_to(ROOT.parent / "shared")
+    _drop_what_is_stale()
+    # mutmut first makes mutants, then runs: a name that fits nothing leaves it at the first.
+    _mutmut("run", "--max-children", str(jobs), "nothing.x_nothing__mutmut_*")
+    return [mutant for path in _mutated_files() for mutant in _mutants_of(path)]
+
+
+def judge_functions(mutants: Sequence[Mutant], jobs: int) -> list[Judged]:
+    """Returns the verdicts; a mutant that no test reaches has survived, one that timed out is run again."""
+    _run([mutant.handle for mutant in mutants], jobs)
+    again = [mutant.handle for mutant in mutants if _exit_codes().get(mutant.handle) in _TIMED_OUT]
+    if again:
+        sys.stderr.write(f"{len(again)} timed out and are run again, one at a time\n")
+        _run(again, 1)
+    codes = _exit_codes()
+    return [Judged(mutant, _outcome(codes.get(mutant.handle))) for mutant in mutants]
+
+
+def _run(handles: Sequence[str], jobs: int) -> None:
+    if handles:
+        _mutmut("run", "--max-children", str(jobs), *handles)
+
+
+def _outcome(code: int | None) -> Outcome:
+    if code in _KILLED or code in _AS_BAD_AS_KILLED:
+        return "killed"
+    return "timed out" if code in _TIMED_OUT else "survived"
+
+
+def _mutmut(*arguments: str) -> None:
+    command = [str(Path(sys.executable).with_name("mutmut")), *arguments]
+    if subprocess.run(command, cwd=PLACE, check=False).returncode != 0:
+        raise MutationError("mutmut has failed; what it said stands above")
+
+
+def _drop_what_is_stale() -> None:
+    """mutmut copies anew only what it mutates, and does not see that a test or the C has changed."""
+    _MUTANTS.mkdir(parents=True, exist_ok=True)
+    others = [name for name in project_files() if not (_is_mutated(name) or name.parts[0] in {"docs", "scripts"})]
+    for name in others:
+        if name.parts[0] in {"controller", "firmware_bridge"} and (target := _MUTANTS / name).exists():
+            shutil.copy2(PLACE / name, target)
+    for name in ("tests", "simulator"):
+        shutil.rmtree(_MUTANTS / name, ignore_errors=True)
+    digest, kept = digest_of(others), PLACE / "others.digest"
+    if not kept.exists() or kept.read_text(encoding="utf-8") != digest:
+        (_MUTANTS / "mutmut-stats.json").unlink(missing_ok=True)
+        kept.write_text(digest, encoding="utf-8")
+
+
+def _is_mutated(name: Path) -> bool:
+    return name.suffix == ".py" and (name.parts[:2] in {("controller", "core"), ("controller", "session")} or name.name == "codec.py")
+
+
+def _mutated_files() -> Iterable[Path]:
+    for meta in sorted(_MUTANTS.rglob("*.py.meta")):
+        source = meta.with_suffix("").relative_to(_MUTANTS)
+        if (PLACE / source).exists():
+            yield source
+
+
+def _exit_codes() -> dict[str, int | None]:
+    return {
+        name: code
+        for path in _mutated_files()
+        for name, code in json.loads((_MUTANTS / f"{path}.meta").read_text(encoding="utf-8"))["exit_code_by_key"].items()
+    }
+
+
+def _mutants_of(path: Path) -> list[Mutant]:
+    names = json.loads((_MUTANTS / f"{path}.meta").read_text(encoding="utf-8"))["exit_code_by_key"]
+    spans = json.loads((_MUTANTS / f"{path}.spans").read_text(encoding="utf-8"))["spans"]
+    lines = (_MUTANTS / path).read_text(encoding="utf-8").splitlines()
+    found = []
+    for handle in names:
+        mutated = handle.rpartition(".")[2]
+        original = mutated.partition("__mutmut_")[0] + "__mutmut_orig"
+        old, new = _difference(*([line.replace(name, "") for line in lines[spans[name][0] - 1 : spans[name][1]]]
+                                 for name in (original, mutated)))
+        place = original.removesuffix("__mutmut_orig").replace("xǁ", "").replace("ǁ", ".").removeprefix("x_")
+        found.append(Mutant("functions", path.as_posix(), place, old, new, handle=handle))
+    return numbered(found)
+
+
+def _difference(original: list[str], mutated: list[str]) -> tuple[str, str]:
+    changes = [line for line in difflib.ndiff(original, mutated) if line[:2] in {"- ", "+ "}]
+    old, new = (one_line(" ".join(line[2:] for line in changes if line[0] == sign)) for sign in "-+")
+    return old, new or "(gone)"
