@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+MUTATION := $(VENV)/.mutation
+COVERED_BY := tests/core tests/balance tests/session tests/wiring tests/configuration tests/simulator/test_scenarios_in_virtual_time.py
 SYSTEM_TEST := clang systemd openssl mosquitto gcc-avr avr-libc binutils-avr simavr libsimavr-dev libelf-dev
 SYSTEM_DEMO := mosquitto
 SYSTEM_DEB := dpkg-dev gcc libc6-dev python3-dev python3-venv
@@ -12,7 +14,7 @@ SYSTEM_VM := $(SYSTEM_CONTAINER) qemu-system-x86 qemu-utils e2fsprogs kmod busyb
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-all test check format docs hil campaign bench evaluate fuzz torture trace golden explore clean deb vm
+.PHONY: help demo demo-all test check format docs hil campaign bench evaluate fuzz mutants mutants-full coverage torture trace golden explore clean deb vm
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14

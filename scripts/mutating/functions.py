@@ -27,7 +27,7 @@ def prepare(jobs: int) -> list[Mutant]:
     recordings = PLACE / "shared"
     if (ROOT.parent / "shared").exists() and not recordings.exists():
         recordings.symlink_to(ROOT.parent / "shared")
-    _drop_what_is_stale()
+    _bring_along()
     # mutmut first makes mutants, then runs: a name that fits nothing leaves it at the first.
     _mutmut("run", "--max-children", str(jobs), "nothing.x_nothing__mutmut_*")
     return [mutant for path in _mutated_files() for mutant in _mutants_of(path)]
@@ -61,17 +61,17 @@ def _mutmut(*arguments: str) -> None:
         raise MutationError("mutmut has failed; what it said stands above")
 
 
-def _drop_what_is_stale() -> None:
-    """mutmut copies anew only what it mutates, and does not see that a test or the C has changed."""
-    _MUTANTS.mkdir(parents=True, exist_ok=True)
-    others = [name for name in project_files() if not (_is_mutated(name) or name.parts[0] in {"docs", "scripts"})]
+def _bring_along() -> None:
+    """Copies what is not mutated: mutmut keeps old copies of it, and does not see that a test or the C has changed."""
+    others = [name for name in project_files() if not _is_mutated(name)]
     for name in others:
-        if name.parts[0] in {"controller", "firmware_bridge"} and (target := _MUTANTS / name).exists():
+        target = _MUTANTS / name
+        if not target.exists() or target.read_bytes() != (PLACE / name).read_bytes():
+            target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(PLACE / name, target)
-    for name in ("tests", "simulator"):
-        shutil.rmtree(_MUTANTS / name, ignore_errors=True)
-    digest, kept = digest_of(others), PLACE / "others.digest"
+    digest, kept = digest_of(name for name in others if name.parts[0] not in {"docs", "scripts"}), PLACE / "others.digest"
     if not kept.exists() or kept.read_text(encoding="utf-8") != digest:
+        shutil.rmtree(_MUTANTS / "tests", ignore_errors=True)  # mutmut copies them anew
         (_MUTANTS / "mutmut-stats.json").unlink(missing_ok=True)
         kept.write_text(digest, encoding="utf-8")
 
