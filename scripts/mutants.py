@@ -74,8 +74,8 @@ def _generate(options: argparse.Namespace) -> tuple[list[Mutant], list[str]]:
         made = c_core.c_mutants(options.jobs)
         generated += made.mutants
         notes.append(
-            f"Of {made.made} texts that universalmutator made of the C, the compiler refused {made.refused} with the build's own warnings, "
-            f"and {made.same} compile to object code (`-O2`) that is the original's or another mutant's; neither counts."
+            f"Of {made.made} texts that universalmutator made of the C, the compiler refused {made.refused} with the build's own "
+            f"warnings, and {made.same} compile to object code (`-O2`) that is the original's or another mutant's; neither counts."
         )
     return generated, notes
 

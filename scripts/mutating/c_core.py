@@ -1,4 +1,4 @@
-"""Mutants of the firmware's C: made by universalmutator; what compiles to the same object code as another is no mutant of its own."""
+"""Mutants of the firmware's C, made by universalmutator; what compiles to the object code of another is none of its own."""
 
 from __future__ import annotations
 

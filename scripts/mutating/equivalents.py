@@ -41,7 +41,7 @@ class _Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_equivalents(path: Path = PAGE) -> dict[Key, Equivalent]:
-    """Returns the entries by what they name; raises MutationError for unknown or missing keys, and for an entry that stands twice."""
+    """Returns the entries by what they name; raises MutationError for wrong keys, and for an entry that stands twice."""
     try:
         page = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _Page)
     except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
@@ -57,7 +57,7 @@ def read_equivalents(path: Path = PAGE) -> dict[Key, Equivalent]:
 def complaints(
     equivalents: dict[Key, Equivalent], generated: Iterable[Mutant], judged: Iterable[Judged], files: frozenset[str]
 ) -> list[str]:
-    """Returns what is wrong with the entries: one that is made no longer, one that a test kills now. files: those mutated in this run."""
+    """Returns what is wrong with the entries: made no longer, or killed by a test now. files: those mutated in this run."""
     known = {mutant.key for mutant in generated}
     wrong = [
         f"equivalent-mutants.toml: no such mutant is made any more: {entry.sentence}"

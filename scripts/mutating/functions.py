@@ -77,7 +77,9 @@ def _bring_along() -> None:
 
 
 def _is_mutated(name: Path) -> bool:
-    return name.suffix == ".py" and (name.parts[:2] in {("controller", "core"), ("controller", "session")} or name.name == "codec.py")
+    return name.suffix == ".py" and (
+        name.parts[:2] in {("controller", "core"), ("controller", "session")} or name.name == "codec.py"
+    )
 
 
 def _mutated_files() -> Iterable[Path]:
@@ -103,8 +105,9 @@ def _mutants_of(path: Path) -> list[Mutant]:
     for handle in names:
         mutated = handle.rpartition(".")[2]
         original = mutated.partition("__mutmut_")[0] + "__mutmut_orig"
-        old, new = _difference(*([line.replace(name, "") for line in lines[spans[name][0] - 1 : spans[name][1]]]
-                                 for name in (original, mutated)))
+        old, new = _difference(
+            *([line.replace(name, "") for line in lines[spans[name][0] - 1 : spans[name][1]]] for name in (original, mutated))
+        )
         place = original.removesuffix("__mutmut_orig").replace("xǁ", "").replace("ǁ", ".").removeprefix("x_")
         found.append(Mutant("functions", path.as_posix(), place, old, new, handle=handle))
     return numbered(found)

@@ -1,4 +1,4 @@
-"""Judges mutants that are files: each is put into a copy of the project, and tests run there in stages, the likely killers first."""
+"""Judges mutants that are files: each is put into a copy of the project, and tests run there, the likely killers first."""
 
 from __future__ import annotations
 

@@ -47,7 +47,8 @@ def page(run: Run) -> str:
     text = [
         "# Mutants",
         "",
-        "A mutant is the code with one small mistake in it. Tests that pass with the mistake do not see it. This page is written by the run:",
+        "A mutant is the code with one small mistake in it. Tests that pass with the mistake do not see it.",
+        "This page is written by the run:",
         "",
         f"    {run.command}",
         "",
@@ -55,7 +56,7 @@ def page(run: Run) -> str:
         "",
         *run.notes,
         "",
-        f"{run.removals} controls of [the hazard analysis](safety/trace.md) were taken out of the code, one at a time: each turned at least",
+        f"{run.removals} controls of [the hazard analysis](safety/trace.md) were taken out of the code, one at a time; each must turn",
         "one of its own tests red.",
         "",
         "What no test can kill stands in [equivalent-mutants.toml](safety/equivalent-mutants.toml), each with its reason.",

@@ -7,10 +7,11 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from mutating.mutant import FOLDER
-from mutating.workspace import Tree
 from tracing.analysis import Control
 from tracing.marks import MarkedTest
+
+from mutating.mutant import FOLDER
+from mutating.workspace import Tree
 
 _PASSED, _TESTS_FAILED = 0, 1
 NATIVE_ONLY = "--drive=native"

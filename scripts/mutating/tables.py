@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from mutating.mutant import ROOT, Mutant, numbered, one_line
 
@@ -66,8 +65,13 @@ def _enumerations() -> dict[str, list[str]]:
         for path in sorted((ROOT / folder).glob("*.py")):
             for node in ast.parse(path.read_text(encoding="utf-8")).body:
                 if isinstance(node, ast.ClassDef) and any(ast.unparse(base).endswith("Enum") for base in node.bases):
-                    names = [target.id for line in node.body if isinstance(line, ast.Assign) for target in line.targets
-                             if isinstance(target, ast.Name)]
+                    names = [
+                        target.id
+                        for line in node.body
+                        if isinstance(line, ast.Assign)
+                        for target in line.targets
+                        if isinstance(target, ast.Name)
+                    ]
                     found[node.name] = names
     return found
 

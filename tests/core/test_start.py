@@ -1,4 +1,4 @@
-"""What START lacks is said in words, and a press is a press of a hand: as long as one, after a second of rest, for half a second."""
+"""What START lacks is said in words; a press is a press of a hand: as long as one, after a second open, good for half a second."""
 
 from __future__ import annotations
 

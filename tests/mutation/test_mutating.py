@@ -16,7 +16,7 @@ from tracing.marks import MarkedTest
 RAMP = "controller/core/ramp.py"
 RAMP_TESTS = "tests/core/test_ramp.py"
 
-MODULE = '''
+MODULE = """
 _E = Effect
 _LOW, _NONE = Priority.LOW, Priority.NONE
 LIMIT_N = 250.0
@@ -30,7 +30,7 @@ ROWS = (
 
 class Settings:
     grace_s: float = 0.3
-'''
+"""
 ENUMERATIONS = {"Effect": ["RECORD", "PAUSE", "STOP"], "Priority": ["NONE", "LOW"], "Event": ["CLIP_OPEN", "OVERLOAD"]}
 
 
