@@ -51,16 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> tuple[page.Run, list[str]]:
     known = equivalents.read_equivalents()
     analysis = read_analysis(ROOT / "docs" / "safety" / "hazards.toml")
-    wrong: list[str] = []
     controls = [one for one in analysis.control if one.layer in REMOVABLE_LAYERS and "controls" in options.parts]
-    if controls:
-        wrong += judge_removals(controls, marked_tests(ROOT))
+    unproved = judge_removals(controls, marked_tests(ROOT)) if controls else []
     generated, notes = _generate(options)
     chosen = _choose(generated, options)
     sys.stderr.write(f"{len(chosen)} of {len(generated)} mutants are judged\n")
     judged = _judge(chosen, options.jobs)
-    wrong += equivalents.complaints(known, generated, judged, frozenset(mutant.file for mutant in generated))
-    return page.Run(_command(options), generated, judged, known, notes, len(controls)), wrong
+    stale = equivalents.complaints(known, generated, judged, frozenset(mutant.file for mutant in generated))
+    return page.Run(_command(options), generated, judged, known, notes, len(controls), unproved), [*unproved, *stale]
 
 
 def _generate(options: argparse.Namespace) -> tuple[list[Mutant], list[str]]:

@@ -14,7 +14,10 @@ PAGE = ROOT / "docs" / "mutants.md"
 
 
 class Run(msgspec.Struct, frozen=True):
-    """What was run, by what command. notes: sentences on how the mutants were made. removals: controls whose removal was tried."""
+    """What was run, by what command. notes: sentences on how the mutants were made. removals: controls that were taken out.
+
+    unproved: what is wrong with those whose removal was no proof.
+    """
 
     command: str
     generated: Sequence[Mutant]
@@ -22,6 +25,7 @@ class Run(msgspec.Struct, frozen=True):
     equivalents: dict[Key, Equivalent]
     notes: Sequence[str]
     removals: int
+    unproved: Sequence[str] = ()
 
     def unexplained(self) -> list[Judged]:
         """Survivors without a written reason."""
@@ -56,8 +60,9 @@ def page(run: Run) -> str:
         "",
         *run.notes,
         "",
-        f"{run.removals} controls of [the hazard analysis](safety/trace.md) were taken out of the code, one at a time; each must turn",
-        "one of its own tests red.",
+        f"{run.removals} controls of [the hazard analysis](safety/trace.md) were taken out of the code, one at a time;",
+        f"{run.removals - len(run.unproved)} of them turned one of their own tests red.",
+        *(f"- {line.splitlines()[0]}" for line in run.unproved),
         "",
         "What no test can kill stands in [equivalent-mutants.toml](safety/equivalent-mutants.toml), each with its reason.",
         "",
