@@ -90,8 +90,8 @@ def _judge(chosen: Sequence[Mutant], jobs: int) -> list[Judged]:
         return [mutant for mutant in chosen if mutant.part == part]
 
     judged = functions.judge_functions(of("functions"), jobs)
-    judged += judge_files(of("tables"), tables.stages, tables.TESTS, jobs)
-    return judged + judge_files(of("C"), c_core.stages, (*c_core.TESTS, *c_core.FIRMWARE_TESTS), jobs)
+    judged += judge_files(of("tables"), tables.stages, jobs)
+    return judged + judge_files(of("C"), c_core.stages, jobs)
 
 
 def _command(options: argparse.Namespace) -> str:

@@ -18,56 +18,70 @@ Stages = Callable[[Mutant], Sequence[Sequence[str]]]
 _PASSED, _NOTHING_TO_RUN = 0, 5
 
 
-def judge_files(mutants: Sequence[Mutant], stages: Stages, everything: Sequence[str], jobs: int) -> list[Judged]:
-    """Returns the verdicts in order; raises MutationError when the tests fail without any mutant."""
+def judge_files(mutants: Sequence[Mutant], stages: Stages, jobs: int) -> list[Judged]:
+    """Returns the verdicts in order; raises MutationError when a stage's tests fail without any mutant."""
     if not mutants:
         return []
     trees: Queue[Tree] = Queue()
     for number in range(jobs):
         trees.put(Tree(FOLDER / f"tree-{number}"))
     progress = _Progress(len(mutants), mutants[0].part)
+    passes = _PassesAlone()
+
+    def judge(mutant: Mutant) -> Judged:
+        tree = trees.get()
+        try:
+            outcome = _outcome(tree, mutant, stages(mutant), passes)
+        finally:
+            trees.put(tree)
+        progress.note(mutant, outcome)
+        return Judged(mutant, outcome)
+
     with ThreadPoolExecutor(jobs) as pool:
-        for finished in [pool.submit(_must_pass, trees, everything) for _ in range(jobs)]:
-            finished.result()
-
-        def judge(mutant: Mutant) -> Judged:
-            tree = trees.get()
-            try:
-                outcome = _outcome(tree, mutant, stages(mutant))
-            finally:
-                tree.restore(mutant.file)
-                trees.put(tree)
-            progress.note(mutant, outcome)
-            return Judged(mutant, outcome)
-
         judged = list(pool.map(judge, mutants))
     sys.stderr.write("\n")
     return judged
 
 
-def _must_pass(trees: Queue[Tree], everything: Sequence[str]) -> None:
-    """Also compiles every module once, so that mutants need only compile their own."""
-    tree = trees.get()
-    try:
-        if tree.run_tests(everything, compile_first=True) != _PASSED:
-            raise MutationError(f"the tests fail without any mutant; put that right first:\n{tree.last_words()}")
-    finally:
-        trees.put(tree)
+class _PassesAlone:
+    """Runs each stage's tests once without a mutant, before the first mutant meets them: only so does a failure mean a kill."""
+
+    def __init__(self) -> None:
+        self._known: set[tuple[str, ...]] = set()
+        self._lock = threading.Lock()
+
+    def check(self, tree: Tree, arguments: Sequence[str]) -> None:
+        with self._lock:
+            if tuple(arguments) in self._known:
+                return
+            if tree.run_tests(arguments, compile_first=True) not in {_PASSED, _NOTHING_TO_RUN}:
+                raise MutationError(f"the tests fail without any mutant; put that right first:\n{tree.last_words()}")
+            self._known.add(tuple(arguments))
 
 
-def _outcome(tree: Tree, mutant: Mutant, stages: Sequence[Sequence[str]]) -> Outcome:
-    tree.write(mutant.file, mutant.text)
+def _outcome(tree: Tree, mutant: Mutant, stages: Sequence[Sequence[str]], passes: _PassesAlone) -> Outcome:
     for arguments in stages:
+        passes.check(tree, arguments)
+        tree.write(mutant.file, mutant.text)
         try:
-            code = tree.run_tests(arguments)
-        except subprocess.TimeoutExpired:
-            try:
-                code = tree.run_tests(arguments)  # a busy machine is no kill: it must happen twice
-            except subprocess.TimeoutExpired:
-                return "timed out"
+            code = _run_twice_if_late(tree, arguments)
+        finally:
+            tree.restore(mutant.file)
+        if code is None:
+            return "timed out"
         if code not in {_PASSED, _NOTHING_TO_RUN}:
             return "killed"
     return "survived"
+
+
+def _run_twice_if_late(tree: Tree, arguments: Sequence[str]) -> int | None:
+    """Returns the exit code, or None when the tests timed out twice: a busy machine is no kill."""
+    for _ in range(2):
+        try:
+            return tree.run_tests(arguments)
+        except subprocess.TimeoutExpired:
+            continue
+    return None
 
 
 class _Progress:

@@ -60,6 +60,7 @@ class Tree:
     def __init__(self, path: Path) -> None:
         self.path = path
         copy_project(path)
+        subprocess.run([sys.executable, "-m", "compileall", "-q", "-x", "/build/", str(path)], capture_output=True, check=False)
 
     def write(self, file: str, text: str) -> None:
         """Puts other content into a file, and forgets what was compiled from it."""

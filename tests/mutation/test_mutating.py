@@ -93,10 +93,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_mutant_that_nothing_notices_survives_and_one_that_is_noticed_does_not(folder: Path) -> None:
     harmless = a_mutant("_LONGEST_STEP_S = 0.02", "_LONGEST_STEP_S = 0.020")
     deadly = a_mutant("goal = min(goal, ceiling)", "goal = max(goal, ceiling)")
-    judged = judging.judge_files([harmless, deadly], lambda _: [[RAMP_TESTS]], [RAMP_TESTS], jobs=1)
+    judged = judging.judge_files([harmless, deadly], lambda _: [[RAMP_TESTS]], jobs=1)
     assert [one.outcome for one in judged] == ["survived", "killed"]
     tree = folder / "tree-0" / RAMP
     assert tree.read_text(encoding="utf-8") == (ROOT / RAMP).read_text(encoding="utf-8"), "the mutant is taken out again"
+
+
+def test_tests_that_fail_without_a_mutant_judge_nothing(folder: Path) -> None:
+    deadly = a_mutant("goal = min(goal, ceiling)", "goal = max(goal, ceiling)")
+    with pytest.raises(MutationError, match="fail without any mutant"):
+        judging.judge_files([deadly], lambda _: [["tests/no_such_file.py"]], jobs=1)
 
 
 def control(old: str, new: str) -> Control:
