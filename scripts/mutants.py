@@ -89,8 +89,10 @@ def _judge(chosen: Sequence[Mutant], jobs: int) -> list[Judged]:
     def of(part: str) -> list[Mutant]:
         return [mutant for mutant in chosen if mutant.part == part]
 
-    judged = functions.judge_functions(of("functions"), jobs)
-    judged += judge_files(of("tables"), tables.stages, jobs)
+    loaded = functions.run_at_import(of("functions"))
+    keys = {mutant.key for mutant in loaded}
+    judged = functions.judge_functions([mutant for mutant in of("functions") if mutant.key not in keys], jobs)
+    judged += judge_files([*loaded, *of("tables")], tables.stages, jobs)
     return judged + judge_files(of("C"), c_core.stages, jobs)
 
 

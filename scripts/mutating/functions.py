@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
+import functools
 import json
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+import msgspec
 
 from mutating.mutant import FOLDER, ROOT, Judged, Mutant, Outcome, numbered, one_line
 from mutating.workspace import MutationError, copy_project, digest_of, project_files
@@ -42,6 +46,38 @@ def judge_functions(mutants: Sequence[Mutant], jobs: int) -> list[Judged]:
         _run(again, 1)
     codes = _exit_codes()
     return [Judged(mutant, _outcome(codes.get(mutant.handle))) for mutant in mutants]
+
+
+def run_at_import(mutants: Sequence[Mutant]) -> list[Mutant]:
+    """Returns those whose function runs while its module is loaded, as files: mutmut turns a mutant on only after that."""
+    return [
+        msgspec.structs.replace(mutant, text=_whole_file(mutant))
+        for mutant in mutants
+        if mutant.place in _called_by_module(mutant.file)
+    ]
+
+
+@functools.cache
+def _called_by_module(file: str) -> frozenset[str]:
+    module = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    statements = (node for node in module.body if not isinstance(node, ast.FunctionDef | ast.ClassDef))
+    calls = (call.func for node in statements for call in ast.walk(node) if isinstance(call, ast.Call))
+    return frozenset(called.id for called in calls if isinstance(called, ast.Name))
+
+
+def _whole_file(mutant: Mutant) -> str:
+    """Returns the module with the mutated function in the original's place."""
+    lines = (ROOT / mutant.file).read_text(encoding="utf-8").splitlines()
+    defined = (node for node in ast.parse("\n".join(lines)).body if isinstance(node, ast.FunctionDef))
+    original = next(node for node in defined if node.name == mutant.place)
+    name = mutant.handle.rpartition(".")[2]
+    first, last = json.loads((_MUTANTS / f"{mutant.file}.spans").read_text(encoding="utf-8"))["spans"][name]
+    mutated = [line.replace(name, mutant.place) for line in _mutated_lines(mutant.file)[first - 1 : last]]
+    return "\n".join([*lines[: original.lineno - 1], *mutated, *lines[original.end_lineno :]]) + "\n"
+
+
+def _mutated_lines(file: str) -> list[str]:
+    return (_MUTANTS / file).read_text(encoding="utf-8").splitlines()
 
 
 def _run(handles: Sequence[str], jobs: int) -> None:
@@ -100,7 +136,7 @@ def _exit_codes() -> dict[str, int | None]:
 def _mutants_of(path: Path) -> list[Mutant]:
     names = json.loads((_MUTANTS / f"{path}.meta").read_text(encoding="utf-8"))["exit_code_by_key"]
     spans = json.loads((_MUTANTS / f"{path}.spans").read_text(encoding="utf-8"))["spans"]
-    lines = (_MUTANTS / path).read_text(encoding="utf-8").splitlines()
+    lines = _mutated_lines(path.as_posix())
     found = []
     for handle in names:
         mutated = handle.rpartition(".")[2]
