@@ -79,3 +79,12 @@ def test_start_asks_for_the_held_pedal_or_a_press_within_the_interval() -> None:
     assert not present(stand_by, SHOWN, NOBODY_PRESSES.closed, LIMITS_S[stand_by] + 0.001)
     assert not present(stand_by, AttendanceState(), ALL_INPUTS_MASK, -99), "never shown is not shown just now"
     assert present(AttendantStage.SUPERVISION, SHOWN, 0, LIMITS_S[AttendantStage.SUPERVISION])
+
+
+@pytest.mark.parametrize("stage", AttendantStage)
+def test_the_limit_is_exact_to_the_nanosecond(stage: AttendantStage) -> None:
+    settings = AttendantSettings(guard_grace_s=1.0)
+    limit_ns = int({**LIMITS_S, AttendantStage.CONTACT_GUARD: 1.0}[stage]) * S
+    assert judge_attendance(SHOWN, stage, NOBODY_PRESSES, True, settings, 100 * S + limit_ns) == (SHOWN, ())
+    _, (happening,) = judge_attendance(SHOWN, stage, NOBODY_PRESSES, True, settings, 100 * S + limit_ns + 1)
+    assert happening.event is Event.ATTENDANT_GONE

@@ -159,3 +159,15 @@ def test_before_the_last_step_start_is_refused_by_its_name() -> None:
     preparation = msgspec.structs.replace(hand.machine.state.preparation, steps=(Step.ARROW, Step.READY))
     hand.machine.state = msgspec.structs.replace(hand.machine.state, preparation=preparation)
     assert hand.press(200) == "not at the step READY"
+
+
+def test_a_refusal_has_its_time_and_leaves_no_press_waiting() -> None:
+    hand = Hand()
+    hand.machine.start_wire_cut = True
+    hand.press(200)
+    refused = next(happening for happening in hand.machine.happenings if happening.event is Event.START_REFUSED)
+    assert 0 < hand.machine.now_ns - refused.at_ns < 1000 * MS
+    assert hand.machine.state.start_until_ns == 0
+    hand.machine.happenings.clear()
+    hand.machine.run(1)
+    assert Event.START_REFUSED not in hand.machine.events, "said once"
