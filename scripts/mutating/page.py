@@ -60,10 +60,8 @@ def page(run: Run) -> str:
         "",
         *run.notes,
         "",
-        f"{run.removals} controls of [the hazard analysis](safety/trace.md) were taken out of the code, one at a time;",
-        f"{run.removals - len(run.unproved)} of them turned one of their own tests red.",
-        *(f"- {line.splitlines()[0]}" for line in run.unproved),
-        "",
+        *_controls(run),
+        f"{len(run.judged)} of {len(run.generated)} mutants were judged.",
         "What no test can kill stands in [equivalent-mutants.toml](safety/equivalent-mutants.toml), each with its reason.",
         "",
         "## Survivors without a reason",
@@ -71,6 +69,17 @@ def page(run: Run) -> str:
         *_list(run.unexplained()),
     ]
     return "\n".join(text) + "\n"
+
+
+def _controls(run: Run) -> list[str]:
+    if not run.removals:
+        return []
+    return [
+        f"{run.removals} controls of [the hazard analysis](safety/trace.md) were taken out of the code, one at a time;",
+        f"{run.removals - len(run.unproved)} of them turned one of their own tests red.",
+        *(f"- {line.splitlines()[0]}" for line in run.unproved),
+        "",
+    ]
 
 
 def _list(survivors: Iterable[Judged]) -> list[str]:
