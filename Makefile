@@ -86,6 +86,21 @@ torture: $(READY) ## every call that can fail fails with every error, 500 kills,
 	STERNWAY_EVERY_ERROR=1 STERNWAY_POWER_CUTS=2000 $(BIN)/python -m pytest tests/torture -q -s -m "not real_time"
 	$(BIN)/python -m tests.torture.kills 500
 
+$(MUTATION): $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo,development,mutation]'
+	@touch $@
+
+mutants: $(MUTATION) ## a sample of 1,000 mutants of what decides, and each control removed; SEED=n repeats a sample
+	$(BIN)/python scripts/mutants.py $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+mutants-full: $(MUTATION) ## every mutant there is, and docs/mutants.md written from it (hours)
+	$(BIN)/python scripts/mutants.py --all --write $(ARGS)
+
+coverage: $(READY) ## branch coverage of the core by the tests in virtual time: fails below 100 %
+	@mkdir -p build
+	$(BIN)/coverage run -m pytest -q -m "not real_time" $(COVERED_BY)
+	$(BIN)/coverage report
+
 trace: $(READY) ## record which hazard tests have passed in the last runs, and write docs/safety/trace.md
 	$(BIN)/python scripts/trace_hazards.py --record build/evidence
 
