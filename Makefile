@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+MUTATION := $(VENV)/.mutation
+COVERED_BY := tests/core tests/balance tests/session tests/wiring tests/configuration tests/simulator/test_scenarios_in_virtual_time.py
 SYSTEM_TEST := clang systemd openssl mosquitto gcc-avr avr-libc binutils-avr simavr libsimavr-dev libelf-dev
 SYSTEM_DEMO := mosquitto
 SYSTEM_DEB := dpkg-dev gcc libc6-dev python3-dev python3-venv
@@ -12,7 +14,7 @@ SYSTEM_VM := $(SYSTEM_CONTAINER) qemu-system-x86 qemu-utils e2fsprogs kmod busyb
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-all test check format docs hil campaign bench evaluate fuzz torture trace golden explore clean deb vm
+.PHONY: help demo demo-all test check format docs hil campaign bench evaluate fuzz mutants mutants-full coverage torture trace golden explore clean deb vm
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -83,6 +85,21 @@ torture: $(READY) ## every call that can fail fails with every error, 500 kills,
 	@scripts/system_packages.sh $(SYSTEM_TEST)
 	STERNWAY_EVERY_ERROR=1 STERNWAY_POWER_CUTS=2000 $(BIN)/python -m pytest tests/torture -q -s -m "not real_time"
 	$(BIN)/python -m tests.torture.kills 500
+
+$(MUTATION): $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo,development,mutation]'
+	@touch $@
+
+mutants: $(MUTATION) ## a sample of 1,000 mutants of what decides, and each control removed; SEED=n repeats a sample
+	$(BIN)/python scripts/mutants.py $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+mutants-full: $(MUTATION) ## every mutant there is, and docs/mutants.md written from it (hours)
+	$(BIN)/python scripts/mutants.py --all --write $(ARGS)
+
+coverage: $(READY) ## branch coverage of the core by the tests in virtual time: fails below 100 %
+	@mkdir -p build
+	$(BIN)/coverage run -m pytest -q -m "not real_time" $(COVERED_BY)
+	$(BIN)/coverage report
 
 trace: $(READY) ## record which hazard tests have passed in the last runs, and write docs/safety/trace.md
 	$(BIN)/python scripts/trace_hazards.py --record build/evidence

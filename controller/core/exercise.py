@@ -164,7 +164,8 @@ def accept_rise(
     state: ExerciseState, granted_m_s: float, ceiling_m_s: float, speed: SpeedSettings, now_ns: int
 ) -> tuple[ExerciseState, tuple[Happening, ...]]:
     """A hand pressed FASTER in the offer's time: one increment, as far as the drive says that it was granted."""
-    wanted_m_s = min(next_speed_m_s(state, ceiling_m_s, speed), granted_m_s)
+    next_m_s = next_speed_m_s(state, ceiling_m_s, speed)
+    wanted_m_s = next_m_s if next_m_s <= granted_m_s else granted_m_s  # a grant that is no number is none: `min` would pass it over
     if not wanted_m_s > state.wanted_m_s + _HALF_MM_S:
         return state, ()
     done = with_rise(state.done, accepted=True)

@@ -20,13 +20,22 @@ class AnalysisError(Exception):
     """The file cannot be read; the text says where and why."""
 
 
-class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One measure against hazards."""
+class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A text of a file, which stands there once, and what takes its place."""
+
+    file: str
+    old: Annotated[str, msgspec.Meta(min_length=5)]
+    new: str
+
+
+class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One measure against hazards. removal: how to take it out of the code; `make mutants` does, and looks for a red test."""
 
     id: Annotated[str, msgspec.Meta(pattern=r"^C-[A-Z0-9-]+$")]
     what: Text
     kind: Literal["inherent", "protective", "information"]
     layer: Literal["hardware", "firmware", "controller", "telemetry", "people"]
+    removal: tuple[Cut, ...] = ()
     reviewed: str = ""
 
 

@@ -76,14 +76,21 @@ def marked_tests(root: Path) -> list[MarkedTest]:
 
 
 def _marked_in(text: str, relative: str) -> Iterator[MarkedTest]:
-    for node in ast.walk(ast.parse(text)):
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not node.name.startswith("test_"):
-            continue
+    for owner, node in _tests_of(ast.parse(text)):
         marks = tuple(mark for decorator in node.decorator_list for mark in _marks_of(decorator))
         if marks:
             kind = next(kind for place, kind in _KIND_BY_PLACE if relative.startswith(place))
             source = hashlib.sha256((ast.get_source_segment(text, node) or "").encode()).hexdigest()[:12]
-            yield MarkedTest(f"{relative}::{node.name}", kind, marks, source)
+            yield MarkedTest(f"{relative}::{owner}{node.name}", kind, marks, source)
+
+
+def _tests_of(module: ast.Module, owner: str = "") -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Every test function with its class as pytest writes it before the name."""
+    for node in module.body:
+        if isinstance(node, ast.ClassDef):
+            yield from _tests_of(ast.Module(node.body, []), f"{owner}{node.name}::")
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            yield owner, node
 
 
 def _marks_of(decorator: ast.expr) -> Iterator[str]:

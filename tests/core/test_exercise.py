@@ -102,6 +102,10 @@ def test_motion_is_counted() -> None:
     assert warm.work_time_ns == 0
 
 
+def test_a_grant_that_is_no_number_grants_nothing() -> None:
+    assert accept_rise(START, float("nan"), 1.0, SPEED, 0) == (START, ())
+
+
 @given(
     wanted=st.floats(0.0, 1.6),
     granted=st.floats(allow_nan=True),

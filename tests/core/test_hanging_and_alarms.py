@@ -105,3 +105,36 @@ def test_a_prompt_beeps_once_also_beside_a_low_alarm() -> None:
     assert indicate(AlarmState(), asked_at, asked_at + 300 * MS) == (False, False, False)
     assert indicate(low, asked_at, asked_at + 100 * MS) == (False, True, True)
     assert indicate(low, asked_at, asked_at + 300 * MS) == (False, True, False)
+
+
+@pytest.mark.hazard("H-21", "C-HANGING")
+def test_somebody_hangs_from_a_tenth_of_body_weight_and_is_down_below_a_twentieth() -> None:
+    """Between the two nothing changes: weight that shifts neither calls twice nor takes the time back."""
+    assert judge_hanging(NOBODY, True, 0.10 * WEIGHT_N, WEIGHT_N, S)[0].since_ns == S
+    hangs, called = judge_hanging(NOBODY, True, 400.0, WEIGHT_N, S)
+    assert dict(called[0].detail) == {"load_n": 400.0, "hanging_s": 0.0}
+    assert hangs.stage == 1
+    assert judge_hanging(hangs, True, 0.05 * WEIGHT_N, WEIGHT_N, 2 * S)[0].since_ns == S
+    down, said = judge_hanging(hangs, True, 0.0499 * WEIGHT_N, WEIGHT_N, 2 * S)
+    assert (down.since_ns, down.stage, down.called, said) == (0, 0, True, ())
+    again, called = judge_hanging(down, True, 400.0, WEIGHT_N, 3 * S)
+    assert [happening.event for happening in called] == [Event.NURSE_CALL], "who hangs again is called for again"
+    assert again.since_ns == 3 * S
+
+
+@pytest.mark.hazard("H-21", "C-HANGING")
+def test_each_call_comes_exactly_at_its_time_with_how_long() -> None:
+    state, _ = judge_hanging(NOBODY, True, 400.0, WEIGHT_N, S)
+    assert judge_hanging(state, True, 400.0, WEIGHT_N, 61 * S - 1) == (state, ())
+    state, (at_one_minute,) = judge_hanging(state, True, 412.34, WEIGHT_N, 61 * S)
+    assert dict(at_one_minute.detail) == {"load_n": 412.3, "hanging_s": 60.0}
+    assert judge_hanging(state, True, 400.0, WEIGHT_N, 181 * S - 1) == (state, ())
+    state, (at_three_minutes,) = judge_hanging(state, True, 400.0, WEIGHT_N, 181 * S)
+    assert at_three_minutes.event is Event.HANGING_180_S
+    assert judge_hanging(state, True, 400.0, WEIGHT_N, 999 * S) == (state, ())
+
+
+def test_without_a_latch_nobody_hangs_and_an_open_call_ends() -> None:
+    called, _ = judge_hanging(NOBODY, True, 400.0, WEIGHT_N, S)
+    assert judge_hanging(called, False, 400.0, WEIGHT_N, 2 * S)[0] is NOBODY
+    assert judge_hanging(NOBODY, False, None, WEIGHT_N, 2 * S)[0] is NOBODY

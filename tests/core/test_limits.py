@@ -172,3 +172,16 @@ def test_time_and_distance_never_exceed_the_prescription_by_more_than_one_scan(r
         assert done.distance_m <= prescribed_distance_m(plan) + SCAN_S * 0.5
         assert machine.state.ramp.set_point_m_s <= max(phase.speed_m_s for phase in plan.phases) + 1e-9
     assert machine.chart is State.COMPLETE
+
+
+@pytest.mark.hazard("H-23", "C-CAPS")
+def test_the_prescribed_distance_ends_the_session_and_says_so() -> None:
+    machine = Machine()
+    machine.to_walking()
+    machine.run(3)
+    short = msgspec.structs.replace(machine.state.exercise, prescribed_m=machine.state.exercise.distance_m + 0.05)
+    machine.state = msgspec.structs.replace(machine.state, exercise=short)
+    machine.run_until(lambda m: m.chart is State.COMPLETE, 3)
+    done = next(happening for happening in machine.happenings if happening.event is Event.SESSION_COMPLETE)
+    assert dict(done.detail) == {"reason": "distance", "distance_m": pytest.approx(short.prescribed_m, abs=0.01)}
+    machine.to_rest()

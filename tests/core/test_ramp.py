@@ -87,3 +87,11 @@ def test_nothing_makes_it_faster_than_granted_or_by_more_than_a_step(
     if state.set_point_m_s > start:
         assert state.set_point_m_s <= ceiling
         assert state.set_point_m_s <= wanted
+
+
+def test_a_rise_after_slowing_begins_at_once_and_gently() -> None:
+    """What the rate was downwards is forgotten: the rise neither goes on falling nor begins steeper than the jerk allows."""
+    limits = RampLimits(acceleration_m_s2=0.10, deceleration_m_s2=0.15, jerk_m_s3=0.20, ceiling_m_s=1.0)
+    risen = advance_ramp(RampState(0.20, -0.15), 0.50, limits, 0.01)
+    assert risen.rate_m_s2 == pytest.approx(0.002)
+    assert risen.set_point_m_s == pytest.approx(0.20002)

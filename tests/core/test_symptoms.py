@@ -100,3 +100,10 @@ def test_more_is_never_answered_with_less_and_much_always_stops(question: Questi
     for band in Band:
         said = band_of(grade_of(band, judged), judged)
         assert said is band or judged.some_from == judged.much_from, "what the panel says means what it is recorded as"
+
+
+def test_without_limits_no_number_means_anything_and_legs_end_the_session() -> None:
+    high = Symptom("r", "o", "other", systolic_mm_hg=250, heart_rate_per_min=200)
+    assert judge_measured(high, None) is None
+    assert bands(Question.LEGS, None, False).some is Event.LEG_SYMPTOMS
+    assert bands(Question.PAIN, None, False).some_from == 2

@@ -202,3 +202,10 @@ def test_a_history_that_makes_no_sense_is_refused() -> None:
     screening = records(history=(past(5, work_time_s=1300.0), past(9, distance_m=math.nan)))
     keys = [problem.key for problem in judge_screening(screening, TODAY, CLINICAL.screening)]
     assert keys == ["history[1].distance_m", "history[0].work_time_s"]
+
+
+@pytest.mark.parametrize("name", ["Jane Doe", "Jane.Doe", "jane@example.org", "", "-p", "p" * 33, "p-1\n", "Zoë"])
+@pytest.mark.hazard("H-33", "C-PSEUDONYMS")
+def test_nobody_is_taken_by_a_name(name: str) -> None:
+    with pytest.raises(RecordError):
+        load_profile(changed("patient", name))

@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
@@ -20,6 +21,7 @@ from messages.wire import (
     Message,
     Reply,
     Stop,
+    ToController,
     decode_from_controller,
     encode,
 )
@@ -211,3 +213,11 @@ def test_a_flood_is_read_a_few_at_a_time(bench: Bench) -> None:
     for number in range(50):
         client.send(encode(Stop(str(number), "x")))
     assert len(bench.channel.take(S)) == 8
+
+
+@pytest.mark.hazard("H-01", "H-19", "C-NO-START-MESSAGE")
+def test_what_a_client_can_say_has_no_word_for_start_or_faster() -> None:
+    """Another message needs a look at the first law first, and then a line here."""
+    words = {message.__struct_config__.tag for message in get_args(ToController)}
+    stops_proposes_reports = {"stop", "prepare", "cancel", "symptom", "silence", "refused"}
+    assert words == {"heartbeat", "acknowledge"} | stops_proposes_reports
