@@ -18,7 +18,7 @@ from simulator.campaign.run import play, write_script
 from simulator.drive import NativeDrive, SimulatedDrive
 
 SEEK_S = 300.0
-RUNS_AT_MOST = 12
+RUNS_AT_MOST = 40
 _HOSTILE = ("hostile-host", "incident-2-automatic-acceleration", "incident-8-runs-on-while-paused")
 _CALM = ("broker-away", "wall-clock-jump", "display-lost")
 """Faults that touch no motion: somebody walks."""
@@ -279,7 +279,7 @@ DEFECTS: tuple[Defect, ...] = (
         ("controller-killed",),
         core={
             "controller.scan:Controller.__init__": (
-                ("ring.highest_id + 1 if ring.highest_id else found.reserved_event_id + 1", "1"),
+                ("ring.last_id + 1 if ring.last_id else found.reserved_event_id + 1", "1"),
             )
         },
     ),
