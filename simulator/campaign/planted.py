@@ -261,9 +261,7 @@ DEFECTS: tuple[Defect, ...] = (
         ("never beyond the prescription",),
         _CALM,
         core={
-            "controller.core.exercise:accept_rise": (
-                ("min(next_speed_m_s(state, ceiling_m_s, speed), granted_m_s)", "granted_m_s"),
-            ),
+            "controller.core.exercise:accept_rise": (("next_m_s if next_m_s <= granted_m_s else granted_m_s", "granted_m_s"),),
             "controller.core.exercise:next_speed_m_s": (("goal, ceiling_m_s)", "5.0)"),),
         },
     ),
@@ -277,11 +275,7 @@ DEFECTS: tuple[Defect, ...] = (
         "shell: event ids begin anew in each life",
         (events.NAME,),
         ("controller-killed",),
-        core={
-            "controller.scan:Controller.__init__": (
-                ("ring.last_id + 1 if ring.last_id else found.reserved_event_id + 1", "1"),
-            )
-        },
+        core={"controller.scan:Controller.__init__": (("ring.last_id + 1 if ring.last_id else found.reserved_event_id + 1", "1"),)},
     ),
     Defect(
         "shell: the ring forgets an event too many",

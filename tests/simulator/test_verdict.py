@@ -14,7 +14,7 @@ from simulator.heard import HeardEvent
 from simulator.play import Player
 from simulator.scenarios import Action, Expected, Scenario, Step, When
 from simulator.therapist import Therapist
-from simulator.verdict import LATE_STOP_MS, LEASE_MS, judge
+from simulator.verdict import LATE_STOP_MS, LEASE_MS, SUSPECT_STALL_MS, judge
 from simulator.world import World
 
 PLAN = Plan(patient="P-1", mass_kg=75.0, phases=(Phase(PhaseKind.WORK, 10.0, 0.1),))
@@ -63,8 +63,8 @@ def test_a_stall_longer_than_the_lease_makes_any_run_void() -> None:
     player = make_player(Expected(("standby",)))
     assert outcome(player, seen("standby"), [], LEASE_MS + 0.1) == "void"
     assert outcome(player, seen("standby"), [], LEASE_MS) == "passed"
-    assert outcome(player, seen("fault"), [], LATE_STOP_MS + 0.1) == "void", "a late scan may have been the cause"
-    assert outcome(player, seen("fault"), [], LATE_STOP_MS) == "failed"
+    assert outcome(player, seen("fault"), [], SUSPECT_STALL_MS + 0.1) == "void", "a late scan may have been the cause"
+    assert outcome(player, seen("fault"), [], SUSPECT_STALL_MS) == "failed"
     assert outcome(player, seen("standby"), [], LATE_STOP_MS + 0.1) == "passed"
     assert not judge(player, seen("standby"), [], now_ns=1, stall_ms=151.0, seed=1).passed
 
