@@ -274,18 +274,21 @@ class WholeSystem:
         self._next_scan_ns = max(self._next_scan_ns, self.now_ns + by_ns)
 
     def ask(self, message: Message) -> None:
-        """A client of the controller's socket sends one message."""
-        if self.controller is None:
+        """A client of the controller's socket sends one message; one that was closed for not reading connects again."""
+        for _ in range(2):
+            if self.controller is None:
+                return
+            if self._client is None:
+                self._client = self.sockets.socket(0, 0)
+                self._client.connect(str(self.directory / "controller.sock"))
+            try:
+                self._client.send(encode(message))
+                while self._client.readable and self._client.recv(1 << 16):
+                    pass
+            except OSError:
+                self._client = None
+                continue
             return
-        if self._client is None:
-            self._client = self.sockets.socket(0, 0)
-            self._client.connect(str(self.directory / "controller.sock"))
-        try:
-            self._client.send(encode(message))
-            while self._client.readable and self._client.recv(1 << 16):
-                pass
-        except OSError:
-            self._client = None
 
     def prepare(self, plan: Plan, screening: Screening | None) -> None:
         """Proposes a session, as the command line does."""

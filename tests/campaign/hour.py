@@ -1,15 +1,17 @@
-"""One simulated hour of the campaign with a fresh seed, for whoever asserts that nothing was broken in it."""
+"""One simulated hour of the campaign, for whoever asserts that nothing was broken in it: with a fresh seed, or STERNWAY_SEED's."""
 
 from __future__ import annotations
 
+import os
 import random
 
 from simulator.campaign.campaign import play_run, repeat_command, run_names
 
 
-def play_an_hour() -> None:
-    """Fails with every violation and the command that repeats its run."""
-    seed = f"{random.SystemRandom().randrange(10**9)}"
+def play_an_hour(which: str) -> None:
+    """Fails with every violation and the command that repeats its run. which: keeps two hours of one given seed apart."""
+    given = os.environ.get("STERNWAY_SEED")
+    seed = f"{given}-{which}" if given else f"{random.SystemRandom().randrange(10**9)}"
     results = [play_run(name) for name in run_names(seed, 1.0)]
     hours = sum(result.simulated_s for result in results) / 3600
     faults = sum(sum(result.injected.values()) for result in results)

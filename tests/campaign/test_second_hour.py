@@ -6,4 +6,4 @@ from tests.campaign.hour import play_an_hour
 
 
 def test_the_second_hour_of_faults_breaks_no_law() -> None:
-    play_an_hour()
+    play_an_hour("second")
