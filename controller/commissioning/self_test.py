@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Literal, Protocol
 
 import msgspec
@@ -85,9 +86,9 @@ class Walk:
         self._try("drive", self._drive)
         self._try("inputs at rest", self._at_rest)
         for number, trial in enumerate(TRIALS, 1):
-            self._try(trial.name, lambda trial=trial: self._input(trial), f"[{number}/{len(TRIALS)}] ")  # type: ignore[misc]
+            self._try(trial.name, partial(self._input, trial), f"[{number}/{len(TRIALS)}] ")
         for name, words in OUTPUTS:
-            self._try(name, lambda name=name, words=words: self._output(name, words))  # type: ignore[misc]
+            self._try(name, partial(self._output, name, words))
         if self._extras.show is not None:
             self._try("display", self._display)
         self._try("watchdog relay", self._watchdog)

@@ -135,6 +135,7 @@ class Treadmill:
                     self._drive_status = packet.frame
             write(data)
 
+        # The cable has one writer and no place for a listener: it is heard by standing in between.
         self.real.cable.write = heard  # type: ignore[method-assign]
 
     def drive_faults(self) -> list[str]:

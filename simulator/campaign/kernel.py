@@ -187,8 +187,8 @@ class TtyPort:
         return _DESCRIPTOR
 
     def set_low_latency_mode(self, _wanted: bool) -> None:
-        """As a pseudo-terminal: no such mode."""
-        raise NotImplementedError
+        """As a pseudo-terminal: no such mode, which pyserial says by this error and the link takes for an answer."""
+        raise NotImplementedError("Low latency not supported on this platform")
 
 
 class Sockets:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -203,7 +204,7 @@ def _schedule(stage: Stage, script: Script) -> Counter[str]:
         stage.later(max(0, min(one.lasts_ms, mended_ms - one.at_ms)), end)
 
     for one in script.faults:
-        stage.later(one.at_ms, lambda one=one: begin(one))  # type: ignore[misc]
+        stage.later(one.at_ms, partial(begin, one))
     return injected
 
 

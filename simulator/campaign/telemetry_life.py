@@ -182,6 +182,7 @@ def _bury(loop: VirtualLoop) -> None:
     """Ends a dead loop's tasks without letting any of their lines run: each is closed where it waits, its errors unheard."""
     loop.set_exception_handler(lambda _loop, _context: None)
     for task in asyncio.all_tasks(loop):
+        # asyncio's own switch, without a public name: it would log every task of a killed process as destroyed while pending.
         task._log_destroy_pending = False  # type: ignore[attr-defined]
         coroutine = task.get_coro()
         try:
