@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MUTATION := $(VENV)/.mutation
 COVERED_BY := tests/core tests/balance tests/session tests/wiring tests/configuration tests/simulator/test_scenarios_in_virtual_time.py
-SYSTEM_TEST := clang systemd openssl mosquitto gcc-avr avr-libc binutils-avr simavr libsimavr-dev libelf-dev
+SYSTEM_TEST := clang libclang-rt-dev systemd openssl mosquitto gcc-avr avr-libc binutils-avr simavr libsimavr-dev libelf-dev
 SYSTEM_DEMO := mosquitto
 SYSTEM_DEB := dpkg-dev gcc libc6-dev python3-dev python3-venv
 SYSTEM_CONTAINER := $(SYSTEM_DEB) mmdebstrap systemd-container util-linux
@@ -14,7 +14,7 @@ SYSTEM_VM := $(SYSTEM_CONTAINER) qemu-system-x86 qemu-utils e2fsprogs kmod busyb
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-all test check format docs hil campaign bench evaluate fuzz mutants mutants-full coverage torture trace golden explore clean deb vm
+.PHONY: help demo demo-all test check format docs hil campaign bench evaluate fuzz mutants mutants-full coverage torture trace golden explore clean deb vm vm-ci vm-full
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -64,21 +64,29 @@ deb: $(READY) ## the Debian package of this machine's release and architecture, 
 
 vm: $(READY) ## the installed package under systemd: in containers, then in a virtual machine with the kernel's GPIO (root)
 	@scripts/system_packages.sh $(SYSTEM_VM)
-	$(BIN)/python -m pytest hil_tests/vm -p no:cacheprovider --durations=0 $(ARGS)
+	$(BIN)/python -m pytest hil_tests/vm -p no:cacheprovider --durations=0 -m "not lengthy" $(ARGS)
+
+vm-ci: $(READY) ## the core of it, for CI: installed, booted, commissioned, one stop by a wire, killed while somebody walks (root)
+	@scripts/system_packages.sh $(SYSTEM_VM)
+	$(BIN)/python -m pytest hil_tests/vm -p no:cacheprovider --durations=0 -m core $(ARGS)
+
+vm-full: $(READY) ## the same with a whole session, every stop and 20 power cuts in the virtual machine (over an hour, root)
+	@scripts/system_packages.sh $(SYSTEM_VM)
+	STERNWAY_POWER_CUTS=20 $(BIN)/python -m pytest hil_tests/vm -p no:cacheprovider --durations=0 $(ARGS)
 
 bench: $(READY) ## reaction beside C, the cost of a step, processor and memory, lateness beside cyclictest
 	@scripts/system_packages.sh mosquitto rt-tests
 	$(BIN)/python -m simulator.bench $(ARGS)
 
-campaign: $(READY) ## whole-system simulation, HOURS=2 SEED=1; RUN=1/17 repeats one run; DOCUMENT=docs/campaign.md
+campaign: $(READY) ## whole-system simulation, HOURS=2 SEED=1; RUN=1/17 repeats one run; LEDGER=docs/campaign.json DOCUMENT=docs/campaign.md
 	@$(BIN)/python -m simulator.campaign $(if $(HOURS),--hours $(HOURS)) $(if $(SEED),--seed $(SEED)) \
-		$(if $(RUN),--run $(RUN)) $(if $(DOCUMENT),--document $(DOCUMENT)) $(ARGS)
+		$(if $(RUN),--run $(RUN)) $(if $(LEDGER),--ledger $(LEDGER)) $(if $(DOCUMENT),--document $(DOCUMENT)) $(ARGS)
 
 evaluate: $(READY) ## the balance-loss detector on recordings and made falls
 	$(BIN)/python -m evaluation $(ARGS)
 
 fuzz: $(READY) ## fuzz every border with coverage guidance; ARGS="--seconds 3600 serial" for one for an hour
-	@scripts/system_packages.sh clang
+	@scripts/system_packages.sh clang libclang-rt-dev
 	$(BIN)/python -m fuzzing $(ARGS)
 
 torture: $(READY) ## every call that can fail fails with every error, 500 kills, 2,000 power cuts; hours

@@ -11,11 +11,13 @@ import os
 import secrets
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from controller import __version__
 from controller.command_client import ClientError, ControllerClient
 from controller.command_words import status_lines
+from controller.commissioning.cells import CELLS, HARNESS
 from controller.commissioning.console import Terminal
 from controller.commissioning.programs import run_calibration, run_self_test
 from controller.configuration import ConfigurationError, check_configuration, load_configuration
@@ -23,6 +25,7 @@ from controller.configuration_tables import PathSettings
 from controller.hardware.errors import HardwareError
 from controller.journal_command import journalctl_arguments, run_journalctl
 from controller.other_commands import find_other_commands, run_other_command
+from controller.rail_certificates import rail_cell_reasons
 from messages.wire import Cancel, Reply, Stop
 from settings_files.problems import ProblemsError
 
@@ -66,7 +69,7 @@ def build_parser(others: tuple[str, ...]) -> argparse.ArgumentParser:
 
 
 def _add_session_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    cancel = commands.add_parser("cancel", help="withdraw a prepared session")
+    cancel = commands.add_parser("cancel", help="withdraw a prepared session, or end one whose belt is at rest")
     cancel.set_defaults(run=_cancel)
     stop = commands.add_parser("stop", help="stop the belt")
     stop.set_defaults(run=_stop)
@@ -82,9 +85,11 @@ def _add_upkeep_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
     check.add_argument("file", type=Path, help="the configuration, a TOML file")
     check.set_defaults(run=_check_config)
     calibration = commands.add_parser(
-        "calibrate", help="calibrate the harness load cell with known weights; the controller is stopped"
+        "calibrate",
+        help="calibrate a load cell with known weights, the harness cell if no other is named; the controller is stopped",
     )
     _add_configuration(calibration)
+    calibration.add_argument("--cell", choices=tuple(CELLS), default=HARNESS.name, help="which cell; harness without it")
     calibration.set_defaults(run=_calibrate)
     self_test = commands.add_parser("selftest", help="walk through every input and output; the controller is stopped")
     _add_configuration(self_test)
@@ -106,13 +111,15 @@ def _check_config(options: argparse.Namespace) -> int:
     configuration = check_configuration(options.file)
     identity = configuration.identity
     print(f"{options.file}: correct, for {identity.treadmill} at {identity.clinic}")
+    for name, reason in rail_cell_reasons(configuration, options.file.absolute().parent, datetime.now(UTC)).items():
+        print(f"{name} is shown as unknown, {reason}; the treadmill runs without it" if reason else f"{name} is calibrated")
     return DONE
 
 
 def _cancel(options: argparse.Namespace) -> int:
     with ControllerClient(_socket(options)) as client:
         reply = client.ask(Cancel(_request_id(), _origin()))
-    return _say(reply, "The prepared session is withdrawn.")
+    return _say(reply, "Done: a session that was prepared is withdrawn, one whose belt rests is ended.")
 
 
 def _stop(options: argparse.Namespace) -> int:
@@ -129,7 +136,8 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _calibrate(options: argparse.Namespace) -> int:
-    return DONE if run_calibration(load_configuration(options.config), options.config.absolute(), Terminal()) else REFUSED
+    configuration, path = load_configuration(options.config), options.config.absolute()
+    return DONE if run_calibration(configuration, path, Terminal(), CELLS[options.cell]) else REFUSED
 
 
 def _self_test(options: argparse.Namespace) -> int:

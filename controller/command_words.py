@@ -16,6 +16,7 @@ def status_lines(about: About, snapshot: Snapshot) -> tuple[str, ...]:
         *_cause(snapshot),
         f"Belt: {_belt(snapshot)}",
         f"Harness: {_load(snapshot)}",
+        *_rails(snapshot),
         *_session(snapshot),
         *_readiness(snapshot),
         *_dates(about),
@@ -49,6 +50,18 @@ def _load(snapshot: Snapshot) -> str:
     if snapshot.load_n is None or snapshot.load_body_weight_percent is None:
         return "load unknown"
     return f"{snapshot.load_n:.0f} N, {snapshot.load_body_weight_percent:.0f} % of body weight"
+
+
+def _rails(snapshot: Snapshot) -> tuple[str, ...]:
+    """A line for each rail that has a load cell."""
+    loads = (("left", "rail-left", snapshot.rail_left_load_n), ("right", "rail-right", snapshot.rail_right_load_n))
+    lines = []
+    for side, name, load_n in loads:
+        if load_n is not None:
+            lines.append(f"Hand on the {side} rail: {load_n:.0f} N")
+        elif name in snapshot.rail_loads_unknown:
+            lines.append(f"Hand on the {side} rail: load unknown, {snapshot.rail_loads_unknown[name]}")
+    return tuple(lines)
 
 
 def _session(snapshot: Snapshot) -> tuple[str, ...]:

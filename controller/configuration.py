@@ -28,7 +28,15 @@ from controller.core.gate_limits import make_gate_limits
 from controller.core.load_chain import LoadChainSettings
 from controller.core.settings import CoreSettings
 from controller.core.state import Settings
-from controller.hardware.settings import DisplaySettings, LoadCellSettings, PinSettings
+from controller.hardware.settings import (
+    DisplaySettings,
+    LoadCellSettings,
+    PinSettings,
+    RailCells,
+    RailClockSettings,
+    RailLeftCellSettings,
+    RailRightCellSettings,
+)
 from controller.peers import AccessSettings
 from controller.session.settings import ClinicalSettings
 from firmware_bridge.drive import DriveLimits
@@ -57,6 +65,9 @@ class Configuration(msgspec.Struct, frozen=True):
     balance: BalanceSettings
     pins: PinSettings
     load_cell: LoadCellSettings
+    rail_cells: RailClockSettings
+    rail_left_cell: RailLeftCellSettings
+    rail_right_cell: RailRightCellSettings
     display: DisplaySettings
     commissioning: CommissioningSettings
     access: AccessSettings
@@ -65,6 +76,11 @@ class Configuration(msgspec.Struct, frozen=True):
     def core_settings(self) -> Settings:
         """What `step` is given: the core's sections, its two rule sets, and the gate's limits made from them."""
         return Settings(self.core, self.load_chain, self.balance, make_gate_limits(self.core))
+
+    @property
+    def rails(self) -> RailCells:
+        """The cells at the rails, fitted or not, with their clock."""
+        return RailCells(self.rail_cells.pd_sck, self.rail_left_cell, self.rail_right_cell)
 
     @property
     def drive_limits(self) -> DriveLimits:

@@ -11,7 +11,15 @@ from typing import Any
 
 import msgspec
 
-from controller.hardware.settings import LoadCellSettings, PinSettings, functions_by_pin
+from controller.hardware.settings import (
+    LoadCellSettings,
+    PinSettings,
+    RailCells,
+    RailClockSettings,
+    RailLeftCellSettings,
+    RailRightCellSettings,
+    functions_by_pin,
+)
 from settings_files.problems import Problem, written
 from settings_files.units import unit_text
 
@@ -21,7 +29,7 @@ REACTION_S = 0.3
 """From the onset of a fall to the first braking: a postural correction starts at about 300 ms (PMC6262780), and a slack strap of
 10 cm trips the load threshold 246-273 ms after onset."""
 LONGEST_TRAVEL_M = 0.8
-"""How far the belt may carry a falling patient, reaction included."""
+"""How far the belt may carry a falling patient, reaction included. A fall that is noticed after REACTION_S takes more."""
 _HIGHEST_COUNTS = 0x7FFFFF
 _LONGEST_SOCKET_PATH = 107
 _CHIP_SELECT_PINS = {0: 8, 1: 7}
@@ -74,6 +82,7 @@ ORDERS: tuple[Order, ...] = (
     Order("checks.dizziness_again_s", "session.pause_limit_s", "asked again before the session ends", strict=True),
     Order("hands_free.return_s", "hands_free.window_s", "there must be time without hands before the return", strict=True),
     Order("session.slack_minimum_m", "session.slack_maximum_m", "there must be slack to choose", strict=True),
+    Order("session.slack_minimum_m", "session.running_slack_minimum_m", "running bounces more than walking"),
     Order("supervision.late_record_ms", "supervision.late_stop_ms", "what stops the belt was recorded before", strict=True),
     Order("balance.touched_share", "balance.support_share", _SIGNS),
     Order("balance.support_share", "balance.fast_share", _SIGNS),
@@ -94,7 +103,9 @@ def judge_values(values: Values) -> Iterator[Problem]:
         yield from _judge_order(order, values)
     yield from _judge_stopping_distance(values)
     yield from _judge_slack_marks(values)
-    yield from _judge_cell_range(values)
+    yield from _judge_running_slack(values)
+    for table in ("calibration", "rail_left_cell", "rail_right_cell"):
+        yield from _judge_cell_range(table, values)
     yield from _judge_pins(values)
     yield from _judge_paths(values)
 
@@ -160,8 +171,19 @@ def _judge_slack_marks(values: Values) -> Iterator[Problem]:
         yield Problem(names[0], written(pitch_m), allowed, "no mark of the strap could be chosen: correct pitch or slack limits")
 
 
-def _judge_cell_range(values: Values) -> Iterator[Problem]:
-    names = ("calibration.zero_counts", "calibration.newtons_per_count", "calibration.maximum_n")
+def _judge_running_slack(values: Values) -> Iterator[Problem]:
+    """A treadmill that runs must allow the slack that running needs; one that only walks may have a shorter strap."""
+    names = ("speed.ceiling_m_s", "prescription.walking_ceiling_m_s", "session.running_slack_minimum_m", "session.slack_maximum_m")
+    if any(name not in values for name in names):
+        return
+    ceiling_m_s, walking_m_s, running_m, most_m = (values[name] for name in names)
+    if ceiling_m_s > walking_m_s and not running_m <= most_m:
+        allowed = f"at most session.slack_maximum_m, {most_m:g} m, with speed.ceiling_m_s above prescription.walking_ceiling_m_s"
+        yield Problem(names[2], written(running_m), allowed, "no plan that runs could be prepared: allow more slack, or only walk")
+
+
+def _judge_cell_range(table: str, values: Values) -> Iterator[Problem]:
+    names = (f"{table}.zero_counts", f"{table}.newtons_per_count", f"{table}.maximum_n")
     if any(name not in values for name in names):
         return
     zero_counts, span, maximum_n = (values[name] for name in names)
@@ -176,18 +198,37 @@ def _judge_cell_range(values: Values) -> Iterator[Problem]:
 
 
 def _judge_pins(values: Values) -> Iterator[Problem]:
-    pins, cell = _part(PinSettings, "pins", values), _part(LoadCellSettings, "load_cell", values)
-    functions = functions_by_pin(PinSettings(**pins), LoadCellSettings(**cell))
-    defective = {f.name for f in msgspec.structs.fields(PinSettings)} - pins.keys()
-    if cell.get("backend") == "spi" and cell.get("spi_bus") == 0 and cell.get("spi_device") in _CHIP_SELECT_PINS:
-        functions.setdefault(_CHIP_SELECT_PINS[cell["spi_device"]], []).append("load_cell SPI chip select")
+    cell = _part(LoadCellSettings, "load_cell", values)
+    functions = functions_by_pin(PinSettings(**_part(PinSettings, "pins", values)), LoadCellSettings(**cell), _rail_cells(values))
+    drives_chip_select = cell.get("backend") == "spi" and cell.get("spi_bus") == 0 and cell.get("spi_chip_select")
+    if drives_chip_select and cell.get("spi_device") in _CHIP_SELECT_PINS:
+        functions.setdefault(_CHIP_SELECT_PINS[cell["spi_device"]], []).append(_CHIP_SELECT)
+    defective = {name for key, name in _PIN_KEYS if key not in values}
     for number, names in sorted(functions.items()):
         users = [name for name in names if name not in defective]
         if len(users) > 1:
-            first = users[0] if "." in users[0] else f"pins.{users[0]}"
-            yield Problem(
-                first, str(number), "a pin with no other function", f"BCM {number} is used by {' and '.join(users)}: move one"
-            )
+            first = next(key for key, name in _PIN_KEYS if name in users)
+            remedy = f"BCM {number} is used by {' and '.join(users)}: move one"
+            if _CHIP_SELECT in users:
+                remedy += ", or free it: dtoverlay=spi0-0cs in config.txt and load_cell.spi_chip_select = false"
+            yield Problem(first, str(number), "a pin with no other function", remedy)
+
+
+_CHIP_SELECT = "load_cell SPI chip select"
+_PIN_KEYS = (
+    *((f"pins.{field.name}", field.name) for field in msgspec.structs.fields(PinSettings)),
+    *((key, key) for key in ("load_cell.pd_sck", "load_cell.dout")),
+    *((key, key) for key in ("rail_cells.pd_sck", "rail_left_cell.dout", "rail_right_cell.dout")),
+)
+"""Keys that hold a pin's number, each with the name of its function."""
+
+
+def _rail_cells(values: Values) -> RailCells:
+    return RailCells(
+        RailClockSettings(**_part(RailClockSettings, "rail_cells", values)).pd_sck,
+        RailLeftCellSettings(**_part(RailLeftCellSettings, "rail_left_cell", values)),
+        RailRightCellSettings(**_part(RailRightCellSettings, "rail_right_cell", values)),
+    )
 
 
 def _part(struct: type[msgspec.Struct], table: str, values: Values) -> dict[str, Any]:

@@ -15,7 +15,14 @@ from controller.commissioning.settings import CommissioningSettings
 from controller.core.balance import BalanceSettings
 from controller.core.load_chain import LoadChainSettings
 from controller.core.settings import CoreSettings
-from controller.hardware.settings import DisplaySettings, LoadCellSettings, PinSettings
+from controller.hardware.settings import (
+    DisplaySettings,
+    LoadCellSettings,
+    PinSettings,
+    RailClockSettings,
+    RailLeftCellSettings,
+    RailRightCellSettings,
+)
 from controller.peers import AccessSettings
 from controller.session.settings import ClinicalSettings
 from firmware_bridge.drive import Mounting
@@ -93,6 +100,9 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "balance": BalanceSettings,
     "pins": PinSettings,
     "load_cell": LoadCellSettings,
+    "rail_cells": RailClockSettings,
+    "rail_left_cell": RailLeftCellSettings,
+    "rail_right_cell": RailRightCellSettings,
     "display": DisplaySettings,
     "commissioning": CommissioningSettings,
     "access": AccessSettings,

@@ -48,8 +48,8 @@ class EventRing:
         self.dropped = 0
         self.acknowledged = 0
         self._pending: dict[int, bytes] = dict(sorted(self._recover()))
-        self.last_id = max(self._recover_last_id(), self.highest_id)
-        """The highest id that was ever given, acknowledged or not; 0 when the file is new."""
+        known = (self._recover_last_id(), self.highest_id or None)
+        self._last_id = max((last_id for last_id in known if last_id is not None), default=None)
 
     def _recover(self) -> list[tuple[int, bytes]]:
         found = []
@@ -63,9 +63,21 @@ class EventRing:
                 found.append((event_id, payload))
         return found
 
-    def _recover_last_id(self) -> int:
+    def _recover_last_id(self) -> int | None:
         last_id, checksum = _LAST.unpack_from(self._map, _LAST_AT)
-        return last_id if zlib.crc32(last_id.to_bytes(8, "little")) == checksum else 0
+        return int(last_id) if zlib.crc32(last_id.to_bytes(8, "little")) == checksum else None
+
+    def _note_last_id(self, last_id: int) -> None:
+        _LAST.pack_into(self._map, _LAST_AT, last_id, zlib.crc32(last_id.to_bytes(8, "little")))
+        self._last_id = last_id
+
+    def first_id(self, promised_id: int) -> int:
+        """The id of this life's first event. A new file goes on after promised_id, the highest that may have been given before it
+        was lost, and notes it at once: a life that is killed before its first event must not cost the next one its promise, too."""
+        if self._last_id is None:
+            self._note_last_id(promised_id)
+            return promised_id + 1
+        return self._last_id + 1
 
     @property
     def highest_id(self) -> int:
@@ -81,8 +93,7 @@ class EventRing:
         self._map[offset : offset + _HEADER.size] = bytes(_HEADER.size)
         self._map[offset + _HEADER.size : offset + _HEADER.size + len(payload)] = payload
         _HEADER.pack_into(self._map, offset, record.id, zlib.crc32(payload), len(payload))
-        _LAST.pack_into(self._map, _LAST_AT, record.id, zlib.crc32(record.id.to_bytes(8, "little")))
-        self.last_id = record.id
+        self._note_last_id(record.id)
         self._pending[record.id] = payload
         if len(self._pending) > SLOTS:
             del self._pending[next(iter(self._pending))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import time
 from collections.abc import Callable
 from datetime import date
@@ -10,23 +9,18 @@ from pathlib import Path
 
 from controller.session.local_day import Clock
 
-SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
-"""systemd-timesyncd makes this file when it has set the clock."""
-REAL_TIME_CLOCK = Path("/dev/rtc0")
-_TIME_ERROR = 5
-"""What adjtimex returns while nobody keeps the kernel's clock (chrony, ntpd and timesyncd all tell the kernel)."""
-_TIMEX_BYTES = 512
-"""More than the kernel's struct timex; all zero it asks and changes nothing."""
+_SYNCHRONISED = "run/systemd/timesync/synchronized"
+"""systemd-timesyncd makes this file when it has set the clock; docs/wiring.md says how another time service does."""
+_SET_FROM_CLOCK_CHIP = "sys/class/rtc/rtc0/hctosys"
+"""Holds 1 when the kernel set its clock from this clock chip. A chip alone says nothing: a Pi 5 has one without a battery."""
 
 
-def kernel_is_synchronised() -> bool:
-    """Whether the kernel says that its clock is kept right; False where it cannot be asked."""
-    try:
-        adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
-    except (OSError, AttributeError):
-        return False
-    state = int(adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES)))
-    return 0 <= state < _TIME_ERROR
+def clock_is_kept(root: Path = Path("/")) -> bool:
+    """Returns whether a time server or a battery-backed clock set this computer's clock. root: of the file system. Never raises.
+
+    The kernel itself is not asked: adjtimex, also when it only reads, is among the calls that the service's unit denies.
+    """
+    return _is_there(root / _SYNCHRONISED) or _is_one(root / _SET_FROM_CLOCK_CHIP)
 
 
 def _is_there(path: Path) -> bool:
@@ -37,26 +31,24 @@ def _is_there(path: Path) -> bool:
         return False
 
 
+def _is_one(path: Path) -> bool:
+    try:
+        return path.read_bytes().strip() == b"1"
+    except OSError:
+        return False
+
+
 class LocalClock:
     """Reads the day when asked; nothing is kept, since a clock may be set while the treadmill is on."""
 
-    def __init__(
-        self,
-        wall_clock: Callable[[], float],
-        *,
-        synchronised: Path = SYNCHRONISED,
-        real_time_clock: Path = REAL_TIME_CLOCK,
-        kernel_synchronised: Callable[[], bool] = kernel_is_synchronised,
-    ) -> None:
-        """wall_clock: seconds since 1970. synchronised, real_time_clock: files whose presence says that the clock is kept."""
+    def __init__(self, wall_clock: Callable[[], float], is_kept: Callable[[], bool] = clock_is_kept) -> None:
+        """wall_clock: seconds since 1970. is_kept: whether anything keeps it right."""
         self._wall_clock = wall_clock
-        self._synchronised = synchronised
-        self._real_time_clock = real_time_clock
-        self._kernel_synchronised = kernel_synchronised
+        self._is_kept = is_kept
 
     def __call__(self) -> Clock:
         """The clock now. No date where the clock stands before 1970 or cannot be turned into a day."""
-        trusted = _is_there(self._synchronised) or _is_there(self._real_time_clock) or self._kernel_synchronised()
+        trusted = self._is_kept()
         try:
             local = time.localtime(self._wall_clock())
             return Clock(date(local.tm_year, local.tm_mon, local.tm_mday), trusted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from controller.hardware.errors import HardwareError
-from firmware_bridge.drive import Drive, DriveTarget, Mounting
+from firmware_bridge.drive import Drive, DriveTarget, IdentFrame, Mounting
 
 IDENTITY_WAIT_S = 3.0
 
@@ -16,35 +16,67 @@ def refuse_wrong_drive(drive: Drive, panel_is_simulated: bool, mounting: Mountin
     while drive.identity is None and drive.loss is None and time.monotonic() < deadline:
         drive.receive(time.monotonic_ns())
         time.sleep(0.005)
-    reason = why_not_paired(drive, panel_is_simulated)
-    if reason:
-        raise HardwareError(reason, "Use real pins with a real drive, or the simulator's pins with the emulated drive.")
+    _refuse_mixed_pair(drive, panel_is_simulated)
     reason = why_not_mounted(drive, mounting)
     if reason:
         raise HardwareError(reason, "Correct identity.mounting, or choose the driver for this treadmill with serial.driver.")
 
 
+class PairWatch:
+    """Judges whichever drive answers: one may come after the start, and another may take its place while the treadmill is on."""
+
+    def __init__(self, drive: Drive, panel_is_simulated: bool) -> None:
+        self._drive = drive
+        self._panel_is_simulated = panel_is_simulated
+        self._judged: IdentFrame | bool | None = None
+
+    def knows_the_drive(self) -> bool:
+        """Whether it is known what answers now, and that it belongs to these pins; to be asked after each reading of the line.
+
+        One comparison while nothing changes. Raises HardwareError, at each call, while the drive does not belong to these pins.
+        """
+        evidence = _evidence(self._drive)
+        if evidence is not self._judged:
+            _refuse_mixed_pair(self._drive, self._panel_is_simulated)
+            self._judged = evidence
+        return evidence is not None
+
+
+def _refuse_mixed_pair(drive: Drive, panel_is_simulated: bool) -> None:
+    reason = why_not_paired(drive, panel_is_simulated)
+    if reason:
+        raise HardwareError(reason, "Use real pins with a real drive, or the simulator's pins with the emulated drive.")
+
+
+def _evidence(drive: Drive) -> IdentFrame | bool | None:
+    """By what a drive is judged: its word, another one after each boot and opening, or whether its line is a pseudo-terminal."""
+    return drive.identity if drive.capabilities.has_hello else drive.is_pseudo_terminal
+
+
 # Control C-PAIRING.
 def why_not_paired(drive: Drive, panel_is_simulated: bool) -> str:
-    """Returns why panel and drive do not belong together, or an empty string.
+    """Returns why panel and drive do not belong together, or an empty string; empty too while it is not known what the drive is.
 
     A drive that says what it is is believed; one that has no such word is judged by its line: behind a pseudo-terminal there is
     no real drive, and behind a real serial device there is no emulated one.
     """
-    identity = drive.identity
-    if drive.capabilities.has_hello:
-        if identity is None:
-            return ""
-        emulated = identity.target is not DriveTarget.BOARD
-    elif drive.is_pseudo_terminal is None:
+    evidence = _evidence(drive)
+    if evidence is None:
         return ""
-    else:
-        emulated = drive.is_pseudo_terminal
+    emulated = evidence if isinstance(evidence, bool) else evidence.target is not DriveTarget.BOARD
     if panel_is_simulated and not emulated:
         return "The pins are simulated, but the drive is real."
     if emulated and not panel_is_simulated:
         return "The pins are real, but the drive is emulated."
     return ""
+
+
+def why_refused(drive: Drive) -> str:
+    """Returns why a drive that answers is refused (other limits than configured, another protocol), or an empty string.
+
+    A lost line is none of it: it is opened again, and told as a loss.
+    """
+    return "" if drive.loss is not None else drive.problem or ""
 
 
 def why_not_mounted(drive: Drive, configured: Mounting) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from controller.commissioning.cells import HARNESS, CalibratedCell
 from controller.commissioning.certificate import (
-    CALIBRATION_FILE,
     SELF_TEST_FILE,
     CalibrationCertificate,
     Certificate,
@@ -22,6 +22,7 @@ from controller.commissioning.readiness import (
     Certificates,
     Damaged,
     Fitted,
+    Unready,
     calibration_due,
     judge_readiness,
     self_test_due,
@@ -32,19 +33,38 @@ from controller.configuration import Configuration
 from messages.wire import CertificateDates, Health
 
 LOOK_EVERY_S = 5.0
+OLDEST_LOOK_S = 30.0
+"""An answer older than this is none: the thread hangs in a file that does not answer, or has died."""
 _CLOSE_TIMEOUT_S = 2.0
 
 
 class _Found(msgspec.Struct, frozen=True):
+    """at_s: monotonic, when the look began."""
+
+    at_s: float
     unready: tuple[str, ...]
     health: Health
 
 
+_UNKNOWN = (Unready.UNKNOWN.value,)
+_REFUSED = (Unready.DRIVE_REFUSED.value,)
+
+
 def read_certificates(directory: Path) -> Certificates:
     """Returns what lies beside the configuration; never raises."""
-    return Certificates(
-        _read(directory / CALIBRATION_FILE, CalibrationCertificate), _read(directory / SELF_TEST_FILE, SelfTestCertificate)
-    )
+    return Certificates(read_calibration(directory, HARNESS), _read(directory / SELF_TEST_FILE, SelfTestCertificate))
+
+
+def read_calibration(directory: Path, cell: CalibratedCell) -> CalibrationCertificate | Damaged | None:
+    """Returns the certificate of one cell's calibration that lies beside the configuration; never raises.
+
+    One that was made of another cell and lies in this one's place is damaged.
+    """
+    path = directory / cell.file
+    found = _read(path, CalibrationCertificate)
+    if isinstance(found, CalibrationCertificate) and found.cell != cell.name:
+        return Damaged(f"{path} is of the cell {found.cell}, not of {cell.name}")
+    return found
 
 
 def fitted_to(configuration: Configuration, emulated: bool) -> Fitted:
@@ -54,9 +74,11 @@ def fitted_to(configuration: Configuration, emulated: bool) -> Fitted:
 
 
 class ReadinessWatch:
-    """`unready` and `health` are true of the last look, at most 5 s ago. The first look is the constructor's.
+    """`unready` and `health` are true of the last look, and `unready` of the drive now. The first look is the constructor's, the
+    next come every 5 s.
 
-    Certificates are read once: whoever makes a new one needs the devices, and so has stopped the controller.
+    A look that fails, and one that is too old, are no answer: nobody is then taken onto the belt. Certificates are
+    read once: whoever makes a new one needs the devices, and so has stopped the controller.
     """
 
     def __init__(
@@ -66,13 +88,22 @@ class ReadinessWatch:
         settings: CommissioningSettings,
         read_health: Callable[[], Health],
         wall_clock: Callable[[], float],
+        monotonic: Callable[[], float],
+        say: Callable[[str], None],
+        drive_is_refused: Callable[[], bool] = lambda: False,
     ) -> None:
-        """read_health: may take its time. wall_clock: seconds since 1970."""
+        """read_health: may take its time. wall_clock: seconds since 1970. monotonic: seconds. say: is told when looking begins to
+        fail, from the watch's own thread. drive_is_refused: asked whenever `unready` is, by the same thread.
+        """
         self._certificates = certificates
         self._fitted = fitted
         self._settings = settings
         self._read_health = read_health
         self._wall_clock = wall_clock
+        self._monotonic = monotonic
+        self._say = say
+        self._drive_is_refused = drive_is_refused
+        self._failing = False
         self._found = self._look()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="readiness", daemon=True)
@@ -81,11 +112,13 @@ class ReadinessWatch:
     @property
     def unready(self) -> tuple[str, ...]:
         """Why no session may be prepared, in the words of the display."""
-        return self._found.unready
+        found = self._found
+        unready = found.unready if self._monotonic() - found.at_s <= OLDEST_LOOK_S else _UNKNOWN
+        return (*_REFUSED, *unready) if self._drive_is_refused() else unready
 
     @property
     def health(self) -> Health:
-        """The computer's state."""
+        """The computer's state at the last look."""
         return self._found.health
 
     def dates(self) -> dict[str, CertificateDates]:
@@ -108,10 +141,19 @@ class ReadinessWatch:
             self._found = self._look()
 
     def _look(self) -> _Found:
-        health = self._read_health()
-        now = datetime.fromtimestamp(self._wall_clock(), UTC)
-        reasons = judge_readiness(self._certificates, self._fitted, self._settings, health, now)
-        return _Found(tuple(reason.value for reason in reasons), health)
+        at_s = self._monotonic()
+        health = Health()
+        try:
+            health = self._read_health()
+            now = datetime.fromtimestamp(self._wall_clock(), UTC)
+            reasons = judge_readiness(self._certificates, self._fitted, self._settings, health, now)
+        except (OSError, ValueError, OverflowError) as error:  # what a clock or a file can do; the thread lives on and looks again
+            if not self._failing:
+                self._failing = True
+                self._say(f"readiness cannot be judged: {error}")
+            return _Found(at_s, _UNKNOWN, health)
+        self._failing = False
+        return _Found(at_s, tuple(reason.value for reason in reasons), health)
 
 
 def _dates(certificate: CalibrationCertificate | SelfTestCertificate, due: datetime) -> CertificateDates:

@@ -23,6 +23,7 @@ from controller.core.state import Answer, CoreState, Outputs, Request, ScanInput
 from controller.core.step import start_state, step
 from controller.event_ring import EventRing
 from controller.memory import ID_RESERVE, Memory, Remembered
+from controller.rail_loads import NoRailCells, RailLoadSource
 from controller.restart_budget import unclean_starts
 from controller.session.admission import Admission
 from controller.snapshot import event_record, session_record, snapshot
@@ -118,6 +119,8 @@ class Devices(msgspec.Struct, frozen=True):
     display: Display
     service_manager: ServiceManager
     readiness: Readiness
+    rail_loads: RailLoadSource = NoRailCells()
+    """Not among what the scan reads: only the snapshot has it."""
 
 
 class Controller:
@@ -149,7 +152,7 @@ class Controller:
         self._recorder = recorder
         self._wall_clock = wall_clock
         found = memory.found
-        self._next_event_id = ring.last_id + 1 if ring.last_id else found.reserved_event_id + 1
+        self._next_event_id = ring.first_id(found.reserved_event_id)
         self._reserved_event_id = 0
         self._sequence = 0
         self._snapshot_due_ns = now_ns
@@ -160,7 +163,7 @@ class Controller:
         self._when_at_rest: Callable[[], None] | None = None
         self._wind_down_until_ns = 0
         self._unclean_starts = unclean_starts(found, kernel_boot, now_ns)
-        self.state: CoreState = start_state(boot_id, not found.clean, now_ns, len(self._unclean_starts))
+        self.state: CoreState = start_state(boot_id, not found.clean, now_ns, len(self._unclean_starts), found.causes)
         self.outputs: Outputs | None = None
         self._remember(force=True)
 
@@ -227,8 +230,11 @@ class Controller:
         """The samples up to the scan's own time. The sampler has a thread of its own: when this one was put aside between reading
         the clock and coming here, newer ones are there already, and a sample from the future would count as unknown."""
         waiting = (*self._early_samples, *self._devices.load_cell.drain())[-MAXIMUM_SAMPLES_A_SCAN:]
-        self._early_samples = tuple(sample for sample in waiting if sample.measured_at_ns > now_ns)
-        return tuple(sample for sample in waiting if sample.measured_at_ns <= now_ns) if self._early_samples else waiting
+        if not waiting:
+            return waiting
+        early = [sample for sample in waiting if sample.measured_at_ns > now_ns]
+        self._early_samples = tuple(early)
+        return tuple(sample for sample in waiting if sample.measured_at_ns <= now_ns) if early else waiting
 
     def _judged(self, messages: tuple[SocketRequest, ...]) -> tuple[Request, ...]:
         """A plan that this patient may not walk today never reaches the core; whoever sent it is told every reason."""
@@ -314,6 +320,7 @@ class Controller:
                 lateness_ms=self._worst_lateness_ns / 1e6,
                 health=self._devices.readiness.health,
                 belt_speeds=self._belt_speeds,
+                rail_loads=self._devices.rail_loads.read(now_ns),
             )
         )
         self._worst_lateness_ns = 0
@@ -334,11 +341,14 @@ class Controller:
         self._memory.keep(self._remembered(clean=False))
 
     def _remembered(self, *, clean: bool, orderly: bool = False) -> Remembered:
-        causes = tuple(cause.value for cause in self.state.causes)
+        # What was latched when the last life ended stays named until a hand resets: a death wipes out no cause.
+        causes = tuple(dict.fromkeys((*self.state.latched_before, *(cause.value for cause in self.state.causes))))
         reserved = self._next_event_id - 1 if clean else self._reserved_event_id
         return Remembered(clean and not causes, causes, reserved, orderly, self._unclean_starts)
 
     def close(self, *, failed: bool) -> None:
         """The end: the marker of a clean stop is written only when nothing failed or is latched and the belt is proven at rest."""
-        at_rest = self.state.drive.standstill and self.state.chart not in LATCHED_STATES
+        # A life that began latched and ends before its self-test has judged anything has reset nothing.
+        unjudged = self.state.chart is State.SELF_TEST and self.state.unclean
+        at_rest = self.state.drive.standstill and self.state.chart not in LATCHED_STATES and not unjudged
         self._memory.close(self._remembered(clean=at_rest and not failed, orderly=self.state.drive.standstill and not failed))

@@ -39,11 +39,14 @@ from controller.hardware.gpio import PanelPins, board_identity, load_gpio
 from controller.hardware.hx711 import LoadCellSampler, open_load_cell
 from controller.hardware.memory_lock import lock_memory
 from controller.hardware.pi_health import read_pi_health
+from controller.hardware.rail_cells import RailCellSampler, open_rail_cells
 from controller.hardware.service_manager import ServiceManager
-from controller.local_clock import LocalClock
+from controller.local_clock import LocalClock, clock_is_kept
 from controller.memory import Memory
-from controller.pairing import refuse_wrong_drive
+from controller.pairing import refuse_wrong_drive, why_refused
 from controller.peers import rule_of
+from controller.rail_certificates import fitted_rail_cells
+from controller.rail_loads import NoRailCells, RailLoads, RailLoadSource
 from controller.readiness_watch import ReadinessWatch, fitted_to, read_certificates
 from controller.restart_budget import kernel_boot_id
 from controller.scan import Controller, Devices
@@ -63,11 +66,13 @@ class _Parts(msgspec.Struct, frozen=True):
     """What is open while the process scans."""
 
     panel: PanelPins
+    panel_is_simulated: bool
     drive: Drive
     sampler: LoadCellSampler
     display: CharacterDisplay
     readiness: ReadinessWatch
     manager: ServiceManager
+    rail_loads: RailLoadSource
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -139,27 +144,50 @@ def _run(configuration: Configuration, certificates: Path, manager: ServiceManag
         sampler = open_load_cell(configuration.load_cell, _warn)
         stack.callback(sampler.close)
         refuse_wrong_drive(drive, simulated, configuration.identity.mounting)
-        readiness = _watch_readiness(configuration, certificates, simulated)
+        readiness = _watch_readiness(configuration, certificates, simulated, drive)
         stack.callback(readiness.close)
-        mark_clean = _scan(configuration, _Parts(panel, drive, sampler, display, readiness, manager))
+        rail_loads = _rail_loads(configuration, certificates, simulated, stack)
+        mark_clean = _scan(configuration, _Parts(panel, simulated, drive, sampler, display, readiness, manager, rail_loads))
     mark_clean()
     return _CLEAN
 
 
-def _watch_readiness(configuration: Configuration, directory: Path, simulated: bool) -> ReadinessWatch:
+def _rail_loads(configuration: Configuration, certificates: Path, simulated: bool, stack: contextlib.ExitStack) -> RailLoadSource:
+    """The rail cells are opened last, and the treadmill runs without them where that fails: they protect nobody."""
+    fitted = fitted_rail_cells(configuration, certificates)
+    if not fitted:
+        return NoRailCells()
+    sampler: RailCellSampler | None = None
+    try:
+        sampler = open_rail_cells(configuration.rails, _warn)
+        stack.callback(sampler.close)
+    except HardwareError as error:
+        _warn(f"The rail cells are not read, the treadmill runs without them: {error}")
+    return RailLoads(sampler, fitted, simulated, configuration.commissioning, time.time, _warn)
+
+
+def _watch_readiness(configuration: Configuration, directory: Path, simulated: bool, drive: Drive) -> ReadinessWatch:
     found = read_certificates(directory)
     for certificate in (found.calibration, found.self_test):
         if isinstance(certificate, Damaged):
             _say(JournalPriority.WARNING, certificate.reason)
     state_directory = configuration.paths.state_directory
+    fitted = fitted_to(configuration, simulated)
     return ReadinessWatch(
-        found, fitted_to(configuration, simulated), configuration.commissioning, lambda: read_pi_health(state_directory), time.time
+        found,
+        fitted,
+        configuration.commissioning,
+        lambda: read_pi_health(state_directory, clock_is_kept),
+        time.time,
+        time.monotonic,
+        _warn,
+        lambda: bool(why_refused(drive)),
     )
 
 
 def _scan(configuration: Configuration, parts: _Parts) -> Callable[[], None]:
     """Scans until asked to end; returns what writes the marker of a clean stop, for when everything else has ended well."""
-    adapter = DriveAdapter(parts.drive, _warn)
+    adapter = DriveAdapter(parts.drive, parts.panel_is_simulated, _warn)
     boot_id = secrets.token_hex(4)
     ring = EventRing(configuration.paths.runtime_directory / "events.ring")
     recorder = FlightRecorder(configuration.paths.runtime_directory, _flight_header(configuration, boot_id), _warn)
@@ -168,7 +196,7 @@ def _scan(configuration: Configuration, parts: _Parts) -> Callable[[], None]:
     _say(JournalPriority.WARNING, *unknown)
     channel = Channel(configuration.paths.socket, ring, lambda: _about(configuration, parts, boot_id), rule)
     controller = Controller(
-        Devices(parts.panel, parts.sampler, adapter, parts.display, parts.manager, parts.readiness),
+        Devices(parts.panel, parts.sampler, adapter, parts.display, parts.manager, parts.readiness, parts.rail_loads),
         configuration.core_settings,
         channel,
         ring,

@@ -11,6 +11,8 @@ from controller.core.exercise import figures_so_far
 from controller.core.inputs import Input
 from controller.core.patient import body_weight_n, known_load_n
 from controller.core.state import CoreState, Outputs, ScanInputs
+from controller.hardware.settings import RAIL_LEFT, RAIL_RIGHT
+from controller.rail_loads import NO_RAIL_CELLS_READING, RailReading
 from messages.wire import BeltSpeed, EventRecord, Health, SessionRecord, Snapshot
 
 
@@ -60,6 +62,9 @@ def _remaining_s(state: CoreState) -> tuple[float, float]:
     return phase_s, phase_s + later_s
 
 
+_INPUT_BITS = tuple((name.name.lower(), name.bit) for name in Input)
+
+
 def snapshot(
     state: CoreState,
     inputs: ScanInputs,
@@ -72,6 +77,7 @@ def snapshot(
     lateness_ms: float,
     health: Health,
     belt_speeds: tuple[BeltSpeed, ...] = (),
+    rail_loads: RailReading = NO_RAIL_CELLS_READING,
 ) -> Snapshot:
     """The machine as this scan left it."""
     load_n = known_load_n(state)
@@ -99,7 +105,7 @@ def snapshot(
         load_body_weight_percent=None if load_n is None else round(load_n / body_weight_n(state) * 100, 2),
         rails=(bool(closed & Input.RAIL_LEFT.bit), bool(closed & Input.RAIL_RIGHT.bit)),
         attendant=bool(closed & Input.ATTENDANT.bit),
-        inputs_closed={name.name.lower(): bool(closed & name.bit) for name in Input},
+        inputs_closed={name: closed & bit != 0 for name, bit in _INPUT_BITS},
         lamps={
             "red": outputs.lamp_red,
             "yellow": outputs.lamp_yellow,
@@ -119,6 +125,11 @@ def snapshot(
         unready=state.unready,
         health=health,
         belt_speeds=belt_speeds,
+        rail_left_load_n=rail_loads.left.load_n,
+        rail_right_load_n=rail_loads.right.load_n,
+        rail_loads_unknown={
+            name: load.unknown for name, load in ((RAIL_LEFT, rail_loads.left), (RAIL_RIGHT, rail_loads.right)) if load.unknown
+        },
     )
 
 
@@ -153,4 +164,5 @@ def session_record(state: CoreState, time: str) -> SessionRecord | None:
         stops=exercise.stops,
         ended_by=exercise.over,
         figures=figures_so_far(exercise),
+        vouched_on=exercise.limits.vouched_on if exercise.limits is not None else None,
     )

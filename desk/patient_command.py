@@ -16,27 +16,27 @@ from controller.session.record_file import load_profile, load_record
 from controller.session.sense import judge_profile
 from desk import profile_changes
 from desk.patient_text import patient_lines
-from desk.place import DONE, REFUSED, Place, known_profile, parser_of, pseudonym, run, say, say_aside
+from desk.place import DONE, REFUSED, Place, known_profile, parser_of, pseudonym, run, say, say_aside, write_output
 from messages.patient import Ending, PastSession, Profile, SessionKind
 from settings_files.problems import Problem, ProblemsError, written
 from telemetry.journal_reader import JournalReader
-from telemetry.past_sessions import ENDED, local_day
+from telemetry.past_sessions import local_day
 from telemetry.patient_records import Content, Entry, FallForm, Logged, Note, Numbers, PatientExport
-from telemetry.patients import PatientFile, PatientsError
+from telemetry.patients import PatientFile, PatientsError, unknown_patient
 from telemetry.utc import rfc3339
 
 LARGEST_EXPORT_BYTES = 8 * 1024 * 1024
 ERASED_WITHIN_S = 15.0
-_OVER = frozenset({*ENDED, "cancelled", "lapsed"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The program sternway-patient; returns its exit code."""
-    options = _parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     return run(options.run, options)
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Returns the command's parser; manual page and shell completion are made from it."""
     parser = parser_of("patient", "Patients by pseudonym, never by name. Whoever decides signs with their own: --by.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -245,7 +245,7 @@ def _export(options: argparse.Namespace, place: Place) -> int:
         logged = {entry.content.session for entry in entries if isinstance(entry.content, Logged)}
         recorded = tuple(past for past in place.history(file, options.patient) if past not in logged)
     export = PatientExport(versions=versions, entries=entries, recorded=recorded)
-    options.file.write_bytes(msgspec.json.format(msgspec.json.encode(export), indent=2) + b"\n")
+    write_output(options.file, msgspec.json.format(msgspec.json.encode(export), indent=2) + b"\n")
     say(f"{options.patient}: {len(versions)} versions, {len(entries)} entries, {len(recorded)} sessions written to {options.file}")
     return DONE
 
@@ -263,15 +263,20 @@ def _import(options: argparse.Namespace, place: Place) -> int:
     by, time_text = pseudonym(options.by, "--by"), rfc3339(place.now())
     taken = tuple(Entry(time=time_text, on=past.on, by=by, content=Logged(session=past)) for past in export.recorded)
     with PatientFile(place.patients, write=True) as file:
-        file.take_in(msgspec.structs.replace(export, entries=(*export.entries, *taken)))
+        file.take_in(msgspec.structs.replace(export, entries=(*export.entries, *taken)), place.now())
     say(f"{profile.patient}: imported")
     return DONE
 
 
 def read_export(path: Path) -> PatientExport:
     """Returns an exported patient; raises ProblemsError for what is none."""
-    with path.open("rb") as file:
-        content = file.read(LARGEST_EXPORT_BYTES + 1)
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_EXPORT_BYTES + 1)
+    except OSError as error:
+        reason = (error.strerror or "cannot be read").lower()
+        problem = Problem(str(path), "", "a file that can be read", f"{reason}: correct the path or its permissions")
+        raise ProblemsError(str(path), (problem,)) from None
     problem = Problem(
         str(path), "", f"at most {LARGEST_EXPORT_BYTES >> 20} MiB", "this is another kind of file: name the right one"
     )
@@ -286,10 +291,20 @@ def read_export(path: Path) -> PatientExport:
 
 def _prune(_options: argparse.Namespace, place: Place) -> int:
     days = place.telemetry.telemetry.retention_days
+    clock = place.clock()
+    if clock.date is None or not (clock.trusted or place.configuration.commissioning.clock == "as_set"):
+        say_aside(
+            f"clock: {clock.date or 'no date'}; allowed is one kept right by a time server or by a battery, or one that a person "
+            'vouches for (commissioning.clock = "as_set"). Nothing was deleted: let the clock synchronise, then say this again.'
+        )
+        return REFUSED
     with PatientFile(place.patients, write=True) as file:
         forgotten = file.prune(place.now(), days)
     say(
-        [f"nothing was written of {name} for {days} days: erase with: sternway patient erase {name}" for name in forgotten]
+        [
+            f"nothing was written of {name} for {days} days up to {clock.date}: erase with: sternway patient erase {name}"
+            for name in forgotten
+        ]
         or "done"
     )
     return DONE
@@ -301,8 +316,9 @@ def _erase(options: argparse.Namespace, place: Place) -> int:
             f"This erases everything of {options.patient} for good. Say so with --yes; `sternway patient export` keeps a copy."
         )
         return REFUSED
-    _must_not_be_walking(place, options.patient)
+    _must_not_be_walking(place, pseudonym(options.patient, "patient"))
     with PatientFile(place.patients, write=True) as file:
+        _must_be_known(place, file, options.patient)
         erasure = file.erase(options.patient, pseudonym(options.by, "--by"), place.now())
         deadline = time.monotonic() + ERASED_WITHIN_S
         while not _carried_out(place, erasure.request):
@@ -327,9 +343,17 @@ def _must_not_be_walking(place: Place, patient: str) -> None:
     if not place.journal.exists():
         raise PatientsError(f"{place.journal}: no journal here; run this on the treadmill's own computer")
     with JournalReader(place.journal) as journal:
-        for entry in journal.sessions(1):
-            if entry.record.patient == patient and entry.record.status not in _OVER:
-                raise PatientsError(f"patient {patient}: session {entry.record.session} is not over; end it first")
+        for entry in journal.not_over(patient):
+            raise PatientsError(f"patient {patient}: session {entry.record.session} is not over; end it first")
+
+
+def _must_be_known(place: Place, file: PatientFile, patient: str) -> None:
+    """Whoever mistypes must not believe that somebody was erased. Known is who has a profile, a session, or a request under way."""
+    if file.profile(patient) is not None or any(each.patient == patient for each in file.erasures()):
+        return
+    with JournalReader(place.journal) as journal:
+        if not journal.has_session_of(patient):
+            raise PatientsError(f"{unknown_patient(patient, file.patients())}. Nothing is kept of them, and nothing was erased")
 
 
 def _carried_out(place: Place, request: int) -> bool:

@@ -32,6 +32,10 @@ PRIVATE_UMASK = 0o027
 DEFAULT_CONFIGURATION = Path("/etc/sternway/treadmill.toml")
 
 
+class OutputError(Exception):
+    """A file that was asked for cannot be written; the text names it and says what to do."""
+
+
 class Place(msgspec.Struct, frozen=True):
     """Everything outside that a command needs. zone: None is the machine's own time zone."""
 
@@ -87,7 +91,7 @@ def run(main: Callable[[argparse.Namespace, Place], int], options: argparse.Name
     except (ProblemsError, PatientsError, JournalError, ValueError) as error:
         say_aside(error)
         return WRONG_INPUT
-    except ClientError as error:
+    except (ClientError, OutputError) as error:
         say_aside(error)
         return NOT_REACHED
     except (sqlite3.Error, OSError) as error:
@@ -112,6 +116,18 @@ def pseudonym(value: str, key: str) -> str:
     except msgspec.ValidationError:
         allowed = "a pseudonym, never a name: 1 to 32 letters, digits, - and _"
         raise ProblemsError("command", (Problem(key, written(value), allowed, "use the clinic's list of pseudonyms"),)) from None
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """Writes a file that was asked for; raises OutputError. The two files of the desk are not to blame for it."""
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        reason = (error.strerror or "cannot be written").lower()
+        raise OutputError(
+            f"{path.absolute()} may not be written here: {reason}. Name another file, or go to the directory that the clinic "
+            "shares with the user sternway-telemetry (docs/desk.md)"
+        ) from None
 
 
 def say(lines: Sequence[str] | str) -> None:

@@ -17,12 +17,17 @@ from desk.proposing import Case, open_case, propose
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The program sternway-plan; returns its exit code."""
+    return run(_plan, build_parser().parse_args(arguments))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Returns the command's parser; manual page and shell completion are made from it."""
     parser = parser_of("plan", "Show what a patient may do today, and a plan within it. Prepares nothing.")
     parser.add_argument("patient")
     parser.add_argument("--repeat", action="store_true", help="the last accepted plan again, within today's caps")
     parser.add_argument("--json", action="store_true", help="the plan alone, as JSON")
     today.add_arguments(parser)
-    return run(_plan, parser.parse_args(arguments))
+    return parser
 
 
 def _plan(options: argparse.Namespace, place: Place) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,11 +26,17 @@ from messages.patient import Screening
 from messages.plan import Plan
 from messages.wire import MAXIMUM_MESSAGE_BYTES, Prepare, encode
 from settings_files.problems import Problem, ProblemsError, written
-from telemetry.patients import PatientFile
+from telemetry.patients import PatientFile, PatientsError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The program sternway-prepare; returns its exit code."""
+    options = build_parser().parse_args(arguments)
+    return run(_prepare if options.screening is None else _prepare_from_files, options)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Returns the command's parser; manual page and shell completion are made from it."""
     parser = parser_of("prepare", "Propose a session. Exit codes: 0 prepared; 1 refused; 2 wrong file or command; 3 not reached.")
     parser.add_argument("patient")
     which = parser.add_mutually_exclusive_group()
@@ -38,8 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--screening", type=Path, metavar="FILE", help="with --plan: records as JSON, not the journal's")
     parser.add_argument("--socket", type=Path, help="the controller's socket; without it, the configuration's")
     today.add_arguments(parser)
-    options = parser.parse_args(arguments)
-    return run(_prepare if options.screening is None else _prepare_from_files, options)
+    return parser
 
 
 def _prepare(options: argparse.Namespace, place: Place) -> int:
@@ -105,8 +111,11 @@ def _remember(place: Place, case: Case, plan: Plan) -> None:
     profile, by = case.screening.profile, case.screening.by
     accepted = msgspec.structs.replace(profile, accepted_plan=plan, accepted_by=by)
     if accepted != profile:
-        with PatientFile(place.patients, write=True) as file:
-            file.save(accepted, by, "accepted_plan: that of today's session", place.now(), seen=profile)
+        try:
+            with PatientFile(place.patients, write=True) as file:
+                file.save(accepted, by, "accepted_plan: that of today's session", place.now(), seen=profile)
+        except (PatientsError, sqlite3.Error, OSError) as error:  # the session is prepared all the same, and the exit code says so
+            say_aside(f"Only this was not kept: that this plan is the one to repeat. {error}")
 
 
 if __name__ == "__main__":

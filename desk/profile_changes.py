@@ -51,7 +51,7 @@ def set_fields(profile: Profile, assignments: list[str], source: str = "set") ->
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -28,6 +28,11 @@ from telemetry.utc import rfc3339
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The program sternway-progress; returns its exit code."""
+    return run(_progress, build_parser().parse_args(arguments))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Returns the command's parser; manual page and shell completion are made from it."""
     parser = parser_of(
         "progress", "Show the one change that is due. A clinician accepts, changes or rejects it; nothing goes by itself."
     )
@@ -39,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--reason", help="why, for --change and --reject")
     parser.add_argument("--decided-by", metavar="CLINICIAN", help="who decides; needed for a decision")
     today.add_arguments(parser)
-    return run(_progress, parser.parse_args(arguments))
+    return parser
 
 
 def _progress(options: argparse.Namespace, place: Place) -> int:

@@ -13,6 +13,7 @@ HEADINGS = (
     "planned_speed_m_s",
     "belt_speed_m_s",
     "harness_load_percent_body_weight",
+    "rails_load_n",
 )
 
 
@@ -25,7 +26,11 @@ def report_csv(report: Report) -> str:
     for point in report.points:
         phase = phases[point.phase_index].kind.value if point.phase_index < len(phases) else ""
         table.writerow(
-            (f"{point.at_s:.1f}", phase, *(_number(value) for value in (point.planned_m_s, point.done_m_s, point.load_percent)))
+            (
+                f"{point.at_s:.1f}",
+                phase,
+                *(_number(value) for value in (point.planned_m_s, point.done_m_s, point.load_percent, point.rails_n)),
+            )
         )
     return text.getvalue()
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import msgspec
 
+from controller.core.state import GRAVITY_M_S2
 from controller.session.energy import Range, energy
 from desk.gait import GaitFigures, NotMeasured, measure_gait
 from desk.place import Place
@@ -21,6 +22,7 @@ from telemetry.screening import history_of, recorded_session
 from telemetry.speed_blocks import SpeedBlock
 
 POINT_S = 0.5
+LEAST_RAILS_S = 10.0
 LAST = "last"
 _STOPPING = frozenset({"pause", "end", "protective_stop", "emergency_stop", "fault", "power_off"})
 _BALANCE = frozenset(
@@ -41,6 +43,16 @@ class Point(msgspec.Struct, frozen=True):
     done_m_s: float | None
     load_percent: float | None
     phase_index: int
+    rails_n: float | None = None
+    """Mean force on the rails; None: unknown, or not measured."""
+
+
+class RailFigures(msgspec.Struct, frozen=True):
+    """How much the patient leaned on the rails while walking: mean force, its share of body weight, known for how long."""
+
+    mean_n: float
+    body_weight_percent: float
+    known_s: float
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -68,6 +80,8 @@ class Report(msgspec.Struct, frozen=True):
     energy: Range | None
     last: PastSession | None
     last_points: tuple[Point, ...]
+    rails: RailFigures | None
+    last_rails: RailFigures | None
     later: tuple[Entry, ...]
 
 
@@ -86,7 +100,7 @@ def read_report(place: Place, session: str) -> Report:
         last = recorded_session(others[-1], entries, place.zone) if others else (before[-1] if before else None)
         last_blocks = journal.speeds(others[-1].record.session) if others else []
         last_plan = others[-1] if others else entry
-    points = trace(blocks, entry)
+    points, last_points = trace(blocks, entry), trace(last_blocks, last_plan)
     return Report(
         clinic=place.telemetry.identity.clinic,
         treadmill=place.telemetry.identity.treadmill,
@@ -98,7 +112,9 @@ def read_report(place: Place, session: str) -> Report:
         gait=_gait(blocks),
         energy=_energy(entry, points),
         last=last,
-        last_points=trace(last_blocks, last_plan),
+        last_points=last_points,
+        rails=rail_figures(points, entry.record.plan.mass_kg),
+        last_rails=rail_figures(last_points, last_plan.record.plan.mass_kg),
         later=tuple(each for each in entries if each.session == entry.record.session),
     )
 
@@ -159,9 +175,20 @@ def trace(blocks: list[SpeedBlock], entry: SessionEntry) -> tuple[Point, ...]:
                         sum(measured) / len(measured) / 1000 if measured else None,
                         point.load_percent,
                         point.phase_index,
+                        point.rails_n,
                     )
                 )
     return tuple(points)
+
+
+def rail_figures(points: tuple[Point, ...], mass_kg: float) -> RailFigures | None:
+    """Returns the figures of the stretches in which the plan walks; None where they are known for less than LEAST_RAILS_S."""
+    known = [point.rails_n for point in points if point.rails_n is not None and (point.planned_m_s or 0.0) > 0]
+    known_s = len(known) * POINT_S
+    if known_s < LEAST_RAILS_S:
+        return None
+    mean_n = sum(known) / len(known)
+    return RailFigures(mean_n, mean_n / (mass_kg * GRAVITY_M_S2) * 100, known_s)
 
 
 def marks_of(events: Iterable[EventRecord], began_ms: int | None) -> tuple[Mark, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from desk.gait import GaitFigures, NotMeasured
 from desk.patient_text import content_words
-from desk.report_data import Mark, Report
+from desk.report_data import Mark, RailFigures, Report
 from desk.report_svg import clock, session_figure
 from messages.figures import Question, SymptomAnswer
 from messages.patient import Ending, PastSession
@@ -170,6 +170,8 @@ def _comparison(report: Report) -> str:
         f"<tr><td>{what}</td><td>{this}</td><td>{other}</td></tr>"
         for what, this, other in zip(_COMPARED, _past_words(now), theirs, strict=True)
     )
+    if report.rails is not None or report.last_rails is not None:
+        rows += f"<tr><td>On the rails</td><td>{_rails_words(report.rails)}</td><td>{_rails_words(report.last_rails)}</td></tr>"
     return (
         "<section><h2>Against the last session</h2><table><thead><tr><th></th><th>this one</th>"
         f"<th>{escape(heading)}</th></tr></thead><tbody>{rows}</tbody></table></section>"
@@ -190,6 +192,10 @@ def _past_words(past: PastSession) -> tuple[str, ...]:
     )
 
 
+def _rails_words(rails: RailFigures | None) -> str:
+    return NOT_MEASURED if rails is None else f"{rails.mean_n:.0f} N, {rails.body_weight_percent:.1f} %"
+
+
 def _symptoms(answers: Iterable[SymptomAnswer], missed: int) -> str:
     grid: dict[Question, list[str]] = {}
     for answer in answers:
@@ -207,7 +213,15 @@ def _symptoms(answers: Iterable[SymptomAnswer], missed: int) -> str:
 def _gait(report: Report) -> str:
     energy = str(report.energy).replace("-", "\N{EN DASH}") if report.energy is not None else ""
     cost = f"<p>Energy, an estimate: <b>{escape(energy)}</b>.</p>" if energy else ""
-    return f"<section><h2>Steps and energy</h2><p>{_gait_words(report.gait)}</p>{cost}</section>"
+    return f"<section><h2>Steps and energy</h2><p>{_gait_words(report.gait)}</p>{cost}{_leaned(report.rails)}</section>"
+
+
+def _leaned(rails: RailFigures | None) -> str:
+    """Nothing of it is said where no rail has a load cell."""
+    if rails is None:
+        return ""
+    share = f"{rails.body_weight_percent:.1f} % of body weight"
+    return f"<p>On the rails while walking: <b>{rails.mean_n:.0f} N, {share}</b> (mean of {rails.known_s:.0f} s).</p>"
 
 
 def _gait_words(gait: GaitFigures | NotMeasured) -> str:

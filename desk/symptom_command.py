@@ -22,6 +22,11 @@ MEASURED = "measured"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The program sternway-symptom; returns its exit code."""
+    return run(_symptom, build_parser().parse_args(arguments))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Returns the command's parser; manual page and shell completion are made from it."""
     parser = parser_of(
         "symptom", "Report a symptom, or what was measured, in the running session. Whatever it is, the belt gets no faster."
     )
@@ -32,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--heart-rate", type=int, metavar="PER_MIN")
     parser.add_argument("--pressure", metavar="SYS/DIA", help="blood pressure, mmHg")
     parser.add_argument("--socket", type=Path, help="the controller's socket; without it, the configuration's")
-    return run(_symptom, parser.parse_args(arguments))
+    return parser
 
 
 def _symptom(options: argparse.Namespace, place: Place) -> int:
@@ -62,7 +67,7 @@ def _request(options: argparse.Namespace) -> Symptom:
     )
     try:
         decode_to_controller(encode(request))
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, OverflowError) as error:  # OverflowError: a number that no message can carry
         problem = Problem("symptom", " ".join(sys.argv[1:])[:80], str(error), "correct the value")
         raise ProblemsError("symptom", (problem,)) from None
     return request

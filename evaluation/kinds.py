@@ -27,4 +27,4 @@ class Stage(enum.Enum):
 FALLS = (Kind.BACKWARD_SLIP, Kind.FORWARD_TRIP, Kind.COLLAPSE, Kind.SIT_DOWN)
 """Kinds that end with weight in the harness."""
 PLANNED_STAGES = (Stage.BOTH, Stage.ONE)
-"""Stages that a plan can ask for today (messages.plan.RailStage); a hands-free one has its rule, but no plan names it yet."""
+"""Stages that a plan can ask for (messages.plan.RailStage); hands-free walking comes in windows (controller.core.hands_free)."""

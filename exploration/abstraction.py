@@ -63,6 +63,7 @@ def _before_start(core: CoreState) -> Key:
         bool(preparation.sit_began_ns),
         core.chart is not State.PREPARED or core.digital.seen_changed & PROVED_MASK == PROVED_MASK,
         bool(core.start_until_ns),
+        core.exercise.rest_until_at_ns > core.scanned_ns,
         _time_band(core.scanned_ns - core.since_ns),
     )
 

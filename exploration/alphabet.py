@@ -9,8 +9,8 @@ import msgspec
 
 from controller.core.inputs import Input
 from controller.core.state import Request, SessionRequest
-from controller.session.caps import treadmill_limits
 from exploration.drive import DriveFault, ModelDrive
+from exploration.limits import treadmill_limits
 from exploration.situation import MS, PLAN, SETTINGS, WEIGHT_N, Scanned, Situation, scan
 from messages.wire import Cancel, Silence, Stop, Symptom
 

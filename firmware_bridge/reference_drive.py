@@ -140,14 +140,16 @@ class ReferenceDrive:
 
     def receive(self, now_ns: int) -> tuple[StatusFrame, ...]:
         """All STATUS frames that have come, oldest first. Also keeps asking an unidentified drive who it is."""
-        packets = self._decoder.feed(self._link.receive())
-        for packet in packets:
+        frames: list[StatusFrame] = []
+        for packet in self._decoder.feed(self._link.receive()):
             self._take(packet)
+            if isinstance(packet.frame, StatusFrame):
+                frames.append(packet.frame)
         if self._link.loss is not None:
             self._known = _Known()
         elif self._known.identity is None and now_ns >= self._known.hello_due_ns:
             self._ask_identity(now_ns)
-        return tuple(packet.frame for packet in packets if isinstance(packet.frame, StatusFrame))
+        return tuple(frames)
 
     def send(self, order: DriveOrder) -> SendResult:
         """Hand one order to the line.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 from pathlib import Path
+from typing import Literal
 
 from simulator.drive import SimulatedDrive
 from simulator.drive_build import FIRMWARE, PROJECT_ROOT, DriveBuildError, MakeTarget, build_once
@@ -50,3 +52,28 @@ class AvrDrive(SimulatedDrive):
 
     def __init__(self, seed: int = 1) -> None:
         super().__init__(simavr_library(), str(avr_firmware()), seed)
+
+    def break_current_wire(self) -> None:
+        """The wire from the current sensor to PC0 breaks, for good."""
+        self._simavr("break_current_wire")
+
+    def break_encoder_wire(self, channel: Literal["A", "B"]) -> None:
+        """One of the encoder's wires breaks, for good: its pull-up is left."""
+        self._simavr("break_encoder_wire", int(channel == "B"))
+
+    def disturb_encoder(self, pulses_per_s: int) -> None:
+        """So many pulses a second on the wire of encoder channel A, each over before the firmware can look; 0 ends it."""
+        self._simavr("disturb_encoder", pulses_per_s)
+
+    def hurry_clock(self) -> None:
+        """Until the next reset the timer's milliseconds come four times as fast: more steps than there is time for."""
+        self._simavr("hurry_clock")
+
+    def jump_to_start(self) -> None:
+        """The program runs astray and begins again at its start, without a reset."""
+        self._simavr("jump_to_start")
+
+    def _simavr(self, name: str, *arguments: int) -> None:
+        function = getattr(self._library, f"simavr_{name}")
+        function.argtypes, function.restype = [ctypes.c_void_p, *[ctypes.c_uint32] * len(arguments)], None
+        function(self._handle, *arguments)

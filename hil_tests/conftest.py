@@ -62,6 +62,14 @@ def make_drive(kind: str, seed: int = 1) -> Drive:
 
 
 @pytest.fixture
+def avr() -> Iterator[AvrDrive]:
+    """For what only the ATmega328P build has, whatever `--drive` says: wires, a timer, a program counter."""
+    made = AvrDrive()
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def bench(drive: Drive) -> Bench:
     """A host that has heard the drive's first STATUS."""
     made = Bench(drive)

@@ -113,6 +113,7 @@ static bool exchange(struct bench *bench) {
 
 static int run(struct bench *bench) {
     uint64_t simulated_us = now_us();
+    struct simulated_outputs outputs;
     for (;;) {
         uint64_t real_us = now_us();
         if (real_us < simulated_us + STEP_US) {
@@ -125,7 +126,7 @@ static int run(struct bench *bench) {
         if (!read_commands(bench)) {
             return 0;
         }
-        if (!exchange(bench) || simulated_drive_advance(bench->drive, STEP_US, 0.0, 0.0) < 0) {
+        if (!exchange(bench) || simulated_drive_advance(bench->drive, STEP_US, 0.0, 0.0, &outputs) < 0) {
             return 1;
         }
         simulated_us += STEP_US;

@@ -23,9 +23,10 @@
 #define CYCLES_PER_BYTE 1496u
 #define RUN_LIMIT_CYCLES 400u /* the longest simavr may run or sleep on its own */
 #define SUPPLY_MV 5000u
+#define HURRIED_COMPARE 61u /* 250 us of 4 us each */
 
 /* Data-space addresses of the ATmega328P's registers that the harness looks at (datasheet, register summary). */
-enum { DDRB = 0x24, PORTB = 0x25, MCUSR = 0x54, TIMSK2 = 0x70, TCCR1A = 0x80, OCR1AL = 0x88, OCR1AH = 0x89 };
+enum { DDRB = 0x24, PORTB = 0x25, DDRC = 0x27, PORTC = 0x28, MCUSR = 0x54, TIMSK2 = 0x70, TCCR1A = 0x80, OCR1AL = 0x88, OCR1AH = 0x89, OCR2A = 0xB3 };
 enum { PORF_BIT = 0, WDRF_BIT = 3, COM1A1_BIT = 7 };
 
 /* The wiring, as in firmware/README.md. */
@@ -44,6 +45,8 @@ struct simulated_drive {
     avr_ioport_external_t levels_c;
     avr_ioport_external_t levels_d;
     uint32_t noise_mv;
+    bool current_wire_broken;
+    unsigned broken_d; /* bits of port D whose wire is broken: the pull-up alone is left */
     uint32_t resets;
     bool was_reset;
     uint64_t now; /* cycles since the drive was made; the processor's own counter starts again at a reset */
@@ -55,10 +58,29 @@ struct simulated_drive {
     uint32_t edge_interval;
     uint32_t edges_left;
     bool edges_forward;
+    bool channel_b_is_due; /* of each count channel B goes first, half an interval before channel A */
     bool channel_a;
+    uint32_t disturbance_interval; /* cycles between two disturbances of the encoder's line; 0: none */
+    uint64_t next_disturbance;
     double force_n;
     double drag_n;
 };
+
+/* Beyond the ABI of all simulated drives: only this one has the wires. */
+void simavr_break_current_wire(struct simulated_drive *drive);
+
+/* The motor's switching couples into the wire of encoder channel A: so many pulses a second, each over before the firmware
+ * can look. 0 ends it. */
+void simavr_disturb_encoder(struct simulated_drive *drive, uint32_t pulses_per_s);
+
+/* One of the encoder's two wires breaks, for good. */
+void simavr_break_encoder_wire(struct simulated_drive *drive, int is_channel_b);
+
+/* The timer's milliseconds come four times as fast, until the next reset: more steps than the processor has time for. */
+void simavr_hurry_clock(struct simulated_drive *drive);
+
+/* The program runs astray and begins again at address 0, without a reset. */
+void simavr_jump_to_start(struct simulated_drive *drive);
 
 int simulated_drive_abi(void) {
     return SIMULATED_DRIVE_ABI;
@@ -93,6 +115,7 @@ static void byte_sent(struct avr_irq_t *irq, uint32_t value, void *parameter) {
 /* Also tells the port, because simavr applies its pull-ups anew whenever the firmware writes the port. */
 static void set_level(struct simulated_drive *drive, avr_ioport_external_t *levels, int bit, bool high) {
     unsigned mask = 1u << bit;
+    high = high || (levels == &drive->levels_d && (drive->broken_d & mask) != 0);
     char port = (char)levels->name;
     levels->mask = (levels->mask | mask) & 0xFFu;
     levels->value = ((levels->value & ~mask) | (high ? mask : 0u)) & 0xFFu;
@@ -112,13 +135,23 @@ static void apply_contacts(struct simulated_drive *drive) {
     set_level(drive, &drive->levels_d, START, !inputs->start_closed);
     set_level(drive, &drive->levels_d, FASTER, !inputs->faster_closed);
     set_level(drive, &drive->levels_d, STOP_INPUT, !inputs->stop_input_closed);
-    set_level(drive, &drive->levels_d, RELAY_READBACK, !drive->plant.relay_closed);
+    set_level(drive, &drive->levels_d, RELAY_READBACK, !read_back_of(&drive->inputs, &drive->plant));
     set_level(drive, &drive->levels_c, CONTACTOR_1, !inputs->contactor_1_closed);
     set_level(drive, &drive->levels_c, CONTACTOR_2, !inputs->contactor_2_closed);
 }
 
+/* A pin that nothing drives follows its pull-up; without one it may stand at any voltage, the worst of which says "no current". */
+static double current_sensor_mv(const struct simulated_drive *drive) {
+    if (!drive->current_wire_broken) {
+        return SUPPLY_MV / 2.0 + drive->plant.current_a * 40.0;
+    }
+    const uint8_t *data = drive->avr->data;
+    bool pulled_up = ((data[PORTC] & ~data[DDRC]) >> CURRENT_CHANNEL) & 1u;
+    return pulled_up ? SUPPLY_MV : SUPPLY_MV / 2.0;
+}
+
 static void apply_analog(struct simulated_drive *drive) {
-    double current_mv = SUPPLY_MV / 2.0 + drive->plant.current_a * 40.0;
+    double current_mv = current_sensor_mv(drive);
     avr_t *avr = drive->avr;
     avr_raise_irq(avr_io_getirq(avr, AVR_IOCTL_ADC_GETIRQ, ADC_IRQ_ADC0 + CURRENT_CHANNEL), (uint32_t)current_mv);
     avr_raise_irq(avr_io_getirq(avr, AVR_IOCTL_ADC_GETIRQ, ADC_IRQ_ADC0 + NOISE_CHANNEL), drive->noise_mv);
@@ -129,7 +162,6 @@ static void reconnect(struct simulated_drive *drive) {
     uint32_t flags = 0;
     drive->was_reset = false;
     drive->noise_mv = (drive->noise_mv * 73u + 1009u) % SUPPLY_MV;
-    avr->run_cycle_limit = RUN_LIMIT_CYCLES;
     avr_ioctl(avr, (uint32_t)AVR_IOCTL_UART_SET_FLAGS('0'), &flags);
     /* Else a line that is low at a reset keeps interrupting by level, whatever the firmware asks for afterwards. */
     avr_extint_set_strict_lvl_trig(avr, 0, 0);
@@ -199,14 +231,7 @@ uint32_t simulated_drive_read(struct simulated_drive *drive, uint8_t *bytes, uin
 
 void simulated_drive_set_inputs(struct simulated_drive *drive, const struct simulated_inputs *inputs) {
     drive->inputs = *inputs;
-    drive->plant.faults = (struct plant_faults){
-        .encoder_slip = inputs->encoder_slip,
-        .relay_welded = inputs->relay_welded,
-        .relay_open = inputs->relay_open,
-        .motor_runaway = inputs->motor_runaway,
-        .motor_reversed = inputs->motor_reversed,
-        .brake_failed = inputs->brake_failed,
-    };
+    drive->plant.faults = faults_of(inputs);
     apply_contacts(drive);
 }
 
@@ -231,6 +256,7 @@ void simulated_drive_get_outputs(const struct simulated_drive *drive, struct sim
         .relay_commanded = pin_is_driven_high(drive->avr, RELAY_BIT),
         .relay_closed = drive->plant.relay_closed,
         .resets = drive->resets,
+        .unread = drive->from_drive.count,
     };
 }
 
@@ -243,19 +269,30 @@ static void step_plant(struct simulated_drive *drive) {
     int32_t counts = plant_step_1ms(&drive->plant, &motor, drive->force_n, drive->drag_n);
     drive->edges_forward = counts > 0;
     drive->edges_left = (uint32_t)abs(counts);
-    drive->edge_interval = drive->edges_left > 0 ? CYCLES_PER_MS / (drive->edges_left + 1u) : 0;
+    drive->edge_interval = drive->edges_left > 0 ? CYCLES_PER_MS / (2u * drive->edges_left + 1u) : 0;
+    drive->channel_b_is_due = true;
     drive->next_edge = drive->now + drive->edge_interval;
-    set_level(drive, &drive->levels_d, RELAY_READBACK, !drive->plant.relay_closed);
+    set_level(drive, &drive->levels_d, RELAY_READBACK, !read_back_of(&drive->inputs, &drive->plant));
     apply_analog(drive);
 }
 
-/* B settles first; the firmware counts when A changes, forward where the two then differ. */
+/* The firmware counts when A changes, forward where the two then differ. */
 static void encoder_edge(struct simulated_drive *drive) {
-    drive->channel_a = !drive->channel_a;
-    set_level(drive, &drive->levels_d, ENCODER_B, drive->channel_a != drive->edges_forward);
-    set_level(drive, &drive->levels_d, ENCODER_A, drive->channel_a);
-    drive->edges_left--;
+    if (drive->channel_b_is_due) {
+        set_level(drive, &drive->levels_d, ENCODER_B, drive->channel_a == drive->edges_forward);
+    } else {
+        drive->channel_a = !drive->channel_a;
+        set_level(drive, &drive->levels_d, ENCODER_A, drive->channel_a);
+        drive->edges_left--;
+    }
+    drive->channel_b_is_due = !drive->channel_b_is_due;
     drive->next_edge += drive->edge_interval;
+}
+
+static void disturb_encoder(struct simulated_drive *drive) {
+    set_level(drive, &drive->levels_d, ENCODER_A, !drive->channel_a);
+    set_level(drive, &drive->levels_d, ENCODER_A, drive->channel_a);
+    drive->next_disturbance += drive->disturbance_interval;
 }
 
 static void deliver_byte(struct simulated_drive *drive) {
@@ -271,6 +308,9 @@ static uint64_t next_event(const struct simulated_drive *drive) {
     if (drive->to_drive.count > 0 && drive->next_byte < event) {
         event = drive->next_byte;
     }
+    if (drive->disturbance_interval > 0 && drive->next_disturbance < event) {
+        event = drive->next_disturbance;
+    }
     return drive->edges_left > 0 && drive->next_edge < event ? drive->next_edge : event;
 }
 
@@ -281,14 +321,28 @@ static void handle_due_events(struct simulated_drive *drive) {
     if (drive->edges_left > 0 && drive->now >= drive->next_edge) {
         encoder_edge(drive);
     }
+    if (drive->disturbance_interval > 0 && drive->now >= drive->next_disturbance) {
+        disturb_encoder(drive);
+    }
     if (drive->now >= drive->next_plant_step) {
         drive->next_plant_step += CYCLES_PER_MS;
         step_plant(drive);
     }
 }
 
+static avr_cycle_count_t wake_up(avr_t *avr, avr_cycle_count_t when, void *parameter) {
+    (void)avr;
+    (void)when;
+    (void)parameter;
+    return 0; /* once */
+}
+
 static bool run_until(struct simulated_drive *drive, uint64_t event) {
     avr_t *avr = drive->avr;
+    if (drive->now < event) {
+        /* simavr sleeps through to its own next timer, whatever its run limit says: without one of ours edges would come late. */
+        avr_cycle_timer_register(avr, event - drive->now, wake_up, NULL);
+    }
     while (drive->now < event) {
         int state = avr_run(avr);
         if (state == cpu_Done || state == cpu_Crashed) {
@@ -303,7 +357,8 @@ static bool run_until(struct simulated_drive *drive, uint64_t event) {
     return true;
 }
 
-int simulated_drive_advance(struct simulated_drive *drive, uint32_t microseconds, double force_n, double drag_n) {
+int simulated_drive_advance(struct simulated_drive *drive, uint32_t microseconds, double force_n, double drag_n,
+                            struct simulated_outputs *outputs) {
     drive->force_n = force_n;
     drive->drag_n = drag_n;
     drive->target += (uint64_t)microseconds * CYCLES_PER_US;
@@ -313,6 +368,7 @@ int simulated_drive_advance(struct simulated_drive *drive, uint32_t microseconds
         }
         handle_due_events(drive);
     }
+    simulated_drive_get_outputs(drive, outputs);
     return 0;
 }
 
@@ -326,4 +382,30 @@ void simulated_drive_reset(struct simulated_drive *drive, int after_watchdog) {
 /* Without the tick's interrupt the loop waits for ever, and nothing feeds the watchdog. */
 void simulated_drive_hang(struct simulated_drive *drive) {
     drive->avr->data[TIMSK2] = 0;
+}
+
+void simavr_break_current_wire(struct simulated_drive *drive) {
+    drive->current_wire_broken = true;
+}
+
+void simavr_break_encoder_wire(struct simulated_drive *drive, int is_channel_b) {
+    int bit = is_channel_b ? ENCODER_B : ENCODER_A;
+    drive->broken_d |= 1u << bit;
+    set_level(drive, &drive->levels_d, bit, true);
+}
+
+/* As the processor's own write: simavr's timer works out its compare then. */
+void simavr_hurry_clock(struct simulated_drive *drive) {
+    avr_t *avr = drive->avr;
+    avr_io_addr_t at = AVR_DATA_TO_IO(OCR2A);
+    avr->io[at].w.c(avr, OCR2A, HURRIED_COMPARE, avr->io[at].w.param);
+}
+
+void simavr_jump_to_start(struct simulated_drive *drive) {
+    drive->avr->pc = 0;
+}
+
+void simavr_disturb_encoder(struct simulated_drive *drive, uint32_t pulses_per_s) {
+    drive->disturbance_interval = pulses_per_s > 0 ? CLOCK_HZ / pulses_per_s : 0;
+    drive->next_disturbance = drive->now;
 }

@@ -6,6 +6,7 @@ Times named `_ns` are the controller's monotonic clock; `time` is UTC RFC 3339 a
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
 import msgspec
@@ -144,6 +145,11 @@ class Snapshot(Message, tag="snapshot", frozen=True):
     health: Health = Health()
     belt_speeds: tuple[BeltSpeed, ...] = ()
     """Every STATUS since the snapshot before, at most 16: foot strikes show in them."""
+    rail_left_load_n: float | None = None
+    """What the left rail bears, pressed down; None: unknown, or no cell is fitted there."""
+    rail_right_load_n: float | None = None
+    rail_loads_unknown: dict[str, str] = {}
+    """By the name of a fitted rail cell (rail-left, rail-right) why its load is unknown."""
 
 
 class SessionRecord(Message, tag="session", frozen=True):
@@ -162,6 +168,8 @@ class SessionRecord(Message, tag="session", frozen=True):
     stops: int
     ended_by: str
     figures: SessionFigures = SessionFigures()
+    vouched_on: date | None = None
+    """The day for which a clinician vouched, where the clock could not be trusted; `time` is the clock's all the same."""
 
 
 class Reply(Message, tag="reply", frozen=True):
@@ -206,7 +214,7 @@ class Prepare(Message, tag="prepare", frozen=True):
 
 
 class Cancel(Message, tag="cancel", frozen=True):
-    """Withdraw a prepared session. Moves and stops nothing."""
+    """Withdraw a prepared session, or end one whose belt is at rest. Moves and stops nothing."""
 
     request: Identifier
     origin: Annotated[str, msgspec.Meta(max_length=128)]

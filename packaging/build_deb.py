@@ -21,6 +21,13 @@ BUILD = ROOT / "build" / "deb"
 NOT_SHIPPED = frozenset({"simulator", "evaluation", "exploration"})
 """Packages of the checkout that no treadmill needs, and that nothing shipped imports (import-linter holds that)."""
 GPIO_LIBRARIES = ("RPi.GPIO", "rpi-lgpio")
+LINKS = {
+    "opt/sternway/bin": "python/bin",
+    "usr/bin/sternway": "/opt/sternway/bin/sternway",
+    "usr/share/doc/sternway/config": "../../sternway",
+    "usr/share/doc/sternway/LICENSE": "copyright",
+}
+"""Symbolic links of the package. The last two are what the pages' own links lead to in the checkout."""
 SCRIPTS = ("postinst", "prerm", "postrm")
 
 
@@ -84,7 +91,7 @@ def assemble(version: str, wheels: Path, output: Path) -> Path:
         shutil.copy(origin, target)
         target.chmod(0o755 if origin.stat().st_mode & 0o100 else 0o644)
     shutil.copytree(wheels, tree / "opt/sternway/wheels")
-    for link, target in (("opt/sternway/bin", "python/bin"), ("usr/bin/sternway", "/opt/sternway/bin/sternway")):
+    for link, target in LINKS.items():
         (tree / link).parent.mkdir(parents=True, exist_ok=True)
         (tree / link).symlink_to(target)
     _write_control(tree, version)
@@ -110,6 +117,7 @@ def contents() -> list[tuple[Path, str]]:
         (ROOT / "README.md", "usr/share/doc/sternway/README.md"),
         (ROOT / "CHANGELOG.md", "usr/share/doc/sternway/CHANGELOG.md"),
         (ROOT / "LICENSE", "usr/share/doc/sternway/copyright"),
+        (ROOT / "hil_tests/README.md", "usr/share/doc/sternway/hil_tests/README.md"),
         (ROOT / "docs/sternway.1", "usr/share/man/man1/sternway.1"),
         (ROOT / "config/sternway.bash-completion", "usr/share/bash-completion/completions/sternway"),
     ]

@@ -25,7 +25,7 @@ _PICTURES = (".svg", ".png")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
-    options = _parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     try:
         return _replay(options)
     except (RecordingError, PictureError) as error:
@@ -39,7 +39,8 @@ class PictureError(ValueError):
     """The plot cannot be drawn; the text says why and what to do."""
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Returns the command's parser; manual page and shell completion are made from it."""
     parser = argparse.ArgumentParser(prog="sternway replay", description="Runs the core on a flight recording and compares.")
     parser.add_argument("file", type=Path, help="a recording that telemetry saved, or flight.ring of the runtime directory")
     parser.add_argument("--plot", type=Path, help="draw 10 s before and after the stop (.svg or .png)")
@@ -101,7 +102,9 @@ def _plot(path: Path, recording: Recording) -> None:
     try:
         from replay.plot import plot  # noqa: PLC0415  a treadmill has no plotting library, and replays all the same
     except ImportError as error:
-        raise PictureError("drawing needs matplotlib: pip install 'sternway[demo]', on a machine that is no treadmill") from error
+        raise PictureError(
+            "drawing needs matplotlib, which a treadmill does not have: take the file to a checkout (docs/replay.md)"
+        ) from error
     scans = list(replayed(recording))
     if not scans:
         raise PictureError(f"{path}: there is no scan to draw")

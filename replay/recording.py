@@ -114,6 +114,8 @@ def _content(path: Path) -> bytes:
         raise RecordingError(
             f"{path}: {(error.strerror or 'cannot be read').lower()}: correct the path or its permissions"
         ) from error
+    if not content:
+        raise RecordingError(f"{path}: not a flight recording any more: empty, as one is whose patient was erased")
     if content[: len(MAGIC)] != MAGIC:
         raise RecordingError(f"{path}: not a flight recording: name a file from telemetry's directory of recordings")
     if len(content) > RING_BYTES:

@@ -21,6 +21,7 @@ on the broker's machine, as root:
   dashboard NAME          a user that may read every treadmill of the clinic: prints the password once
   therapist NAME TREADMILL...  a user that may also stop, prepare, cancel and report a symptom at these treadmills
   remove NAME             takes a user or a treadmill away
+  renew                   a new certificate and key for the broker itself, of the same authority and with the same names
   list                    who there is
 on the treadmill, as root:
   join FILE               installs what `treadmill` made, for telemetry; prints what the configuration must say
@@ -72,6 +73,10 @@ make_certificate() { # FILE-WITHOUT-SUFFIX COMMON-NAME serverAuth|clientAuth [SU
     openssl x509 -req -in "$1.request" -CA "$HOME_DIRECTORY/authority.crt" -CAkey "$HOME_DIRECTORY/authority.key" -sha256 \
         -set_serial "0x$(openssl rand -hex 16)" -days "$CERTIFICATE_DAYS" -extfile "$1.extensions" -out "$1.crt" 2>/dev/null
     rm -f "$1.extensions" "$1.request"
+}
+
+names_of() { # CERTIFICATE: its names, as make_certificate takes them
+    openssl x509 -in "$1" -noout -ext subjectAltName | sed -n 's/IP Address:/IP:/g; s/, /,/g; s/^ *\(DNS:.*\)$/\1/p'
 }
 
 # --- Mosquitto -----------------------------------------------------------------------------------------------------------
@@ -194,7 +199,9 @@ apply() {
     write_access
     give_to_mosquitto
     [ -d /run/systemd/system ] && [ -z "${STERNWAY_BROKER_HOME:-}" ] || return 0
-    # A new certificate list or listener needs a start; users and rights are read anew by a reload as well.
+    # A new certificate list or listener needs a start; users and rights are read anew by a reload as well. systemd counts starts, and
+    # after five in ten seconds would leave the broker down for everybody: these are wanted, one for each person that is added.
+    systemctl reset-failed mosquitto 2>/dev/null || true
     systemctl restart mosquitto
 }
 
@@ -215,7 +222,7 @@ init() {
         esac
         shift 2
     done
-    [ ! -e "$HOME_DIRECTORY/authority.key" ] || fail "$HOME_DIRECTORY has an authority already; it is never overwritten"
+    [ ! -e "$HOME_DIRECTORY/authority.key" ] || fail "$HOME_DIRECTORY has an authority already; it is never overwritten ('renew' makes the broker's own certificate anew)"
     mkdir -p "$HOME_DIRECTORY/users" "$MOSQUITTO/sternway"
     make_authority "$name"
     echo "$name" >"$HOME_DIRECTORY/clinic"
@@ -294,6 +301,24 @@ remove() {
     echo "$1 is removed."
 }
 
+renew() {
+    [ $# -eq 0 ] || fail "renew needs nothing: the names stay"
+    name=$(clinic)
+    server=$MOSQUITTO/sternway/server
+    openssl x509 -in "$HOME_DIRECTORY/authority.crt" -noout -checkend 0 >/dev/null ||
+        fail "the authority itself has ended: move $HOME_DIRECTORY aside and begin anew with 'init'"
+    names=$(names_of "$server.crt")
+    [ -n "$names" ] || fail "$server.crt cannot be read, or names nobody: the new one would be for no broker"
+    new=$(mktemp -d -p "$HOME_DIRECTORY")
+    make_certificate "$new/server" "Sternway broker of $name" serverAuth "$names"
+    # The key first: should this end between the two, renew finds the names again.
+    mv "$new/server.key" "$server.key"
+    mv "$new/server.crt" "$server.crt"
+    rmdir "$new"
+    apply
+    echo "The broker's new certificate is for $names, $(openssl x509 -in "$server.crt" -noout -enddate)."
+}
+
 list() {
     clinic >/dev/null
     for file in "$HOME_DIRECTORY"/users/*; do
@@ -333,7 +358,7 @@ TEXT
 }
 
 case "${1:-}" in
-init | treadmill | dashboard | therapist | remove | list | join)
+init | treadmill | dashboard | therapist | remove | renew | list | join)
     command=$1
     shift
     "$command" "$@"

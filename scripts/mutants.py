@@ -7,17 +7,20 @@ docs/safety/equivalent-mutants.toml, when such an entry is wrong, or when a cont
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
-import random
 import secrets
 import sys
 import time
 from collections.abc import Sequence
 
-from mutating import c_core, equivalents, functions, page, tables
-from mutating.judging import judge_files
+import msgspec
+from mutating import c_core, equivalents, functions, page, suites, tables
+from mutating.judging import judge, share_ends_at_s
 from mutating.mutant import ROOT, Judged, Mutant
+from mutating.proofs import Proofs
 from mutating.removals import judge_removals
+from mutating.verdicts import Verdicts
 from mutating.workspace import MutationError
 from tracing.analysis import AnalysisError, read_analysis
 from tracing.marks import marked_tests
@@ -41,9 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"survived: {one.mutant.sentence}\n")
     for line in wrong:
         sys.stdout.write(f"{line}\n")
-    if options.write:
-        page.PAGE.write_text(page.page(run), encoding="utf-8")
     minutes = (time.monotonic() - began) / 60
+    if options.write:
+        page.PAGE.write_text(page.page(msgspec.structs.replace(run, minutes=minutes)), encoding="utf-8")
     sys.stdout.write(f"{len(run.judged)} of {len(run.generated)} mutants judged in {minutes:.1f} min; again: {run.command}\n")
     return 1 if wrong or run.unexplained() else 0
 
@@ -52,12 +55,19 @@ def _run(options: argparse.Namespace) -> tuple[page.Run, list[str]]:
     known = equivalents.read_equivalents()
     analysis = read_analysis(ROOT / "docs" / "safety" / "hazards.toml")
     controls = [one for one in analysis.control if one.layer in REMOVABLE_LAYERS and "controls" in options.parts]
-    unproved = judge_removals(controls, marked_tests(ROOT)) if controls else []
+    unproved = judge_removals(controls, marked_tests(ROOT), Proofs(fresh=options.fresh)) if controls else []
     generated, notes = _generate(options)
     chosen = _choose(generated, options)
     sys.stderr.write(f"{len(chosen)} of {len(generated)} mutants are judged\n")
-    judged = _judge(chosen, options.jobs)
+    judged = _judge(chosen, generated, options)
     stale = equivalents.complaints(known, generated, judged, frozenset(mutant.file for mutant in generated))
+    left = len({mutant.key for mutant in chosen} - {one.mutant.key for one in judged})
+    if left:
+        stale.append(f"{left} of the {len(chosen)} mutants that this run asked for are not judged: run it again, and it goes on")
+        notes.append(
+            f"{left} of the {len(chosen)} mutants that the run asked for are not judged yet. An earlier run's survivor counts only "
+            "while no file has changed since: a new test may kill it."
+        )
     return page.Run(_command(options), generated, judged, known, notes, len(controls), unproved), [*unproved, *stale]
 
 
@@ -65,7 +75,7 @@ def _generate(options: argparse.Namespace) -> tuple[list[Mutant], list[str]]:
     generated: list[Mutant] = []
     notes: list[str] = []
     if "functions" in options.parts:
-        generated += functions.prepare(options.jobs)
+        generated += functions.function_mutants()
     if "tables" in options.parts:
         generated += tables.table_mutants()
     if "C" in options.parts:
@@ -79,21 +89,27 @@ def _generate(options: argparse.Namespace) -> tuple[list[Mutant], list[str]]:
 
 
 def _choose(generated: Sequence[Mutant], options: argparse.Namespace) -> list[Mutant]:
-    mutants = sorted(mutant for mutant in generated if not options.only or any(word in mutant.file for word in options.only))
-    if options.all or len(mutants) <= options.count:
-        return mutants
-    return sorted(random.Random(options.seed).sample(mutants, options.count))
+    """Returns the sample in its order. The seed orders all mutants by their names: other code moves no mutant in or out."""
+    wanted = (mutant for mutant in generated if not options.only or any(word in mutant.file for word in options.only))
+    ordered = sorted(wanted, key=lambda mutant: hashlib.sha256(f"{options.seed} {mutant.key}".encode()).digest())
+    return ordered if options.all else ordered[: options.count]
 
 
-def _judge(chosen: Sequence[Mutant], jobs: int) -> list[Judged]:
-    def of(part: str) -> list[Mutant]:
-        return [mutant for mutant in chosen if mutant.part == part]
+def _judge(chosen: Sequence[Mutant], generated: Sequence[Mutant], options: argparse.Namespace) -> list[Judged]:
+    """Judges the sample; what earlier runs have judged and still holds is counted with it.
 
-    loaded = functions.run_at_import(of("functions"))
-    keys = {mutant.key for mutant in loaded}
-    judged = functions.judge_functions([mutant for mutant in of("functions") if mutant.key not in keys], jobs)
-    judged += judge_files([*loaded, *of("tables")], tables.stages, jobs)
-    return judged + judge_files(of("C"), c_core.stages, jobs)
+    Each part has its share of the time that is left, so that none is starved by those before it.
+    """
+    verdicts = Verdicts(fresh=options.fresh)
+    ends_at_s = time.monotonic() + options.minutes * 60
+    judged: list[Judged] = []
+    for done, (part, suite, tests_of) in enumerate(JUDGES):
+        mine = [mutant for mutant in chosen if mutant.part == part]
+        mine_end_at_s = share_ends_at_s(time.monotonic(), ends_at_s, len(JUDGES) - done)
+        judged += judge(mine, suite, tests_of, options.jobs, verdicts, mine_end_at_s)
+    sample = {mutant.key for mutant in chosen}
+    others = (verdicts.of(mutant) for mutant in generated if mutant.key not in sample)
+    return judged + [one for one in others if one is not None]
 
 
 def _command(options: argparse.Namespace) -> str:
@@ -107,6 +123,11 @@ def _command(options: argparse.Namespace) -> str:
 
 
 PARTS = ("functions", "tables", "C", "controls")
+JUDGES = (
+    ("tables", suites.PYTHON, tables.tests_of),
+    ("C", suites.C, c_core.tests_of),
+    ("functions", suites.PYTHON, functions.tests_of),
+)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -116,6 +137,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--count", type=int, default=SAMPLE, help=f"how many are judged (default {SAMPLE})")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what is mutated (default: everything)")
     parser.add_argument("--only", nargs="+", metavar="TEXT", help="only files whose path contains one of these")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no mutant after so long; run again to go on")
+    parser.add_argument("--fresh", action="store_true", help="forget what earlier runs have judged")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time (default: one a core)")
     parser.add_argument("--write", action="store_true", help="write docs/mutants.md from this run")
     return parser

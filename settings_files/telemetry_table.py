@@ -54,7 +54,8 @@ class TelemetrySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     journal_reserve_mb: Annotated[int, msgspec.Meta(ge=0, le=65536)] = 16
     """With less than this free on the disk the journal says that it cannot be written."""
     retention_days: Annotated[int, msgspec.Meta(ge=1, le=36500)] = 730
-    """Older events and sessions are deleted, but never an event that the broker has not confirmed."""
+    """Events and sessions older than this and two weeks are deleted, but never an event that the broker has not confirmed. A
+    stretch without events counts for a week at most, so that a clock that leaps makes nothing old."""
     recordings_directory: AbsolutePath = "/var/lib/sternway/telemetry/recordings"
     """Where the flight recording of each latched stop is saved."""
     recordings_kept: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50

@@ -13,6 +13,7 @@ from messages.patient import Screening
 from messages.plan import Plan
 from simulator.commissioning import CELL_SERIAL, write_emulated_certificates
 from simulator.load_cell import CellParameters
+from simulator.rail_cells import RAIL_CELL
 
 CLINIC, TREADMILL = "demo", "simulated"
 BASE_TOPIC = f"sternway/v1/{CLINIC}/{TREADMILL}"
@@ -29,10 +30,10 @@ def demo_document(device: str = "/dev/shm/drive") -> dict[str, dict[str, Any]]:
     }
 
 
-def write_configuration(directory: Path, devices: Path, broker_port: int) -> Path:
+def write_configuration(directory: Path, devices: Path, broker_port: int, *, rail_cells: bool = False) -> Path:
     """Writes treadmill.toml for processes that live in `directory` and find drive and display in `devices`; returns its path.
 
-    The certificates of the emulated cell and panel lie beside it.
+    The certificates of the emulated cell and panel lie beside it. rail_cells: whether both rails have load cells.
     """
     socket = directory / "controller.sock"
     for name in ("runtime", "state"):
@@ -49,11 +50,19 @@ def write_configuration(directory: Path, devices: Path, broker_port: int) -> Pat
         "journal_path": str(directory / "journal.sqlite"),
         "recordings_directory": str(directory / "recordings"),
     }
+    if rail_cells:
+        document |= _rail_cells()
     document["telemetry.broker"] = {"host": "127.0.0.1", "port": broker_port}
     path = directory / "treadmill.toml"
     path.write_text("\n".join(_table(f"[{name}]", values) for name, values in document.items()))
     write_emulated_certificates(directory, load_configuration(path))
     return path
+
+
+def _rail_cells() -> dict[str, dict[str, Any]]:
+    cell = {"zero_counts": RAIL_CELL.zero_counts, "newtons_per_count": RAIL_CELL.newtons_per_count, "maximum_n": 1000.0}
+    table = {"fitted": True, "cell_serial": CELL_SERIAL, **cell}
+    return {"load_cell": {"spi_chip_select": False}, "rail_left_cell": table, "rail_right_cell": table}
 
 
 def write_plan(directory: Path, plan: Plan) -> Path:

@@ -25,6 +25,7 @@ from controller.hardware.display_packets import (
     PacketReader,
     encode,
 )
+from simulator.scheduling import BESIDE_PRIORITY, schedule_this_thread
 
 _BLANK = (" " * COLUMNS,) * ROWS
 _READ_BYTES = 4096
@@ -46,6 +47,10 @@ class EmulatedDisplay:
     def lines(self) -> tuple[str, ...]:
         """The four lines of twenty characters as they are shown."""
         return self._lines
+
+    def show_again(self, lines: tuple[str, ...]) -> None:
+        """Shows what it showed at some time before: to whoever takes a whole machine back to that time."""
+        self._lines = lines
 
     @property
     def plugged_in(self) -> bool:
@@ -130,6 +135,7 @@ class _PluggedIn:
             os.close(descriptor)
 
     def _run(self) -> None:
+        schedule_this_thread(BESIDE_PRIORITY)
         reader = PacketReader()
         with selectors.DefaultSelector() as selector:
             selector.register(self._master, selectors.EVENT_READ)

@@ -14,7 +14,7 @@ from typing import Self
 
 from simulator.drive_build import native_library
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 READ_CHUNK = 4096
 
 
@@ -33,6 +33,7 @@ class _Inputs(ctypes.Structure):
         ("motor_runaway", ctypes.c_uint8),
         ("motor_reversed", ctypes.c_uint8),
         ("brake_failed", ctypes.c_uint8),
+        ("read_back_broken", ctypes.c_uint8),
     )
 
 
@@ -48,6 +49,7 @@ class _Outputs(ctypes.Structure):
         ("relay_commanded", ctypes.c_uint8),
         ("relay_closed", ctypes.c_uint8),
         ("resets", ctypes.c_uint32),
+        ("unread", ctypes.c_uint32),
     )
 
 
@@ -70,6 +72,15 @@ class SimulatedDrive:
             raise RuntimeError(f"the simulated drive did not start (firmware {firmware or 'built in'})")
         self._inputs = _Inputs(stop_input_closed=1, contactor_1_closed=1, contactor_2_closed=1)
         self._outputs = _Outputs()
+        self._outputs_at = ctypes.byref(self._outputs)
+        self.speed_m_s = 0.0
+        """True belt speed, positive in the backward-gait direction."""
+        self.travel_m = 0.0
+        """True belt position since the drive was made."""
+        self.relay_closed = False
+        """The relay's contacts."""
+        self.resets = 0
+        """Boots so far, the first included."""
         self._buffer = ctypes.create_string_buffer(READ_CHUNK)
         self._apply_inputs()
         self._refresh()
@@ -79,6 +90,23 @@ class SimulatedDrive:
         if self._handle:
             self._library.simulated_drive_destroy(self._handle)
             self._handle = None
+
+    def memory(self) -> bytes:
+        """All of a native drive: firmware, belt and wires lie in one allocation without a pointer in it. Not for simavr's.
+
+        Raises RuntimeError once it is closed.
+        """
+        if not self._handle:
+            raise RuntimeError("the simulated drive is closed")
+        return ctypes.string_at(self._handle, ctypes.CDLL(None).malloc_usable_size(ctypes.c_void_p(self._handle)))
+
+    def put_back(self, memory: bytes) -> None:
+        """Makes the drive what it was when `memory` gave this, on the wires of now. Raises RuntimeError once it is closed."""
+        if not self._handle:
+            raise RuntimeError("the simulated drive is closed")
+        ctypes.memmove(self._handle, memory, len(memory))
+        self._apply_inputs()
+        self._refresh()
 
     def __enter__(self) -> Self:
         return self
@@ -96,6 +124,8 @@ class SimulatedDrive:
 
     def read(self) -> bytes:
         """All bytes the drive has sent since the last read (the newest 64 KiB)."""
+        if not self._outputs.unread:  # as it was when time last went on: only then does the drive send
+            return b""
         count = self._library.simulated_drive_read(self._handle, self._buffer, READ_CHUNK)
         if count < READ_CHUNK:
             return ctypes.string_at(self._buffer, count) if count else b""
@@ -136,11 +166,13 @@ class SimulatedDrive:
         motor_runaway: bool | None = None,
         motor_reversed: bool | None = None,
         brake_failed: bool | None = None,
+        read_back_broken: bool | None = None,
     ) -> None:
         """Breaks (or mends) the machine; None leaves a fault as it is.
 
         `encoder_slip` is the share of counts lost, 0 healthy to 1 stuck; `relay_open`: contacts that never close;
-        `motor_runaway`: full duty whatever is asked; `brake_failed`: the duty only ever goes up.
+        `motor_runaway`: full duty whatever is asked; `brake_failed`: the duty only ever goes up;
+        `read_back_broken`: the relay's mirror contact reads open, whatever the relay does.
         """
         if encoder_slip is not None and not 0.0 <= encoder_slip <= 1.0:
             raise ValueError(f"encoder_slip must be 0..1, not {encoder_slip}")
@@ -151,6 +183,7 @@ class SimulatedDrive:
             "motor_runaway": motor_runaway,
             "motor_reversed": motor_reversed,
             "brake_failed": brake_failed,
+            "read_back_broken": read_back_broken,
         }
         self._change(changes)
 
@@ -160,10 +193,10 @@ class SimulatedDrive:
         `belt_force_n` pushes the belt all the while, also from rest (a foot strike is negative); `drag_n` >= 0 is
         friction on top of the belt's own, from the patient's weight: it only ever slows.
         """
-        result = self._library.simulated_drive_advance(self._handle, microseconds, belt_force_n, drag_n)
+        result = self._library.simulated_drive_advance(self._handle, microseconds, belt_force_n, drag_n, self._outputs_at)
         if result < 0:
             raise RuntimeError("the simulated processor has crashed")
-        self._refresh()
+        self._take_outputs()
 
     def reset(self, watchdog: bool = False) -> None:
         """Power off and on, or a boot after a watchdog reset. The belt keeps moving, the nonce changes."""
@@ -180,16 +213,6 @@ class SimulatedDrive:
         return int(self._outputs.time_us)
 
     @property
-    def speed_m_s(self) -> float:
-        """True belt speed, positive in the backward-gait direction."""
-        return float(self._outputs.speed_m_s)
-
-    @property
-    def travel_m(self) -> float:
-        """True belt position since the drive was made."""
-        return float(self._outputs.position_m)
-
-    @property
     def current_a(self) -> float:
         """Motor current, negative while braking."""
         return float(self._outputs.current_a)
@@ -204,16 +227,6 @@ class SimulatedDrive:
         """The relay output."""
         return bool(self._outputs.relay_commanded)
 
-    @property
-    def relay_closed(self) -> bool:
-        """The relay's contacts."""
-        return bool(self._outputs.relay_closed)
-
-    @property
-    def resets(self) -> int:
-        """Boots so far, the first included."""
-        return int(self._outputs.resets)
-
     def _change(self, changes: Mapping[str, float | bool | None]) -> None:
         changed = False
         for name, value in changes.items():
@@ -227,7 +240,15 @@ class SimulatedDrive:
         self._library.simulated_drive_set_inputs(self._handle, ctypes.byref(self._inputs))
 
     def _refresh(self) -> None:
-        self._library.simulated_drive_get_outputs(self._handle, ctypes.byref(self._outputs))
+        self._library.simulated_drive_get_outputs(self._handle, self._outputs_at)
+        self._take_outputs()
+
+    def _take_outputs(self) -> None:
+        """What is looked at several times a step is taken over once; the rest is read where it lies."""
+        outputs = self._outputs
+        self.speed_m_s, self.travel_m = outputs.speed_m_s, outputs.position_m
+        self.relay_closed = outputs.relay_closed != 0
+        self.resets = outputs.resets
 
 
 class NativeDrive(SimulatedDrive):
@@ -252,7 +273,7 @@ def _load(path: Path) -> ctypes.CDLL:
     library.simulated_drive_set_inputs.restype = None
     library.simulated_drive_get_outputs.argtypes = [handle, outputs]
     library.simulated_drive_get_outputs.restype = None
-    library.simulated_drive_advance.argtypes = [handle, ctypes.c_uint32, ctypes.c_double, ctypes.c_double]
+    library.simulated_drive_advance.argtypes = [handle, ctypes.c_uint32, ctypes.c_double, ctypes.c_double, outputs]
     library.simulated_drive_advance.restype = ctypes.c_int
     library.simulated_drive_reset.argtypes = [handle, ctypes.c_int]
     library.simulated_drive_reset.restype = None

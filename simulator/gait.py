@@ -42,9 +42,8 @@ def cadence_hz(speed_m_s: float, parameters: GaitParameters) -> float:
     return math.sqrt(speed_m_s / parameters.walk_ratio_m_s)
 
 
-def bounce_m(speed_m_s: float, parameters: GaitParameters) -> float:
+def bounce_m(speed_m_s: float, cadence: float, parameters: GaitParameters) -> float:
     """Peak to peak travel of the centre of mass in a step: the arc of a leg over its foot, as far as the body follows it."""
-    cadence = cadence_hz(speed_m_s, parameters)
     if cadence == 0.0:
         return 0.0
     step_m = speed_m_s / cadence
@@ -62,7 +61,7 @@ class Gait:
         """0 at a foot strike, 1 at the next."""
         self.strikes = 0
         self._pace = 1.0
-        self._speed_m_s = 0.0
+        self._speed_m_s = self._bounce_m = 0.0
         self._since_strike_s = math.inf
 
     def advance(self, step_s: float, speed_m_s: float) -> None:
@@ -70,6 +69,7 @@ class Gait:
         self._speed_m_s = max(0.0, speed_m_s)
         self._since_strike_s += step_s
         cadence = cadence_hz(self._speed_m_s, self.parameters)
+        self._bounce_m = bounce_m(self._speed_m_s, cadence, self.parameters)
         if cadence == 0.0:
             return
         self.phase += cadence * self._pace * step_s
@@ -82,7 +82,7 @@ class Gait:
     @property
     def rise_m(self) -> float:
         """How far the centre of mass is above its height in quiet standing: lowest just after a strike, highest over the foot."""
-        return -0.5 * bounce_m(self._speed_m_s, self.parameters) * math.cos(2.0 * math.pi * (self.phase - 0.12))
+        return -0.5 * self._bounce_m * math.cos(2.0 * math.pi * (self.phase - 0.12))
 
     @property
     def belt_force_n(self) -> float:

@@ -6,7 +6,9 @@ from controller.core.inputs import Input
 from simulator.world import World
 
 BUTTONS = (Input.START, Input.FASTER, Input.SLOWER, Input.STOP, Input.OK, Input.RESET, Input.SYMPTOM)
-_REST_CLOSED = (Input.STOP, Input.SYMPTOM)
+_BUTTONS_MASK = sum(name.bit for name in BUTTONS)
+_REST_CLOSED_MASK = Input.STOP.bit | Input.SYMPTOM.bit
+_ATTENDANT, _CLIP = Input.ATTENDANT.bit, Input.CLIP.bit
 _WALKING_M_S = 0.05
 
 
@@ -26,7 +28,7 @@ class HandCount:
         self.clipped_ns = 0
         self.walking_ns = 0
         self.presses_to_walking: int | None = None
-        self._pressed: frozenset[Input] = frozenset()
+        self._pressed = 0
         world.watchers.append(self._watch)
 
     @property
@@ -37,18 +39,18 @@ class HandCount:
     def _watch(self) -> None:
         world = self._world
         contacts = world.contacts
-        pressed = frozenset(
-            name for name in BUTTONS if bool(contacts & name.bit) is (name not in _REST_CLOSED) and name is not self.patients_press
-        )
-        self.presses += len(pressed - self._pressed)
+        pressed = (contacts ^ _REST_CLOSED_MASK) & _BUTTONS_MASK
+        if self.patients_press is not None:
+            pressed &= ~self.patients_press.bit
+        self.presses += (pressed & ~self._pressed).bit_count()
         self._pressed = pressed
-        busy = len(pressed) + self.strap_in_hand + world.hands.is_closed(Input.ATTENDANT)
+        busy = pressed.bit_count() + self.strap_in_hand + (world.hands.closed & _ATTENDANT != 0)
         self.most_at_once = max(self.most_at_once, busy)
         if self.walking_ns:
             return
-        if not contacts & Input.CLIP.bit:
+        if not contacts & _CLIP:
             self.clipped_ns = 0
         elif not self.clipped_ns:
-            self.clipped_ns, self.presses = world.now_ns, len(pressed)
+            self.clipped_ns, self.presses = world.now_ns, pressed.bit_count()
         if world.belt_m_s > _WALKING_M_S:
             self.walking_ns, self.presses_to_walking = world.now_ns, self.presses

@@ -29,6 +29,9 @@ class CellFault(Enum):
     """No conversion ever again."""
 
 
+_NO_FAULT = CellFault.NONE
+
+
 @dataclass(frozen=True)
 class CellParameters:
     """Calibration (that of the recordings), noise and irregularity.
@@ -88,10 +91,11 @@ class LoadCell:
             history.popleft()
 
     def _convert(self, at_ns: int) -> LoadSample | None:
-        if self.fault is CellFault.SILENT:
-            return None
-        if self.fault is CellFault.NONE:
+        fault = self.fault
+        if fault is _NO_FAULT:
             self._last_counts = self._spoil(self._read())
+        elif fault is CellFault.SILENT:
+            return None
         return LoadSample(at_ns, self._last_counts)
 
     def _read(self) -> int:

@@ -78,14 +78,7 @@ uint32_t simulated_drive_read(struct simulated_drive *drive, uint8_t *bytes, uin
 
 void simulated_drive_set_inputs(struct simulated_drive *drive, const struct simulated_inputs *inputs) {
     drive->inputs = *inputs;
-    drive->plant.faults = (struct plant_faults){
-        .encoder_slip = inputs->encoder_slip,
-        .relay_welded = inputs->relay_welded,
-        .relay_open = inputs->relay_open,
-        .motor_runaway = inputs->motor_runaway,
-        .motor_reversed = inputs->motor_reversed,
-        .brake_failed = inputs->brake_failed,
-    };
+    drive->plant.faults = faults_of(inputs);
 }
 
 void simulated_drive_get_outputs(const struct simulated_drive *drive, struct simulated_outputs *outputs) {
@@ -98,6 +91,7 @@ void simulated_drive_get_outputs(const struct simulated_drive *drive, struct sim
         .relay_commanded = drive->outputs.relay_closed,
         .relay_closed = drive->plant.relay_closed,
         .resets = drive->resets,
+        .unread = drive->from_drive.count,
     };
 }
 
@@ -123,7 +117,7 @@ static void step_firmware(struct simulated_drive *drive, int32_t counts) {
         .start_closed = inputs->start_closed,
         .faster_closed = inputs->faster_closed,
         .stop_input_closed = inputs->stop_input_closed,
-        .relay_closed = drive->plant.relay_closed,
+        .relay_closed = read_back_of(inputs, &drive->plant),
         .contactor_1_closed = inputs->contactor_1_closed,
         .contactor_2_closed = inputs->contactor_2_closed,
     };
@@ -152,12 +146,14 @@ static void step_1ms(struct simulated_drive *drive, double force_n, double drag_
     }
 }
 
-int simulated_drive_advance(struct simulated_drive *drive, uint32_t microseconds, double force_n, double drag_n) {
+int simulated_drive_advance(struct simulated_drive *drive, uint32_t microseconds, double force_n, double drag_n,
+                            struct simulated_outputs *outputs) {
     drive->since_step_us += microseconds;
     drive->time_us += microseconds;
     for (; drive->since_step_us >= STEP_US; drive->since_step_us -= STEP_US) {
         step_1ms(drive, force_n, drag_n);
     }
+    simulated_drive_get_outputs(drive, outputs);
     return 0;
 }
 

@@ -42,6 +42,9 @@ class Posture(Enum):
     CATCHING = "catching"
     LEAVING = "leaving"
 
+    __hash__ = object.__hash__
+    """There is one of each, so its identity will do; Enum's own is a call of Python code."""
+
 
 class Loss(Enum):
     """How balance is lost."""
@@ -91,6 +94,7 @@ class Patient:
     def __init__(self, random: Random, parameters: PatientParameters | None = None) -> None:
         self.parameters = parameters or PatientParameters()
         self.gait = Gait(random, self.parameters.gait)
+        self._drag_n = self.parameters.friction * self.parameters.weight_n
         self._random = random
         self.posture = Posture.AWAY
         self.x_m = -_OFF_DECK_M
@@ -197,14 +201,14 @@ class Patient:
     @property
     def belt_force_n(self) -> float:
         """What the feet push the belt with."""
-        return self.gait.belt_force_n if self.posture is Posture.ON_FEET else 0.0
+        return self.gait.belt_force_n if self.posture is _ON_FEET else 0.0
 
     @property
     def belt_drag_n(self) -> float:
         """Friction under the weight on the belt."""
-        if self.posture in (Posture.AWAY, Posture.LEAVING):
+        if self.posture in _OFF_THE_BELT:
             return 0.0
-        return self.parameters.friction * self.parameters.weight_n * min(1.0, self._legs_now)
+        return self._drag_n * min(1.0, self._legs_now)
 
     @property
     def blocks_front(self) -> bool:
@@ -219,7 +223,7 @@ class Patient:
     @property
     def can_be_harnessed(self) -> bool:
         """Whether there is a body under the hook; a clip closed on an empty strap pulls at nobody."""
-        return self.posture not in (Posture.AWAY, Posture.MOUNTING, Posture.LEAVING)
+        return self.posture not in _NOT_UNDER_THE_HOOK
 
     @property
     def is_settled(self) -> bool:
@@ -338,11 +342,12 @@ class Patient:
     def _move_hands(self, step_s: float) -> None:
         """Hands are where they should be, but for a short regrip now and then; in a fall they come off the rails."""
         self._next_regrip_s -= step_s
-        self._regrip_left_s = max(0.0, self._regrip_left_s - step_s)
+        if self._regrip_left_s > 0.0:
+            self._regrip_left_s = max(0.0, self._regrip_left_s - step_s)
         if self._next_regrip_s <= 0.0:
             self._next_regrip_s = self._until_regrip_s()
             self._regrip_left_s = self.parameters.regrip_s
-        torn_off = self.posture is Posture.FALLING and self._since_s > 0.15
+        torn_off = self.posture is _FALLING and self._since_s > 0.15
         self.holds_left = self._wants_left and not torn_off and self._regrip_left_s == 0.0
         self.holds_right = self._wants_right and not torn_off
 
@@ -350,6 +355,10 @@ class Patient:
         return self._random.expovariate(1.0 / self.parameters.regrip_interval_s)
 
 
+# Asked for at every step, and Python 3.11 takes long to find an enumeration's member.
+_ON_FEET, _FALLING = Posture.ON_FEET, Posture.FALLING
+_OFF_THE_BELT = (Posture.AWAY, Posture.LEAVING)
+_NOT_UNDER_THE_HOOK = (Posture.AWAY, Posture.MOUNTING, Posture.LEAVING)
 _MOTION = {
     Posture.AWAY: Patient._stay,
     Posture.MOUNTING: Patient._mount,
@@ -374,7 +383,7 @@ def _along(way: tuple[tuple[float, float], ...], at: float) -> float:
 
 
 def _clamp(value: float, limit: float) -> float:
-    return _clamp_between(value, -limit, limit)
+    return max(-limit, min(limit, value))
 
 
 def _clamp_between(value: float, lowest: float, highest: float) -> float:

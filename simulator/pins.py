@@ -19,7 +19,7 @@ from typing import Final, NamedTuple, cast
 import msgspec
 
 from controller.core.inputs import ALL_INPUTS_MASK, Input
-from controller.hardware.settings import LoadCellSettings, PinSettings
+from controller.hardware.settings import NO_RAIL_CELLS, LoadCellSettings, PinSettings, RailCells
 
 STANDINS_DIRECTORY: Final = Path(__file__).parent / "standins"
 """Put first on PYTHONPATH of the controller's process, it makes `RPi.GPIO` and `spidev` the simulated ones."""
@@ -28,37 +28,54 @@ PINS_VARIABLE: Final = "STERNWAY_SIMULATED_PINS"
 
 LINES: Final = 32
 NOMINAL_PERIOD_NS: Final = 12_500_000
-_FORMAT: Final = 0x5374_6572_6E77_0001
+_FORMAT: Final = 0x5374_6572_6E77_0002
 
 
 class Word(enum.IntEnum):
-    """Where each single word lies. The simulator writes those before `MODE`."""
+    """Where each single word lies. The simulator writes those of inputs and chips, the stand-in those from MODE to CHANGES."""
 
     FORMAT = 0
     CLOSED = 1
     """Mask by BCM number: the contact, or a fault, connects the pin to ground."""
     TAKEN = 2
     """Mask by BCM number: pins that another driver (SPI) has."""
-    PD_SCK = 3
-    DOUT = 4
-    COUNTS = 5
-    PERIOD_NS = 6
-    DOUBLED_EVERY = 7
-    """Each n-th conversion takes two periods; 0: none does."""
-    DOUT_HELD = 8
-    """A DoutHeld."""
-    GLITCH_COUNTS = 9
-    GLITCH_SEQUENCE = 10
-    """Grows by one with each glitch asked for."""
-    NO_CONVERSION_BEFORE_NS = 11
-    STALL_NS = 12
-    """How long the next high pulse on PD_SCK is held up; written back to 0 by the stand-in."""
+    HARNESS_CELL = 3
+    """The words of an HX711 from here, in the order of ChipWord."""
     MODE = 32
     """One word a pin from here: a PinMode. This and the following are written by the stand-in."""
     LEVEL = 64
     CHANGED_AT_NS = 96
     CHANGES = 128
-    END = 160
+    RAIL_CELL_LEFT = 160
+    RAIL_CELL_RIGHT = 170
+    END = 180
+
+
+class ChipWord(enum.IntEnum):
+    """Where each word of an HX711 lies, from the chip's first."""
+
+    PD_SCK = 0
+    """BCM number; -1: the pin is not the GPIO library's, or there is no chip."""
+    DOUT = 1
+    COUNTS = 2
+    PERIOD_NS = 3
+    DOUBLED_EVERY = 4
+    """Each n-th conversion takes two periods; 0: none does."""
+    DOUT_HELD = 5
+    """A DoutHeld."""
+    GLITCH_COUNTS = 6
+    GLITCH_SEQUENCE = 7
+    """Grows by one with each glitch asked for."""
+    NO_CONVERSION_BEFORE_NS = 8
+    STALL_NS = 9
+    """How long the next high pulse on PD_SCK is held up; written back to 0 by the stand-in."""
+
+
+CHIPS: Final = (Word.HARNESS_CELL, Word.RAIL_CELL_LEFT, Word.RAIL_CELL_RIGHT)
+"""Every HX711 that a board may have."""
+
+
+_NO_WIRES: Final = (-1, -1)
 
 
 class PinMode(enum.IntEnum):
@@ -112,13 +129,49 @@ def edge_record(changed: int, closed: int) -> bytes:
 EDGE_RECORD_BYTES: Final = len(edge_record(0, 0))
 
 
+class ChipBoard:
+    """The simulator's side of one HX711."""
+
+    def __init__(self, words: memoryview, first: Word) -> None:
+        self._words = words[first : first + len(ChipWord)]
+
+    def set_counts(self, counts: int) -> None:
+        """What the next conversion reads, -8388608..8388607."""
+        self._words[ChipWord.COUNTS] = counts
+
+    def set_conversions(self, period_ns: int, doubled_every: int = 0) -> None:
+        """Real chips convert 62 to 93 times a second; in recordings every fourth or fifth conversion takes two periods."""
+        self._words[ChipWord.PERIOD_NS] = period_ns
+        self._words[ChipWord.DOUBLED_EVERY] = doubled_every
+
+    def glitch(self, counts: int) -> None:
+        """The next conversion, and only that, reads these counts."""
+        self._words[ChipWord.GLITCH_COUNTS] = counts
+        self._words[ChipWord.GLITCH_SEQUENCE] += 1
+
+    def pause_conversions(self, duration_ns: int) -> None:
+        """No conversion becomes ready for this long from now."""
+        self._words[ChipWord.NO_CONVERSION_BEFORE_NS] = time.monotonic_ns() + duration_ns
+
+    def hold_dout(self, held: DoutHeld) -> None:
+        """Tie the data line, or free it."""
+        self._words[ChipWord.DOUT_HELD] = held
+
+    def stall_next_pulse(self, duration_ns: int) -> None:
+        """Hold up whoever next raises PD_SCK bit by bit, as a busy processor does."""
+        self._words[ChipWord.STALL_NS] = duration_ns
+
+
 class PinBoard:
-    """The simulator's side: contacts, load cell and faults in; outputs out. For use from one thread."""
+    """The simulator's side: contacts, load cells and faults in; outputs out. For use from one thread."""
 
     def __init__(self, path: Path, pins: PinSettings) -> None:
         self.path = path
         self._words = map_words(path)
         self._numbers = cast("dict[str, int]", msgspec.structs.asdict(pins))
+        self.harness_cell = ChipBoard(self._words, Word.HARNESS_CELL)
+        self.rail_cells = (ChipBoard(self._words, Word.RAIL_CELL_LEFT), ChipBoard(self._words, Word.RAIL_CELL_RIGHT))
+        """Left and right; one that is not fitted is there and on no wire."""
         self._contacts = 0
         self._open_wires = 0
         self._grounded_wires = 0
@@ -126,15 +179,18 @@ class PinBoard:
         self._edge_pipe: int | None = None
 
     @classmethod
-    def create(cls, path: Path, pins: PinSettings, load_cell: LoadCellSettings) -> PinBoard:
-        """Make the file, with all contacts open and a load cell that reads its zero at 80 conversions a second."""
+    def create(cls, path: Path, pins: PinSettings, load_cell: LoadCellSettings, rail_cells: RailCells = NO_RAIL_CELLS) -> PinBoard:
+        """Make the file, with all contacts open and load cells that read their zero at 80 conversions a second."""
         words = [0] * Word.END
         words[Word.FORMAT] = _FORMAT
         by_bit = load_cell.backend == "gpio"
-        words[Word.PD_SCK] = load_cell.pd_sck if by_bit else -1
-        words[Word.DOUT] = load_cell.dout if by_bit else -1
-        words[Word.COUNTS] = load_cell.counts_zero
-        words[Word.PERIOD_NS] = NOMINAL_PERIOD_NS
+        chips = {Word.HARNESS_CELL: ((load_cell.pd_sck, load_cell.dout) if by_bit else _NO_WIRES, load_cell.counts_zero)}
+        for first, cell in zip((Word.RAIL_CELL_LEFT, Word.RAIL_CELL_RIGHT), (rail_cells.left, rail_cells.right), strict=True):
+            chips[first] = ((rail_cells.pd_sck, cell.dout) if cell.fitted else _NO_WIRES, cell.zero_counts)
+        for first, (wires, zero_counts) in chips.items():
+            words[first + ChipWord.PD_SCK], words[first + ChipWord.DOUT] = wires
+            words[first + ChipWord.COUNTS] = zero_counts
+            words[first + ChipWord.PERIOD_NS] = NOMINAL_PERIOD_NS
         path.write_bytes(b"".join(word.to_bytes(8, "little", signed=True) for word in words))
         return cls(path, pins)
 
@@ -182,33 +238,20 @@ class PinBoard:
         """Edges that found the pipe full (4,096 of them), because the controller was stopped. The levels are there all the same."""
         return self._lost_edges
 
-    # --- load cell -----------------------------------------------------------------------------------------------------
+    # --- load cells ----------------------------------------------------------------------------------------------------
 
     def set_load_counts(self, counts: int) -> None:
-        """What the next conversion reads, -8388608..8388607."""
-        self._words[Word.COUNTS] = counts
+        """What the harness cell's next conversion reads, -8388608..8388607."""
+        self.harness_cell.set_counts(counts)
 
     def set_conversions(self, period_ns: int, doubled_every: int = 0) -> None:
-        """Real chips convert 62 to 93 times a second; in recordings every fourth or fifth conversion takes two periods."""
-        self._words[Word.PERIOD_NS] = period_ns
-        self._words[Word.DOUBLED_EVERY] = doubled_every
-
-    def glitch(self, counts: int) -> None:
-        """The next conversion, and only that, reads these counts."""
-        self._words[Word.GLITCH_COUNTS] = counts
-        self._words[Word.GLITCH_SEQUENCE] += 1
-
-    def pause_conversions(self, duration_ns: int) -> None:
-        """No conversion becomes ready for this long from now."""
-        self._words[Word.NO_CONVERSION_BEFORE_NS] = time.monotonic_ns() + duration_ns
+        """The pace of all chips."""
+        for chip in (self.harness_cell, *self.rail_cells):
+            chip.set_conversions(period_ns, doubled_every)
 
     def hold_dout(self, held: DoutHeld) -> None:
-        """Tie the data line, or free it."""
-        self._words[Word.DOUT_HELD] = held
-
-    def stall_next_pulse(self, duration_ns: int) -> None:
-        """Hold up whoever next raises PD_SCK bit by bit, as a busy processor does."""
-        self._words[Word.STALL_NS] = duration_ns
+        """Tie the harness cell's data line, or free it."""
+        self.harness_cell.hold_dout(held)
 
     # --- outputs and pins ----------------------------------------------------------------------------------------------
 
@@ -226,6 +269,10 @@ class PinBoard:
     def mode(self, name: str) -> PinMode:
         """What the controller has made of a pin, by its name in PinSettings."""
         return PinMode(self._words[Word.MODE + self._numbers[name]])
+
+    def mode_of(self, number: int) -> PinMode:
+        """The same by BCM number: for pins that are no input or output of the panel."""
+        return PinMode(self._words[Word.MODE + number])
 
     def take_pin(self, number: int) -> None:
         """Let another driver have this BCM number."""

@@ -16,6 +16,9 @@ CONTROLLER_PRIORITY = 50
 WORLD_PRIORITY = 60
 """Physics is not late: the belt, the drive and the patient come before the controller."""
 
+BESIDE_PRIORITY = 1
+"""Of threads that share the interpreter with the world: one that waits for a processor, its lock in hand, holds the belt up."""
+
 
 @functools.cache
 def real_time_command() -> tuple[str, ...]:
@@ -29,6 +32,6 @@ def real_time_command() -> tuple[str, ...]:
 
 
 def schedule_this_thread(priority: int) -> None:
-    """Gives the calling thread first-in-first-out scheduling, where that is allowed."""
+    """Gives the calling thread first-in-first-out scheduling, where that is allowed; what it starts begins without."""
     with contextlib.suppress(PermissionError):
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority))

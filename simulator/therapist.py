@@ -25,8 +25,6 @@ _SIT_SHARE = 0.28
 _TRY_AGAIN_NS = 4_000_000_000
 _REACTION_NS = (250_000_000, 500_000_000)
 _MUSHROOM_NS = 500_000_000
-_RESET_HELPS = ("RESET", "drive fault")
-"""What the display says when a hand should press RESET: the drive's own fault is cleared by it, too."""
 _TAUT_SETTLES_NS = 1_300_000_000
 _UNCLIPS_AFTER_NS = 1_500_000_000
 _HELP_COMES_NS = 2_000_000_000
@@ -208,7 +206,7 @@ class Therapist:
                 world.hands.press(name, _MUSHROOM_NS)
         if somebody_there:
             world.hands.actuate(Input.CLIP, False)
-        return any(hint in lines[3] for hint in _RESET_HELPS) and self._press(Input.RESET)
+        return "RESET" in lines[3] and self._press(Input.RESET)
 
     def _answer_offer(self, lines: Lines) -> None:
         offered = any(line.startswith("FASTER?") for line in lines)

@@ -11,7 +11,7 @@ import queue
 import select
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Protocol
@@ -21,8 +21,9 @@ from simulator.display import EmulatedDisplay
 from simulator.drive import NativeDrive, SimulatedDrive
 from simulator.load_cell import CellFault
 from simulator.observer import SocketObserver
-from simulator.pins import DoutHeld, OutputState
+from simulator.pins import ChipBoard, DoutHeld, OutputState
 from simulator.play import LOOK_NS
+from simulator.rail_cells import EmulatedRailCells
 from simulator.scheduling import WORLD_PRIORITY, schedule_this_thread
 from simulator.serial_pty import SerialPty
 from simulator.therapist import Lines
@@ -46,19 +47,44 @@ class Board(Protocol):
     def output(self, name: str) -> OutputState: ...
 
 
+class Cable(Protocol):
+    """The drive's end of its serial line; nothing of it waits."""
+
+    @property
+    def plugged_in(self) -> bool: ...
+    def fileno(self) -> int: ...
+    def read(self) -> bytes: ...
+    def write(self, data: bytes) -> None: ...
+    def unplug(self) -> None: ...
+    def plug_in(self) -> None: ...
+
+
 class RealTimeTreadmill:
     """World, pins, cable and display, in step with the monotonic clock."""
 
-    def __init__(self, directory: Path, board: Board, seed: int, socket: Path, drive: SimulatedDrive | None = None) -> None:
-        """directory: where the cable's and the display's devices appear. socket: where the controller will listen. drive: the
-        native one unless another is given.
+    def __init__(
+        self,
+        directory: Path,
+        board: Board,
+        seed: int,
+        socket: Path,
+        drive: SimulatedDrive | None = None,
+        clock: Callable[[], int] = time.monotonic_ns,
+        rail_chips: Sequence[ChipBoard] | None = None,
+        cable: Cable | None = None,
+    ) -> None:
+        """directory: where the cable's and the display's devices appear. socket: where the controller will listen. drive, cable:
+        the native one and a pseudo-terminal unless others are given. clock: the controller's, ns; never faster than this machine's.
+        rail_chips: left and right, where the rails have load cells.
         """
         self.random = Random(seed)
         self.drive = drive or NativeDrive(seed)
-        self.world = World(self.drive, self.random, time.monotonic_ns(), WorldParameters(step_ns=STEP_NS))
-        self.cable = SerialPty(directory / "drive")
+        self._clock = clock
+        self.world = World(self.drive, self.random, clock(), WorldParameters(step_ns=STEP_NS))
+        self.cable: Cable = cable or SerialPty(directory / "drive")
         self.display = EmulatedDisplay(directory / "display")
         self.board = board
+        self.rail_cells = EmulatedRailCells(rail_chips, self.world, seed) if rail_chips is not None else None
         self.heard_host: list[Callable[[bytes, int], None]] = []
         """Told of the bytes that the controller wrote, and when they were there."""
         self.looks: list[Callable[[Snapshot | None, Lines], None]] = []
@@ -78,7 +104,7 @@ class RealTimeTreadmill:
 
     def start(self) -> None:
         """Lets time run."""
-        self.world.now_ns = time.monotonic_ns()
+        self.world.now_ns = self._clock()
         self._thread.start()
 
     def ask(self, deed: Callable[[], None]) -> None:
@@ -102,9 +128,9 @@ class RealTimeTreadmill:
     def _run(self) -> None:
         schedule_this_thread(WORLD_PRIORITY)
         try:
-            last_ns = time.monotonic_ns()
+            last_ns = self._clock()
             while not self._stopping:
-                now_ns = time.monotonic_ns()
+                now_ns = self._clock()
                 self.worst_gap_ms = max(self.worst_gap_ms, (now_ns - last_ns) / 1e6)
                 last_ns = now_ns
                 self._turn(now_ns)
@@ -115,7 +141,7 @@ class RealTimeTreadmill:
 
     def _wait(self, until_ns: int) -> None:
         """Until the next step, or until the host writes."""
-        left_s = max(0, until_ns - time.monotonic_ns()) / 1e9
+        left_s = max(0, until_ns - self._clock()) / 1e9
         if self.cable.plugged_in:
             select.select([self.cable.fileno()], [], [], left_s)
         else:
@@ -154,6 +180,8 @@ class RealTimeTreadmill:
         board.set_load_counts(world.cell.counts_now())
         board.hold_dout(DoutHeld.HIGH if world.cell.fault is CellFault.SILENT else DoutHeld.FREE)
         world.take_samples()
+        if self.rail_cells is not None:
+            self.rail_cells.advance()
 
     def _look(self) -> None:
         self._listen()

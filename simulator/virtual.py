@@ -174,7 +174,7 @@ class VirtualTreadmill:
         """A new life of the controller, on whatever the last one left behind."""
         directory = Path(self._directory.name)
         self._bridge: Drive = open_drive("reference", str(directory / "drive"), self._limits, self.now_ns)
-        self._adapter = DriveAdapter(self._bridge)
+        self._adapter = DriveAdapter(self._bridge, panel_is_simulated=True)
         self._ring = EventRing(directory / "events.ring")
         self._memory = Memory(directory / "controller.json")
         self._channel = Channel(directory / "controller.sock", self._ring, _about, own_user_only())

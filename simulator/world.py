@@ -50,8 +50,6 @@ class World:
         self.cell = LoadCell(random, start_ns, self.parameters.cell)
         self.chain = StopChain(self.parameters.chain, start_ns)
         self.pull = NO_PULL
-        self.hoist_takes = 0.0
-        """Share of the patient's pull on the strap that somebody else bears (a hoist, two pairs of arms)."""
         self.contacts = 0
         """Mask by `Input` of the contacts that are closed."""
         self.contactors_closed = True
@@ -59,13 +57,15 @@ class World:
         """Mask of buttons whose wire to the drive is broken."""
         self.watchers: list[Callable[[], None]] = []
         """Called after each step."""
+        self._given: tuple[int, bool, bool] | None = None
+        """Buttons, chain and contactors as the drive was last given them."""
         self._samples: list[LoadSample] = []
         self._close_contacts()
 
     @property
     def load_n(self) -> float:
         """The true force on the load cell."""
-        return self.pull.tension_n * (1.0 - self.hoist_takes)
+        return self.pull.tension_n
 
     @property
     def belt_m_s(self) -> float:
@@ -91,8 +91,10 @@ class World:
         step_s = step_ns / 1e9
         self.hands.advance(self.now_ns)
         self._move_body(step_s)
-        self._samples.extend(self.cell.advance(self.now_ns, self.load_n))
-        del self._samples[:-MAXIMUM_SAMPLES]
+        samples = self.cell.advance(self.now_ns, self.pull.tension_n)
+        if samples:
+            self._samples.extend(samples)
+            del self._samples[:-MAXIMUM_SAMPLES]
         self._close_contacts()
         self._move_belt(step_ns)
         for watcher in self.watchers:
@@ -108,32 +110,40 @@ class World:
 
     def _close_contacts(self) -> None:
         patient = self.patient
-        self.chain.follow_load(self.load_n)
+        self.chain.follow_load(self.pull.tension_n)
         closed = self.hands.closed & _OF_HANDS
         if patient.blocks_front:
-            closed &= ~Input.DECK_FRONT.bit
+            closed &= ~_DECK_FRONT
         if patient.blocks_rear:
-            closed &= ~Input.DECK_REAR.bit
+            closed &= ~_DECK_REAR
         if not self.chain.overload_closed:
-            closed &= ~Input.OVERLOAD.bit
+            closed &= ~_OVERLOAD
         if patient.holds_left:
-            closed |= Input.RAIL_LEFT.bit
+            closed |= _RAIL_LEFT
         if patient.holds_right:
-            closed |= Input.RAIL_RIGHT.bit
+            closed |= _RAIL_RIGHT
         self.contacts = closed
 
     def _move_belt(self, step_ns: int) -> None:
         chain_closed, contactors_closed = self.chain.advance(self.now_ns, self.contacts)
         self.contactors_closed = contactors_closed
-        contacts = self.contacts & ~self.cut_to_drive
+        given = (self.contacts & ~self.cut_to_drive & _TO_DRIVE, chain_closed, contactors_closed)
+        if given != self._given:
+            self._given = given
+            self._give(*given)
+        self.drive.advance(step_ns // 1000, self.patient.belt_force_n, self.patient.belt_drag_n)
+
+    def _give(self, buttons: int, chain_closed: bool, contactors_closed: bool) -> None:
         self.drive.set_inputs(
-            start=bool(contacts & Input.START.bit),
-            faster=bool(contacts & Input.FASTER.bit),
+            start=bool(buttons & Input.START.bit),
+            faster=bool(buttons & Input.FASTER.bit),
             stop_input=chain_closed,
             contactor_1=contactors_closed,
             contactor_2=contactors_closed,
         )
-        self.drive.advance(step_ns // 1000, self.patient.belt_force_n, self.patient.belt_drag_n)
 
 
-_OF_HANDS = ALL_INPUTS_MASK & ~(Input.RAIL_LEFT.bit | Input.RAIL_RIGHT.bit)
+_TO_DRIVE = Input.START.bit | Input.FASTER.bit
+_DECK_FRONT, _DECK_REAR, _OVERLOAD = Input.DECK_FRONT.bit, Input.DECK_REAR.bit, Input.OVERLOAD.bit
+_RAIL_LEFT, _RAIL_RIGHT = Input.RAIL_LEFT.bit, Input.RAIL_RIGHT.bit
+_OF_HANDS = ALL_INPUTS_MASK & ~(_RAIL_LEFT | _RAIL_RIGHT)

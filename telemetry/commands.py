@@ -42,7 +42,8 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 class PrepareCommand(Command, frozen=True, kw_only=True):
     """Proposes a session; hands at the panel confirm it. Without a plan, the one that was accepted last.
 
-    The profile and what was before come out of the journal: nobody on the network says how healthy a patient is.
+    The profile comes out of the patients' file, what was before out of it and the journal: nobody on the network says how
+    healthy a patient is.
     """
 
     patient: Pseudonym
@@ -51,7 +52,7 @@ class PrepareCommand(Command, frozen=True, kw_only=True):
 
 
 class CancelCommand(Command, frozen=True, kw_only=True):
-    """Withdraws a prepared session."""
+    """Withdraws a prepared session, or ends one whose belt is at rest."""
 
 
 class SymptomCommand(Command, frozen=True, kw_only=True):

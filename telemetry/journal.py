@@ -7,17 +7,20 @@ Events are kept by the id that the controller gave them. Two positions are kept 
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from messages.wire import DetailValue, EventRecord, SessionRecord
+from telemetry.journal_age import KEPT_LONGER_DAYS, Moment, newest_beyond
 from telemetry.payloads import finite_values
 from telemetry.speed_blocks import SpeedBlock, pack
 from telemetry.utc import rfc3339
@@ -59,7 +62,13 @@ PRUNED_AT_ONCE = 500
 EVENT_COLUMNS = ", ".join(EventRecord.__struct_fields__)
 _PLACES = ", ".join("?" for _ in EventRecord.__struct_fields__)
 _DETAIL = EventRecord.__struct_fields__.index("detail")
+NOT_OVER = "status IN ('prepared', 'running', 'paused')"
+"""Of a session: it has neither ended nor been marked as interrupted."""
+UNREADABLE = "unreadable"
+"""The key under which an event shows a detail that cannot be read."""
 _detail_decoder = msgspec.json.Decoder(dict[str, DetailValue])
+
+_log = logging.getLogger(__name__)
 
 
 class JournalError(Exception):
@@ -132,25 +141,23 @@ class Journal:
             self._set_position("confirmed", up_to_id)
 
     def latest_session(self) -> SessionRecord | None:
-        """Returns the record of the session that changed last."""
-        record = self._one("SELECT record FROM sessions ORDER BY last_time DESC LIMIT 1")
+        """Returns the record of the session that came last, whatever the clock said."""
+        record = self._one("SELECT record FROM sessions ORDER BY rowid DESC LIMIT 1")
         return None if record is None else decode_session(record)
 
     def interrupt_sessions(self, boot_id: str) -> int:
         """Marks the sessions of the controller's other lives that had not ended as interrupted; returns how many.
 
-        A session's name begins with the boot id of the life that it belongs to.
+        A session's name begins with the boot id of the life that it belongs to. A record that cannot be read is left as it is.
         """
         rows = self._connection.execute(
-            "SELECT record FROM sessions WHERE status IN ('prepared', 'running', 'paused') AND session NOT GLOB ? || '-*'",
+            f"SELECT session, record FROM sessions WHERE {NOT_OVER} AND session NOT GLOB ? || '-*'",
             (boot_id,),
         ).fetchall()
         with self._transaction():
-            for (record,) in rows:
-                session = msgspec.structs.replace(decode_session(record), status="interrupted")
+            for name, record in rows:
                 self._connection.execute(
-                    "UPDATE sessions SET status = ?, record = ? WHERE session = ?",
-                    (session.status, encode_session(session), session.session),
+                    "UPDATE sessions SET status = 'interrupted', record = ? WHERE session = ?", (_interrupted(name, record), name)
                 )
         return len(rows)
 
@@ -162,24 +169,53 @@ class Journal:
             self._connection.execute("DELETE FROM room")
 
     def prune(self, now: datetime, retention_days: int) -> int:
-        """Deletes up to PRUNED_AT_ONCE events older than the retention, and old sessions; returns how many events.
+        """Deletes up to PRUNED_AT_ONCE events older than the retention and two weeks, and old sessions; returns how many events.
 
-        An event that the broker has not confirmed stays, however old. Age counts from the newest event when the wall
-        clock is ahead of it, so that a clock that leaps into the future deletes nothing that was written before.
+        An event that the broker has not confirmed stays, however old. Age is counted so that a wall clock that leaps deletes
+        nothing that is young: see telemetry.journal_age. A session goes with the last of its events.
         """
-        newest = self._one("SELECT time FROM events ORDER BY id DESC LIMIT 1")
-        if newest is None:
+        oldest_id = self._one("SELECT MIN(id) FROM events")
+        if oldest_id is None:
             return 0
-        cutoff = rfc3339(min(now, datetime.fromisoformat(newest)) - timedelta(days=retention_days))
+        now_day = self._one("SELECT julianday(?)", (rfc3339(now),))
+        beyond_id = newest_beyond(self._moment, oldest_id, now_day, retention_days + KEPT_LONGER_DAYS)
         with self._transaction():
-            deleted = self._connection.execute(
-                "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE time < ? "
-                "AND id <= (SELECT MIN(id) FROM positions) ORDER BY id LIMIT ?)",
-                (cutoff, PRUNED_AT_ONCE),
-            ).rowcount
-            self._connection.execute("DELETE FROM sessions WHERE last_time < ?", (cutoff,))
-            self._connection.execute("DELETE FROM speeds WHERE session NOT IN (SELECT session FROM sessions)")
+            deleted = 0 if beyond_id is None else self._delete_up_to(beyond_id)
+            self._connection.execute(
+                "DELETE FROM speeds WHERE rowid IN "
+                "(SELECT rowid FROM speeds WHERE session NOT IN (SELECT session FROM sessions) LIMIT ?)",
+                (PRUNED_AT_ONCE,),
+            )
         return deleted
+
+    def _moment(self, up_to_id: int) -> Moment | None:
+        """Returns the newest event at or below an id; one whose time cannot be read tells no age."""
+        row = self._connection.execute(
+            "SELECT id, julianday(time) FROM events WHERE id <= ? AND julianday(time) IS NOT NULL ORDER BY id DESC LIMIT 1",
+            (up_to_id,),
+        ).fetchone()
+        return None if row is None else Moment(*row)
+
+    def _delete_up_to(self, beyond_id: int) -> int:
+        """Deletes the oldest confirmed events up to an id, and the sessions that have none left; returns how many events.
+
+        A session of which no event is kept at all goes when one does that was heard of later: a row's number says so, and
+        no clock.
+        """
+        last_id = self._one(
+            "SELECT MAX(id) FROM "
+            "(SELECT id FROM events WHERE id <= ? AND id <= (SELECT MIN(id) FROM positions) ORDER BY id LIMIT ?)",
+            (beyond_id, PRUNED_AT_ONCE),
+        )
+        if last_id is None:
+            return 0
+        self._connection.execute(
+            "DELETE FROM sessions WHERE rowid IN (SELECT rowid FROM sessions AS old WHERE rowid <= "
+            "(SELECT MAX(rowid) FROM sessions WHERE session IN (SELECT session FROM events WHERE id <= ?1)) "
+            "AND NOT EXISTS (SELECT 1 FROM events WHERE session = old.session AND id > ?1) ORDER BY rowid LIMIT ?2)",
+            (last_id, PRUNED_AT_ONCE),
+        )
+        return self._connection.execute("DELETE FROM events WHERE id <= ?", (last_id,)).rowcount
 
     def prune_speeds(self, limit_bytes: int) -> int:
         """Deletes the oldest sessions' speeds until the rest takes no more than so many bytes; returns how many sessions'."""
@@ -214,9 +250,9 @@ class Journal:
             ours = "(SELECT session FROM sessions WHERE patient = ?1)"
             self._connection.execute(f"DELETE FROM speeds WHERE session IN {ours}", (patient,))
             self._connection.execute(f"UPDATE events SET session = '', detail = '{{}}' WHERE session IN {ours}", (patient,))
-            self._connection.execute(
-                "UPDATE events SET session = '', detail = '{}' WHERE json_extract(detail, '$.patient') = ?1", (patient,)
-            )
+            suspects = self._connection.execute("SELECT id, detail FROM events WHERE INSTR(detail, ?) > 0", (patient,)).fetchall()
+            named = [(event_id,) for event_id, detail in suspects if _names(detail, patient)]
+            self._connection.executemany("UPDATE events SET session = '', detail = '{}' WHERE id = ?", named)
             self._connection.execute(f"INSERT OR IGNORE INTO erased_sessions {ours[1:-1]}", (patient,))
             self._connection.execute("DELETE FROM sessions WHERE patient = ?1", (patient,))
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -307,6 +343,7 @@ def put_aside(path: Path, now: datetime) -> Path:
 
 def _connect(path: Path, limit_mb: int) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=1.0, isolation_level=None)
+    connection.text_factory = readable_text
     try:
         # Everything the acknowledgement promises hangs on these two: a commit is in the log, and the log on the disk.
         connection.execute("PRAGMA journal_mode = WAL")
@@ -362,10 +399,28 @@ def _damage(findings: str) -> sqlite3.DatabaseError:
 
 
 def event_of_row(row: tuple[Any, ...]) -> EventRecord:
-    """Returns the event of a row of EVENT_COLUMNS; raises msgspec.DecodeError when its detail cannot be read."""
+    """Returns the event of a row of EVENT_COLUMNS. A detail that cannot be read says so, and the rest goes its way."""
     values = list(row)
-    values[_DETAIL] = _detail_decoder.decode(values[_DETAIL])
+    try:
+        values[_DETAIL] = _detail_decoder.decode(values[_DETAIL])
+    except msgspec.DecodeError:
+        values[_DETAIL] = {UNREADABLE: values[_DETAIL][:200]}
     return EventRecord(*values)
+
+
+def _names(detail: str, patient: str) -> bool:
+    """Whether an event's detail names a patient: as a word in a text, or anyhow where the detail cannot be read."""
+    try:
+        values = _detail_decoder.decode(detail).values()
+    except msgspec.DecodeError:
+        return True
+    word = re.compile(rf"(?<![A-Za-z0-9_-]){re.escape(patient)}(?![A-Za-z0-9_-])")
+    return any(word.search(value) for value in values if isinstance(value, str))
+
+
+def readable_text(content: bytes) -> str:
+    """Returns a kept text. A single damaged byte must not make a whole table unreadable, as SQLite's module has it by itself."""
+    return content.decode("utf-8", errors="replace")
 
 
 def _row_of_event(event: EventRecord) -> tuple[Any, ...]:
@@ -381,7 +436,19 @@ def encode_session(record: SessionRecord) -> bytes:
 
 def decode_session(record: bytes) -> SessionRecord:
     """Returns a kept session record; raises msgspec.DecodeError when it cannot be read."""
-    return msgspec.msgpack.decode(record, type=SessionRecord)
+    try:
+        return msgspec.msgpack.decode(record, type=SessionRecord)
+    except (UnicodeDecodeError, TypeError) as error:  # a damaged text; something else than bytes
+        raise msgspec.DecodeError(str(error)) from error
+
+
+def _interrupted(name: str, record: bytes) -> bytes:
+    """Returns a kept record with the status `interrupted`; one that cannot be read as it is."""
+    try:
+        return encode_session(msgspec.structs.replace(decode_session(record), status="interrupted"))
+    except msgspec.DecodeError as error:
+        _log.warning("the record of session %s is damaged or of another version: %s", name, error)
+        return record
 
 
 def is_damage(error: sqlite3.Error) -> bool:

@@ -10,7 +10,7 @@ from types import TracebackType
 import msgspec
 
 from messages.wire import EventRecord, SessionRecord
-from telemetry.journal import EVENT_COLUMNS, SCHEMA_VERSION, NewerSchemaError, decode_session, event_of_row
+from telemetry.journal import EVENT_COLUMNS, NOT_OVER, SCHEMA_VERSION, NewerSchemaError, decode_session, event_of_row, readable_text
 from telemetry.speed_blocks import SpeedBlock, unpack
 
 
@@ -29,6 +29,7 @@ class JournalReader:
 
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1.0)
+        self._connection.text_factory = readable_text
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if version != SCHEMA_VERSION:
             self._connection.close()
@@ -41,8 +42,8 @@ class JournalReader:
         self._connection.close()
 
     def sessions(self, limit: int = 100) -> list[SessionEntry]:
-        """Returns the sessions heard of last, newest first."""
-        return self._entries("ORDER BY last_time DESC, session LIMIT ?", (limit,))
+        """Returns the sessions heard of last, newest first: by the order in which they came, since the clock may have been set."""
+        return self._entries("ORDER BY rowid DESC LIMIT ?", (limit,))
 
     def sessions_of(self, patient: str, limit: int = 1000) -> list[SessionEntry]:
         """Returns a patient's sessions in which the belt moved, oldest first; of many the newest."""
@@ -50,6 +51,14 @@ class JournalReader:
             "WHERE patient = ? AND started_time IS NOT NULL ORDER BY started_time DESC LIMIT ?", (patient, limit)
         )
         return entries[::-1]
+
+    def not_over(self, patient: str) -> list[SessionEntry]:
+        """Returns a patient's sessions that have neither ended nor been marked as interrupted."""
+        return self._entries(f"WHERE patient = ? AND {NOT_OVER} ORDER BY session", (patient,))
+
+    def has_session_of(self, patient: str) -> bool:
+        """Whether anything is kept of a session of this patient, though its record cannot be read."""
+        return self._connection.execute("SELECT 1 FROM sessions WHERE patient = ? LIMIT 1", (patient,)).fetchone() is not None
 
     def session(self, name: str) -> SessionEntry | None:
         """Returns one session, or None."""
@@ -66,8 +75,15 @@ class JournalReader:
         return self._connection.execute("SELECT 1 FROM erased WHERE request = ?", (request,)).fetchone() is not None
 
     def _entries(self, rest: str, values: tuple[str | int, ...]) -> list[SessionEntry]:
-        rows = self._connection.execute(f"SELECT first_time, last_time, record, started_time FROM sessions {rest}", values)
-        return [SessionEntry(first, last, decode_session(record), started) for first, last, record, started in rows]
+        """Raises ValueError when a record cannot be read: a history with a hole in it must not pass for a whole one."""
+        rows = self._connection.execute(f"SELECT session, first_time, last_time, record, started_time FROM sessions {rest}", values)
+        entries = []
+        for name, first, last, record, started in rows:
+            try:
+                entries.append(SessionEntry(first, last, decode_session(record), started))
+            except msgspec.DecodeError as error:
+                raise ValueError(f"session {name}: its record in the journal is damaged or of another version: {error}") from error
+        return entries
 
     def events(self, session: str | None = None) -> Iterator[EventRecord]:
         """Yields the events of one session, or all of them, in order."""

@@ -255,8 +255,10 @@ class JournalKeeper:
             _log.error("the journal cannot be written: %s", error)
         self._failing = True
         self._wake.set()
+        at_its_limit = _is_full(error) and not self._short_of_space
+        remedy = "Raise telemetry.journal_limit_mb, or lower telemetry.retention_days" if at_its_limit else "See to the disk"
         self._alarms["journal-unwritable"] = Alarm(
-            "journal-unwritable", "medium", f"The journal cannot be written: {error}", "See to the disk"
+            "journal-unwritable", "medium", f"The journal cannot be written: {error}", remedy
         )
 
     async def _in_thread(
@@ -281,8 +283,14 @@ class JournalKeeper:
             self._received = self._journal.position("received")
             self.confirmed = max(self._journal.position("confirmed"), self.confirmed if aside is None else 0)
             self.restored_session = self._restore_session(self._journal)
-        self._journal.prove_room()
         self._check_space()
+        try:
+            self._journal.prove_room()
+        except sqlite3.Error as error:
+            if not _is_full(error):
+                raise
+            self._prune(self._journal)  # a full journal would never come to its hourly pruning, whatever its limits are now
+            self._journal.prove_room()
 
     def _restore_session(self, journal: Journal) -> SessionRecord | None:
         try:
@@ -327,9 +335,11 @@ class JournalKeeper:
         self._check_space()
         self._erase()
         if prune:
-            journal = self._opened_journal()
-            journal.prune(self._utc_now(), self._settings.retention_days)
-            journal.prune_speeds(self._settings.journal_limit_mb * 1024 * 1024 // SPEEDS_SHARE)
+            self._prune(self._opened_journal())
+
+    def _prune(self, journal: Journal) -> None:
+        journal.prune(self._utc_now(), self._settings.retention_days)
+        journal.prune_speeds(self._settings.journal_limit_mb * 1024 * 1024 // SPEEDS_SHARE)
 
     def _erase(self) -> None:
         """Carries out what the desk asked to be erased. A patients' file that cannot be read is said, and fails nothing here."""
@@ -381,11 +391,15 @@ class JournalKeeper:
 
     def _let_go(self, error: Exception | None) -> None:
         """Closes the file, unless it is merely full: then it is whole, and opening it would check it all again."""
-        full = isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
-        if self._journal is None or full:
+        if self._journal is None or _is_full(error):
             return
         journal, self._journal = self._journal, None
         try:
             journal.close()
         except sqlite3.Error as failure:
             _log.error("closing the journal: %s", failure)
+
+
+def _is_full(error: Exception | None) -> bool:
+    """Whether the disk is full, or the journal at its limit."""
+    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL

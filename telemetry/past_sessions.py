@@ -1,7 +1,8 @@
 """From a session's record to what the rules look at: the day it began on, how it ended, the worst that was felt. Pure.
 
-The day is the clinic's local calendar day on which the belt first moved. What ended a session is the code of one event of the
-controller's; every code that can end one is in a set here, and a test compares them with the controller's table.
+The day is the clinic's local calendar day on which the belt first moved, or the one for which a clinician vouched because the clock
+could not be trusted. What ended a session is the code of one event of the controller's; every code that can end one is in a set
+here, and a test compares them with the controller's table.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from messages.figures import Question, SymptomAnswer
 from messages.patient import Ending, PastSession
 from messages.wire import SessionRecord
 
-FALLS = frozenset({"harness-loaded", "loading-fast", "overload-switch"})
+FALLS = frozenset({"harness-loaded", "loading-fast", "overload-switch", "nurse-call"})
+"""The last of them: something else had stopped the belt, and then the patient hung in the harness."""
 SYMPTOMS = frozenset(
     {
         "pain-severe",
@@ -30,7 +32,7 @@ SYMPTOMS = frozenset(
         "network-symptom",
     }
 )
-CHOSEN = frozenset({"pause-too-long", "stop-pressed", "network-stop", "emergency-pressed", "lanyard-pulled"})
+CHOSEN = frozenset({"session-ended", "pause-too-long", "stop-pressed", "network-stop", "emergency-pressed", "lanyard-pulled"})
 """A hand ended it, or nobody went on. Whoever presses the mushroom does not say why."""
 COMPLETE = "session-complete"
 ENDED = frozenset({"complete", "ended"})
@@ -57,7 +59,7 @@ def past_session(
     figures = record.figures
     answers = (*figures.symptoms, *later)
     return PastSession(
-        on=local_day(started_time, zone),
+        on=record.vouched_on or local_day(started_time, zone),
         belt_time_s=min(record.belt_time_s, LONGEST_S),
         work_time_s=min(record.work_time_s, record.belt_time_s, LONGEST_S),
         distance_m=min(record.distance_m, FURTHEST_M),

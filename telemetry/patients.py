@@ -6,6 +6,7 @@ other's disk (docs/decisions/0011-patients-file.md). All methods block for as lo
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from typing import Any
 import msgspec
 
 from messages.patient import Profile
+from telemetry.journal_age import KEPT_LONGER_DAYS, Moment, newest_beyond
 from telemetry.patient_records import Entry, PatientExport, ProfileVersion
 from telemetry.utc import rfc3339
 
@@ -136,12 +138,15 @@ class PatientFile:
         with self._transaction():
             if self.profile(patient) is None:
                 raise PatientsError(unknown_patient(patient, self.patients()))
-            self._insert_entry(patient, entry)
+            self._insert_entry(patient, entry, entry.time)
 
     # --- to take along, and to forget ----------------------------------------------------------------------------------
 
-    def take_in(self, export: PatientExport) -> None:
-        """Keeps an exported patient, whole; raises PatientsError when the pseudonym is known here, and keeps nothing then."""
+    def take_in(self, export: PatientExport, now: datetime) -> None:
+        """Keeps an exported patient, whole; raises PatientsError when the pseudonym is known here, and keeps nothing then.
+
+        Its entries are as old here as their arrival: see `prune`.
+        """
         patient = export.versions[-1].profile.patient
         with self._transaction():
             if self.profile(patient) is not None:
@@ -149,17 +154,16 @@ class PatientFile:
             for version in export.versions:
                 self._insert_version(version)
             for entry in export.entries:
-                self._insert_entry(patient, entry)
+                self._insert_entry(patient, entry, rfc3339(now))
 
     def erase(self, patient: str, by: str, now: datetime) -> Erasure:
         """Deletes everything of a patient here, and asks telemetry to do the same with sessions, speeds and retained messages."""
         with self._transaction():
             self._connection.execute("DELETE FROM profiles WHERE patient = ?", (patient,))
             self._connection.execute("DELETE FROM entries WHERE patient = ?", (patient,))
-            cursor = self._connection.execute(
-                "INSERT INTO erasures (patient, time, by) VALUES (?, ?, ?)", (patient, rfc3339(now), by)
-            )
-            erasure = Erasure(int(cursor.lastrowid or 0), patient)
+            # By chance, not by count: of another patients' file (restored, begun anew) the journal knows the low numbers as done.
+            erasure = Erasure(secrets.randbits(62), patient)
+            self._connection.execute("INSERT INTO erasures VALUES (?, ?, ?, ?)", (erasure.request, patient, rfc3339(now), by))
         self._fold()
         return erasure
 
@@ -174,15 +178,37 @@ class PatientFile:
         self._fold()
 
     def prune(self, now: datetime, retention_days: int) -> list[str]:
-        """Deletes entries older than the retention; returns the patients of whom nothing was written for as long."""
+        """Deletes entries older than the retention and two weeks; returns the patients of whom nothing was written that long.
+
+        Age is counted over the entries in the order in which they were written, so that a wall clock that leaps deletes nothing
+        that is young: see telemetry.journal_age. Who is returned is only as right as the wall clock, and nothing of theirs goes.
+        """
         cutoff = rfc3339(now - timedelta(days=retention_days))
         with self._transaction():
-            self._connection.execute("DELETE FROM entries WHERE time < ?", (cutoff,))
+            beyond_id = self._newest_beyond(now, retention_days + KEPT_LONGER_DAYS)
+            if beyond_id is not None:
+                self._connection.execute("DELETE FROM entries WHERE id <= ?", (beyond_id,))
+        self._fold()
         rows = self._connection.execute(
             "SELECT patient FROM profiles GROUP BY patient HAVING MAX(time) < ?1 AND patient NOT IN (SELECT patient FROM entries)",
             (cutoff,),
         )
         return [patient for (patient,) in rows]
+
+    def _newest_beyond(self, now: datetime, limit_days: float) -> int | None:
+        oldest_id = self._connection.execute("SELECT MIN(id) FROM entries").fetchone()[0]
+        if oldest_id is None:
+            return None
+        (now_day,) = self._connection.execute("SELECT julianday(?)", (rfc3339(now),)).fetchone()
+        return newest_beyond(self._moment, oldest_id, now_day, limit_days)
+
+    def _moment(self, up_to_id: int) -> Moment | None:
+        """Returns the newest entry at or below an id; one whose time cannot be read tells no age."""
+        row = self._connection.execute(
+            "SELECT id, julianday(time) FROM entries WHERE id <= ? AND julianday(time) IS NOT NULL ORDER BY id DESC LIMIT 1",
+            (up_to_id,),
+        ).fetchone()
+        return None if row is None else Moment(*row)
 
     def _insert_version(self, version: ProfileVersion) -> None:
         self._connection.execute(
@@ -190,10 +216,10 @@ class PatientFile:
             (version.profile.patient, version.time, version.by, version.change, _text(version.profile)),
         )
 
-    def _insert_entry(self, patient: str, entry: Entry) -> None:
+    def _insert_entry(self, patient: str, entry: Entry, written_time: str) -> None:
         self._connection.execute(
             "INSERT INTO entries (patient, session, time, entry) VALUES (?, ?, ?, ?)",
-            (patient, entry.session, entry.time, _text(entry)),
+            (patient, entry.session, written_time, _text(entry)),
         )
 
     def _fold(self) -> None:

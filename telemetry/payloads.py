@@ -115,6 +115,9 @@ class TelemetryPayload(Payload, frozen=True, kw_only=True):
     load_body_weight_percent: float | None
     rail_left_held: bool
     rail_right_held: bool
+    rail_left_load_n: float | None
+    """What the left rail bears, pressed down. null as well where it has no load cell."""
+    rail_right_load_n: float | None
     attendant_present: bool
     scan_lateness_s: float | None
     drive_state: str

@@ -2,7 +2,10 @@
 
 The controller keeps the recording in its runtime directory and never waits for a disk; this process has the time. What a life of
 the controller left behind when it died is saved as soon as its next life says so. At most `recordings_kept` files stay; the oldest
-go, by name.
+go, by the number with which each name begins: the clock may have been anything.
+
+A recording holds the core's state, and in it the pseudonym of whose session it was. An erasure empties those files. They stay,
+empty, so that what the runtime directory still holds of them is not saved once more.
 """
 
 from __future__ import annotations
@@ -13,13 +16,17 @@ import logging
 import os
 import re
 import shutil
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from messages.wire import EventRecord
+from telemetry.patients import Erasure
 from telemetry.payloads import Alarm
 
 LATCHING_EFFECTS = frozenset({"protective_stop", "emergency_stop", "fault", "power_off"})
@@ -31,10 +38,16 @@ LONGEST_WAIT_NS = 40_000_000_000
 """Further stops put the saving off, but never so far that the ring of 60 s has lost the ten before the first."""
 RING_HOLDS_NS = 50_000_000_000
 """A stop that is told later than this is no longer in the ring with what led to it."""
+FORGOTTEN_NS = 600_000_000_000
+"""For so long after an erasure the ring may still hold something of that patient; later, the pseudonym has been given again."""
 _LOOK_S = 0.5
 _AGAIN_NS = 5_000_000_000
 _COMPRESSION = 1
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9-]")
+_NUMBER = re.compile(r"(\d+)-")
+_OVERLAP_BYTES = 1024
+"""More than a mention of a patient takes, so that none is lost between two pieces of a file."""
+_PIECE_BYTES = 1 << 20
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +74,11 @@ class RecordingSaver:
         self._newest_ns = 0
         self._save_aside = False
         self._again_ns = 0
+        self._erasures: tuple[Erasure, ...] = ()
+        self._erase_again_ns = 0
+        self._forgotten_at_ns: dict[str, int] = {}
+        self.forgotten: frozenset[int] = frozenset()
+        """Requests to erase that no recording speaks of any more."""
         self.alarms: tuple[Alarm, ...] = ()
         """What is wrong with the recordings, for the alarm topic."""
 
@@ -79,6 +97,11 @@ class RecordingSaver:
             self._first = event
         self._due_ns = min(max(self._due_ns, event.at_ns + AFTER_NS), self._first.at_ns + LONGEST_WAIT_NS)
 
+    def forget(self, erasures: tuple[Erasure, ...]) -> None:
+        """Notes who is being erased; `forgotten` says once that is done here."""
+        self._erasures = erasures
+        self.forgotten &= {erasure.request for erasure in erasures}
+
     async def run(self) -> None:
         """Saves what is due, until cancelled."""
         while True:
@@ -88,6 +111,9 @@ class RecordingSaver:
     async def look(self) -> None:
         """Saves what is due now."""
         now_ns = self._monotonic_ns()
+        for erasure in self._erasures:
+            if erasure.request not in self.forgotten and now_ns >= self._erase_again_ns:
+                await self._forget(erasure, now_ns)
         if self._save_aside and now_ns >= self._again_ns:
             self._save_aside = False
             if not await self._in_thread(self.save_aside):
@@ -97,14 +123,21 @@ class RecordingSaver:
             if not await self._in_thread(partial(self.save, event)) and now_ns - event.at_ns <= RING_HOLDS_NS:
                 self._first, self._due_ns = self._first or event, now_ns + _AGAIN_NS
 
+    async def _forget(self, erasure: Erasure, now_ns: int) -> None:
+        self._forgotten_at_ns[erasure.patient] = now_ns
+        if await self._in_thread(partial(self.erase, erasure.patient)):
+            self.forgotten |= {erasure.request}
+        else:
+            self._erase_again_ns = now_ns + _AGAIN_NS
+
     async def _in_thread(self, call: Callable[[], None]) -> bool:
         """A disk that is full or slow holds up nothing else; a recording that could not be saved is said, and tried again."""
         try:
             await asyncio.to_thread(call)
             self.alarms = ()
         except (OSError, RuntimeError) as error:  # RuntimeError: no thread to be had
-            _log.error("a flight recording was not saved: %s", error)
-            text = f"A flight recording was not saved: {getattr(error, 'strerror', None) or error}"
+            _log.error("a flight recording was not saved or erased: %s", error)
+            text = f"A flight recording was not saved or erased: {getattr(error, 'strerror', None) or error}"
             self.alarms = (Alarm("recording-not-saved", "low", text, f"See to {self._directory}"),)
             return False
         return True
@@ -121,6 +154,14 @@ class RecordingSaver:
             if not any(self._directory.glob(f"*{ending}")):
                 self._copy(ring, f"{self._stamp()}{ending}")
 
+    def erase(self, patient: str) -> None:
+        """Empties every recording that names the patient, and every one that cannot be read; raises OSError."""
+        mention = _mention(patient)
+        for path in sorted(self._directory.glob(f"*{SUFFIX}")):
+            if path.stat().st_size and _is_mentioned(path, mention):
+                _empty(path)
+                _log.warning("a flight recording was erased: %s", path.name)
+
     def _copy(self, ring: Path, name: str) -> None:
         """Whole or not at all: the name appears when the content is on the disk."""
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -131,19 +172,63 @@ class RecordingSaver:
                     shutil.copyfileobj(source, packed, 1 << 20)
                 target.flush()
                 os.fsync(target.fileno())
-            unfinished.rename(self._directory / name)
+            saved = self._directory / f"{self._next_number():06d}-{name}"
+            if self._is_forgotten(unfinished):
+                _empty(unfinished)
+            unfinished.rename(saved)
         except OSError:
             with suppress(OSError):
                 unfinished.unlink(missing_ok=True)
             raise
-        _log.info("flight recording saved: %s", self._directory / name)
+        _log.info("flight recording saved: %s", saved)
         self._remove_oldest()
 
     def _remove_oldest(self) -> None:
-        """Names begin with the time, so that they sort by age."""
-        for old in sorted(self._directory.glob(f"*{SUFFIX}"))[: -self._kept]:
+        for old in sorted(self._directory.glob(f"*{SUFFIX}"), key=lambda path: (_number(path), path.name))[: -self._kept]:
             old.unlink(missing_ok=True)
             _log.info("the oldest flight recording was removed: %s; %d are kept", old.name, self._kept)
 
+    def _next_number(self) -> int:
+        return max((_number(path) for path in self._directory.glob(f"*{SUFFIX}")), default=0) + 1
+
+    def _is_forgotten(self, path: Path) -> bool:
+        """Whether somebody is recorded there who was erased a short while ago."""
+        since_ns = self._monotonic_ns() - FORGOTTEN_NS
+        patients = [patient for patient, at_ns in list(self._forgotten_at_ns.items()) if at_ns > since_ns]
+        return any(_is_mentioned(path, _mention(patient)) for patient in patients)
+
     def _stamp(self) -> str:
         return self._utc_now().strftime("%Y%m%dT%H%M%SZ")
+
+
+def _number(path: Path) -> int:
+    """The number with which a recording's name begins; 0 for one of a version that wrote none."""
+    found = _NUMBER.match(path.name)
+    return int(found[1]) if found is not None else 0
+
+
+def _mention(patient: str) -> re.Pattern[bytes]:
+    """How a patient stands in a recording: as the value of the key `patient`, or in the words of a refusal."""
+    key, name = msgspec.msgpack.encode("patient"), msgspec.msgpack.encode(patient)
+    return re.compile(rb"%b|patient %b(?![A-Za-z0-9_-])" % (re.escape(key + name), re.escape(patient.encode())))
+
+
+def _is_mentioned(path: Path, mention: re.Pattern[bytes]) -> bool:
+    """Whether a recording names a patient, or cannot be read to its end: then nobody knows. Raises OSError where a disk fails."""
+    kept = b""
+    try:
+        with path.open("rb") as file, gzip.GzipFile(fileobj=file) as packed:
+            while piece := packed.read(_PIECE_BYTES):
+                if mention.search(kept + piece):
+                    return True
+                kept = piece[-_OVERLAP_BYTES:]
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        return True
+    return False
+
+
+def _empty(path: Path) -> None:
+    """Takes the content away, for certain: the name stays."""
+    with path.open("r+b") as file:
+        file.truncate(0)
+        os.fsync(file.fileno())

@@ -117,7 +117,10 @@ class Service:
         ticks = 0
         while True:
             self._view.set_own_alarms((*self._keeper.alarms, *self._recordings.alarms))
-            self._view.forget_patients(self._keeper.erasures)
+            self._recordings.forget(self._keeper.erasures)
+            # The broker is last: once it has cleared what it retains, the request counts as carried out.
+            forgotten = self._recordings.forgotten
+            self._view.forget_patients(erasure for erasure in self._keeper.erasures if erasure.request in forgotten)
             self._publisher.view_changed()
             self._intake.expire()
             self._notifier.send("WATCHDOG=1")

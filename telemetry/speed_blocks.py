@@ -6,6 +6,7 @@ wanted the speed, and how the harness was loaded.
 
 from __future__ import annotations
 
+import math
 import zlib
 from itertools import accumulate, pairwise
 
@@ -25,13 +26,15 @@ class TracePoint(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The machine at one instant. at_ms: the controller's monotonic clock, as the events' `at_ns`.
 
     asked_mm_s: where phase and hands want to be. load_percent: highest harness load since the point before, % of body weight;
-    None: unknown.
+    None: unknown. rails_n: mean force on the rails since the point before, both together; None: unknown, or no rail has a load
+    cell, or the block was kept before there were any.
     """
 
     at_ms: int
     phase_index: int
     asked_mm_s: int
     load_percent: float | None
+    rails_n: float | None = None
 
 
 class SpeedBlock(msgspec.Struct, frozen=True):
@@ -93,6 +96,7 @@ class SpeedCollector:
         self._points: list[TracePoint] = []
         self._point_due_ns = 0
         self._load_percent: float | None = None
+        self._rails_n: list[float] = []
 
     def take(self, snapshot: Snapshot) -> SpeedBlock | None:
         """Takes one snapshot; returns the block that it ended, if any."""
@@ -111,7 +115,7 @@ class SpeedCollector:
         if self._session and self._speeds:
             start_ms = self._speeds[0].at_ms + self._offset_ms
             block = SpeedBlock(self._session, start_ms, tuple(self._speeds), tuple(self._points))
-        self._speeds, self._points, self._load_percent = [], [], None
+        self._speeds, self._points, self._load_percent, self._rails_n = [], [], None, []
         return block
 
     def _note(self, snapshot: Snapshot) -> None:
@@ -122,9 +126,23 @@ class SpeedCollector:
             self._speeds.extend(snapshot.belt_speeds)
         if snapshot.load_body_weight_percent is not None:
             self._load_percent = max(self._load_percent or 0.0, snapshot.load_body_weight_percent)
+        rails_n = rails_together_n(snapshot)
+        if rails_n is not None:
+            self._rails_n.append(rails_n)
         if snapshot.at_ns >= self._point_due_ns and len(self._points) < MAXIMUM_POINTS:
             self._point_due_ns = snapshot.at_ns + POINT_NS
             asked_mm_s = round(snapshot.asked_speed_m_s * 1000) if snapshot.state == "exercising" else 0
-            point = TracePoint(snapshot.at_ns // 1_000_000, snapshot.phase_index, asked_mm_s, self._load_percent)
+            mean_n = round(sum(self._rails_n) / len(self._rails_n), 1) if self._rails_n else None
+            point = TracePoint(snapshot.at_ns // 1_000_000, snapshot.phase_index, asked_mm_s, self._load_percent, mean_n)
             self._points.append(point)
-            self._load_percent = None
+            self._load_percent, self._rails_n = None, []
+
+
+def rails_together_n(snapshot: Snapshot) -> float | None:
+    """Returns what all rails with a cell bear together; None where none has one, or where one of them is unknown: half of a force
+    would pass for less of it."""
+    known = [load_n for load_n in (snapshot.rail_left_load_n, snapshot.rail_right_load_n) if load_n is not None]
+    if not known or snapshot.rail_loads_unknown:
+        return None
+    total_n = sum(known)
+    return total_n if math.isfinite(total_n) else None

@@ -49,7 +49,8 @@ class View:
         self._snapshot: Snapshot | None = None
         self._snapshot_ns = 0
         self._session: SessionRecord | None = None
-        self._forgotten: frozenset[str] = frozenset()
+        self._erasing: frozenset[str] = frozenset()
+        self._forgotten_sessions: set[str] = set()
         self.forgetting: frozenset[int] = frozenset()
         """Requests to erase for which the session topic says nothing of the patient any more, once it is published."""
         self._own_alarms: tuple[Alarm, ...] = ()
@@ -79,11 +80,12 @@ class View:
     def take_session(self, record: SessionRecord) -> None:
         """Notes a session's record."""
         self._session = record
+        self._forget_session()
 
     def restore_session(self, record: SessionRecord) -> None:
         """Takes up a record from the journal, unless the controller has sent one since."""
         if self._session is None:
-            self._session = record
+            self.take_session(record)
 
     def take_event(self, event: EventRecord) -> None:
         """Remembers an event's operator text, so that the alarm of the same code can carry it."""
@@ -92,13 +94,21 @@ class View:
         self._texts[event.code] = (event.text, event.remedy)
 
     def forget_patients(self, erasures: Iterable[Erasure]) -> None:
-        """Notes who is being erased: their session is dropped, and its topic cleared, whether it is known here or not."""
+        """Notes who is being erased: their session is dropped, and its topic cleared, whether it is known here or not.
+
+        Afterwards the session stays forgotten, should the controller tell of it again. The pseudonym may be given anew.
+        """
         asked = tuple(erasures)
         requests = frozenset(erasure.request for erasure in asked)
         if not requests <= self.forgetting:
             self._published.pop("session", None)
-        self._forgotten |= {erasure.patient for erasure in asked}
+        self._erasing = frozenset(erasure.patient for erasure in asked)
         self.forgetting = requests
+        self._forget_session()
+
+    def _forget_session(self) -> None:
+        if self._session is not None and self._session.patient in self._erasing:
+            self._forgotten_sessions.add(self._session.session)
 
     def set_own_alarms(self, alarms: Iterable[Alarm]) -> None:
         """Notes telemetry's own alarms: its journal's state."""
@@ -145,6 +155,8 @@ class View:
                 load_body_weight_percent=finite(snapshot.load_body_weight_percent),
                 rail_left_held=snapshot.rails[0],
                 rail_right_held=snapshot.rails[1],
+                rail_left_load_n=finite(snapshot.rail_left_load_n),
+                rail_right_load_n=finite(snapshot.rail_right_load_n),
                 attendant_present=snapshot.attendant,
                 scan_lateness_s=finite(snapshot.lateness_ms / 1000),
                 drive_state=snapshot.drive_state,
@@ -227,7 +239,7 @@ class View:
 
     def _session_content(self, now_ns: int) -> SessionPayload | str | None:
         snapshot, record = self._snapshot, self._session
-        if record is not None and record.patient in self._forgotten:
+        if record is not None and record.session in self._forgotten_sessions:
             record = None
         if snapshot is None:
             return CLEARED if record is None and self.forgetting else None

@@ -1,4 +1,4 @@
-"""`sternway calibrate`: from a cell of which nothing is known to a certificate, with a person who hangs weights on the hook.
+"""`sternway calibrate`: from a cell of which nothing is known to a certificate, with a person who hangs weights on hook or rail.
 
 Diagnose, tare, known weights, tare again, residuals, accept or abandon. Until the last yes nothing is written.
 """
@@ -24,7 +24,8 @@ from controller.commissioning.calibration import (
     measure,
     not_still,
 )
-from controller.commissioning.certificate import CALIBRATION_FILE, CalibrationCertificate, write_certificate
+from controller.commissioning.cells import HARNESS, CalibratedCell
+from controller.commissioning.certificate import CalibrationCertificate, why_no_date, write_certificate
 from controller.commissioning.configuration_edit import EditError, Value, with_values
 from controller.commissioning.console import AbandonedError, Console, ask_kg, ask_text, ask_yes
 from controller.core.readings import LoadSample
@@ -55,27 +56,33 @@ class Work(msgspec.Struct, frozen=True):
     emulated: bool
     wall_clock: Callable[[], datetime]
     wait: Callable[[float], None] = time.sleep
+    cell: CalibratedCell = HARNESS
 
 
 def calibrate(cell: Cell, console: Console, work: Work) -> CalibrationCertificate | None:
     """Leads through a calibration; returns its certificate, or None where it was not accepted. Raises AbandonedError, OSError."""
+    undated = why_no_date(work.wall_clock())
+    if undated:
+        console.say(f"NOT CALIBRATED. {undated}")
+        return None
     if work.emulated:
         console.say("These pins are simulated: the certificate will say that the cell was emulated.")
     person = ask_text(console, "Who calibrates? Your name:", 80)
     serial = ask_text(console, _serial_question(work.before), 40)
-    console.say("Take everything off the hook and let it hang still. Nobody stands on the treadmill.")
-    console.ask("Press Enter when the hook is empty.")
+    place = work.cell.place
+    console.say(f"Take everything off the {place} and let nothing touch it. Nobody stands on the treadmill.")
+    console.ask(f"Press Enter when the {place} is empty.")
     if not _healthy(cell, console, work):
         return None
     tare = _settled(cell, console, work)
     loads = _weigh(cell, console, work)
-    unfit = judge_weights(tuple(mass for mass, _ in loads))
+    unfit = judge_weights(tuple(mass for mass, _ in loads), work.cell)
     if unfit:
         console.say(f"NOT CALIBRATED. {unfit}")
         return None
-    console.ask("Take the weights off, let the empty hook hang still, and press Enter.")
+    console.ask(f"Take the weights off, let nothing touch the empty {place}, and press Enter.")
     found = fit(tare, loads, _settled(cell, console, work))
-    _report(console, found)
+    _report(console, found, place)
     if not _accepted(console, found, work):
         return None
     certificate = _certificate(found, tare, person, serial, work)
@@ -124,7 +131,10 @@ def _settled(cell: Cell, console: Console, work: Work) -> Measured:
 
 
 def _weigh(cell: Cell, console: Console, work: Work) -> tuple[tuple[float, Measured], ...]:
-    console.say("Now hang known weights on the hook, one after the other: two at least, the heaviest 20 kg or more.")
+    place, heaviest_kg = work.cell.place, work.cell.least_heaviest_kg
+    console.say(
+        f"Now hang known weights on the {place}, one after the other: two at least, the heaviest {heaviest_kg:g} kg or more."
+    )
     loads: list[tuple[float, Measured]] = []
     while True:
         question = "Hang a weight and let it rest. Its mass in kg (an empty line when there is no more):"
@@ -135,17 +145,17 @@ def _weigh(cell: Cell, console: Console, work: Work) -> tuple[tuple[float, Measu
         console.say(f"  {mass_kg:g} kg: {loads[-1][1].mean_counts:.0f} counts")
 
 
-def _report(console: Console, found: Fit) -> None:
+def _report(console: Console, found: Fit, place: str) -> None:
     console.say("    mass      force    reading     error")
     for point in found.weights:
         reading = point.force_n + point.residual_n
         console.say(f"{point.mass_kg:8.3f} kg {point.force_n:8.1f} N {reading:8.1f} N {point.residual_n:+8.2f} N")
     console.say(f"Zero {found.zero_counts} counts, span {found.newtons_per_count:.8g} N a count.")
-    console.say(f"Largest error {found.worst_residual_n:.2f} N; the empty hook came back to {found.zero_return_n:+.2f} N.")
+    console.say(f"Largest error {found.worst_residual_n:.2f} N; the empty {place} came back to {found.zero_return_n:+.2f} N.")
 
 
 def _accepted(console: Console, found: Fit, work: Work) -> bool:
-    faults = judge_fit(found, work.before.maximum_n)
+    faults = judge_fit(found, work.before.maximum_n, work.cell)
     for fault in faults:
         console.say(f"  FAULT: {fault}")
     if faults:
@@ -163,7 +173,7 @@ def _accepted(console: Console, found: Fit, work: Work) -> bool:
 def _certificate(found: Fit, tare: Measured, person: str, serial: str, work: Work) -> CalibrationCertificate:
     return CalibrationCertificate(
         kind="sternway-calibration-1",
-        cell="harness",
+        cell=work.cell.name,
         cell_serial=serial,
         made_at=work.wall_clock(),
         made_by=person,
@@ -186,13 +196,13 @@ def _write(console: Console, certificate: CalibrationCertificate, work: Work) ->
         "cell_serial": certificate.cell_serial,
     }
     try:
-        edited = with_values(work.configuration.read_text(encoding="utf-8"), "calibration", values)
+        edited = with_values(work.configuration.read_text(encoding="utf-8"), work.cell.table, values)
         write_durably(work.configuration, edited.encode(), _CONFIGURATION_MODE)
-        console.say(f"{work.configuration}: the table [calibration] has the new values.")
+        console.say(f"{work.configuration}: the table [{work.cell.table}] has the new values.")
     except EditError as error:
         console.say(f"{error}. Write these lines into it by hand:")
-        for line in with_values("", "calibration", values).splitlines():
+        for line in with_values("", work.cell.table, values).splitlines():
             console.say(f"  {line}")
-    path = work.configuration.parent / CALIBRATION_FILE
+    path = work.configuration.parent / work.cell.file
     write_certificate(path, certificate)
     console.say(f"CALIBRATED. The certificate is {path}. Start the controller: systemctl start sternway-controller")

@@ -10,6 +10,7 @@ import statistics
 
 import msgspec
 
+from controller.commissioning.cells import CalibratedCell
 from controller.commissioning.certificate import WeightPoint
 from controller.core.readings import LoadSample
 from controller.core.settings import CalibrationSettings
@@ -33,8 +34,6 @@ STILL_NOISES = 1.0
 """The means of both halves of a still load differ by less than one sample's noise [O]."""
 
 LEAST_WEIGHTS = 2
-LEAST_HEAVIEST_KG = 20.0
-"""The heaviest weight must reach the loads that are judged: 0.3 of the body weight of 65 kg [O]."""
 LEAST_DIFFERENCE_KG = 2.0
 RESIDUAL_LEAST_N, RESIDUAL_SHARE = 2.0, 0.005
 """A weight must read right within the larger of the two [O]."""
@@ -101,7 +100,7 @@ def measure(samples: tuple[LoadSample, ...], discarded: int) -> Measured:
 def diagnose(found: Measured) -> tuple[str, ...]:
     """Returns what is wrong with cell, amplifier or wiring, each with what to look at; empty when it may be calibrated."""
     if found.samples == 0:
-        return ("No conversion comes: check the amplifier's supply, its data and clock wires, and load_cell.backend.",)
+        return ("No conversion comes: check the amplifier's supply, its data and clock wires, and its configured pins.",)
     faults = []
     if found.samples < LEAST_SAMPLES or found.rate_hz < LEAST_RATE_HZ:
         hint = (
@@ -117,12 +116,12 @@ def diagnose(found: Measured) -> tuple[str, ...]:
     if found.noise_counts > HIGHEST_NOISE_COUNTS:
         words = f"{found.noise_counts:.0f} counts, {HIGHEST_NOISE_COUNTS:.0f} are allowed"
         faults.append(
-            f"Noise of {words}: let the hook hang still, check the screen and its one earth, keep the cable off the motor's."
+            f"Noise of {words}: let nothing touch it, check the screen and its one earth, keep the cable off the motor's."
         )
     if found.outlier_share > MOST_OUTLIERS_SHARE or found.discarded_share > MOST_DISCARDED_SHARE:
         share = max(found.outlier_share, found.discarded_share)
         faults.append(
-            f"{share:.0%} of the samples are wrong: the clock wire is disturbed, or pulses are late; try the backend spi."
+            f"{share:.0%} of the samples are wrong: the clock wire is disturbed, or pulses are late (not with the backend spi)."
         )
     return tuple(faults)
 
@@ -153,17 +152,17 @@ def fit(tare: Measured, loads: tuple[tuple[float, Measured], ...], after: Measur
     return Fit(zero, span, points, span * (after.mean_counts - zero))
 
 
-def judge_weights(masses_kg: tuple[float, ...]) -> str:
+def judge_weights(masses_kg: tuple[float, ...], cell: CalibratedCell) -> str:
     """Returns why these weights cannot calibrate, or an empty string."""
     heaviest, lightest = max(masses_kg, default=0.0), min(masses_kg, default=0.0)
     if len(masses_kg) < LEAST_WEIGHTS or not heaviest - lightest >= LEAST_DIFFERENCE_KG:
         return f"At least {LEAST_WEIGHTS} weights are needed that differ by {LEAST_DIFFERENCE_KG:g} kg: one alone shows no error."
-    if not heaviest >= LEAST_HEAVIEST_KG:
-        return f"The heaviest weight must be {LEAST_HEAVIEST_KG:g} kg or more: a fall is judged at such loads and above."
+    if not heaviest >= cell.least_heaviest_kg:
+        return f"The heaviest weight must be {cell.least_heaviest_kg:g} kg or more: {cell.why_heaviest}."
     return ""
 
 
-def judge_fit(found: Fit, maximum_n: float) -> tuple[str, ...]:
+def judge_fit(found: Fit, maximum_n: float, cell: CalibratedCell) -> tuple[str, ...]:
     """Returns why this calibration must not be used; empty when it may. maximum_n: the range that is configured."""
     if not SPAN_LOWEST <= found.newtons_per_count <= SPAN_HIGHEST:
         hint = (
@@ -182,11 +181,13 @@ def judge_fit(found: Fit, maximum_n: float) -> tuple[str, ...]:
             )
     if not abs(found.zero_return_n) <= HIGHEST_ZERO_RETURN_N:
         words = f"{found.zero_return_n:+.1f} N, {HIGHEST_ZERO_RETURN_N:g} N are allowed"
-        faults.append(f"The empty hook did not come back to zero: {words}; something binds, or the cell was overloaded once.")
+        faults.append(
+            f"The empty {cell.place} did not come back to zero: {words}; something binds, or the cell was overloaded once."
+        )
     reach_n = (HIGHEST_COUNTS - found.zero_counts) * found.newtons_per_count
     if not reach_n >= maximum_n:
         faults.append(
-            f"The converter ends at {reach_n:.0f} N, but calibration.maximum_n is {maximum_n:g} N: correct it to the cell's range."
+            f"The converter ends at {reach_n:.0f} N, but {cell.table}.maximum_n is {maximum_n:g} N: correct it to the cell's range."
         )
     return tuple(faults)
 

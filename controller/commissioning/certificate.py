@@ -15,6 +15,8 @@ import msgspec
 from controller.durable_file import write_durably
 
 CALIBRATION_FILE = "calibration-harness.json"
+RAIL_LEFT_CALIBRATION_FILE = "calibration-rail-left.json"
+RAIL_RIGHT_CALIBRATION_FILE = "calibration-rail-right.json"
 SELF_TEST_FILE = "self-test.json"
 MAXIMUM_BYTES = 64 * 1024
 _READABLE_BY_ALL = 0o644
@@ -38,7 +40,7 @@ class CalibrationCertificate(msgspec.Struct, frozen=True, forbid_unknown_fields=
     """Who calibrated which cell, when, with what, and how well it fits. emulated: there was no cell, only a model of one."""
 
     kind: Literal["sternway-calibration-1"]
-    cell: Literal["harness"]
+    cell: Literal["harness", "rail-left", "rail-right"]
     cell_serial: Serial
     made_at: datetime
     made_by: Name
@@ -52,12 +54,13 @@ class CalibrationCertificate(msgspec.Struct, frozen=True, forbid_unknown_fields=
     rate_hz: float
 
 
-class SelfTestItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One thing that was tried. found: what was seen, in words."""
+class SelfTestItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One thing that was tried. found: what was seen, in words. protects: False for what only shows something to people."""
 
     name: Name
     passed: bool
     found: str
+    protects: bool = True
 
 
 class SelfTestCertificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,8 +76,9 @@ class SelfTestCertificate(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
 
     @property
     def passed(self) -> bool:
-        """Whether everything was tried and found right."""
-        return bool(self.items) and all(item.passed for item in self.items)
+        """Whether everything that protects somebody was tried and found right."""
+        protecting = [item for item in self.items if item.protects]
+        return bool(protecting) and all(item.passed for item in protecting)
 
 
 Certificate = TypeVar("Certificate", CalibrationCertificate, SelfTestCertificate)
@@ -87,6 +91,16 @@ class _Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class CertificateError(ValueError):
     """The file is there, but it is no certificate, or it was changed after it had been made."""
+
+
+def why_no_date(now: datetime) -> str:
+    """Returns why nothing may be certified now, or an empty string: the date of a clock that nobody has set cannot be believed."""
+    if now.year in _YEARS:
+        return ""
+    return (
+        f"This computer's clock says {now:%Y-%m-%d}; allowed is {_YEARS.start} or later. Connect it to its time server, or set it "
+        "with `timedatectl set-time`, then begin again: the certificate carries the date."
+    )
 
 
 def write_certificate(path: Path, certificate: CalibrationCertificate | SelfTestCertificate) -> None:

@@ -40,6 +40,8 @@ class Unready(enum.Enum):
     CLOCK_UNKNOWN = "clock unknown"
     UNDER_VOLTAGE = "under-voltage"
     DISK_FULL = "disk full"
+    UNKNOWN = "readiness unknown"
+    DRIVE_REFUSED = "drive refused"
 
 
 REMEDIES: dict[Unready, str] = {
@@ -54,9 +56,12 @@ REMEDIES: dict[Unready, str] = {
     Unready.SELF_TEST_OVERDUE: "walk through the machine again: sternway selftest",
     Unready.WIRING_CHANGED: "pins or drive are configured otherwise than when they were tested: sternway selftest",
     Unready.SELF_TEST_EMULATED: "the record is of emulated pins; test the real ones: sternway selftest",
-    Unready.CLOCK_UNKNOWN: "let the clock synchronise, fit an RTC, or vouch for it with commissioning.clock",
+    Unready.CLOCK_UNKNOWN: "let the clock synchronise, fit an RTC, or vouch for it with commissioning.clock; "
+    "a certificate of a later day is made anew",
     Unready.UNDER_VOLTAGE: "the Pi's supply is too weak; have the power supply and its cable replaced",
     Unready.DISK_FULL: "make room on the Pi's disk",
+    Unready.UNKNOWN: "the controller cannot look at the computer's state or at the date; see `sternway logs`, then restart it",
+    Unready.DRIVE_REFUSED: "its limits are not those configured, or its protocol is another; `sternway logs` says what to do",
 }
 
 
@@ -82,9 +87,12 @@ class Fitted(msgspec.Struct, frozen=True):
 
 
 def wiring_fingerprint(pins: PinSettings, load_cell: LoadCellSettings, driver: str) -> str:
-    """Returns a short name for one wiring. The calibration's own numbers are no wiring."""
+    """Returns a short name for one wiring. The calibration's own numbers are no wiring, nor is a chip select that no chip needs.
+
+    Rail cells are not part of it: they protect nobody, and where they are wired is no reason to refuse a patient.
+    """
     wires = msgspec.to_builtins(load_cell)
-    for name in ("counts_zero", "newtons_per_count"):
+    for name in ("counts_zero", "newtons_per_count", "spi_chip_select"):
         del wires[name]
     return hashlib.sha256(msgspec.json.encode([pins, wires, driver], order="deterministic")).hexdigest()[:16]
 
@@ -106,14 +114,20 @@ def judge_readiness(
 
     What was not measured (None) is no reason: another computer than a Pi has no under-voltage to report.
     """
-    reasons = [*_judge_health(health), *_judge_calibration(found.calibration, fitted, settings, now)]
+    uncalibrated = judge_calibration(found.calibration, fitted.calibration, fitted.emulated, settings, now)
+    reasons = [*_judge_health(health), *uncalibrated]
     reasons += _judge_self_test(found.self_test, fitted, settings, now)
     made = [one.made_at for one in (found.calibration, found.self_test) if one is not None and not isinstance(one, Damaged)]
-    clock_is_wrong = any(at > now + _CLOCK_SLACK for at in made)
+    clock_is_wrong = any(is_in_the_future(at, now) for at in made)
     clock_is_unknown = health.clock_known is False and settings.clock == "synchronised"
     if clock_is_wrong or clock_is_unknown:
         reasons.append(Unready.CLOCK_UNKNOWN)
     return tuple(reasons)
+
+
+def is_in_the_future(made_at: datetime, now: datetime) -> bool:
+    """Whether a certificate of this date says that the clock is wrong."""
+    return made_at > now + _CLOCK_SLACK
 
 
 def _judge_health(health: Health) -> list[Unready]:
@@ -123,17 +137,21 @@ def _judge_health(health: Health) -> list[Unready]:
     return reasons
 
 
-def _judge_calibration(
-    found: CalibrationCertificate | Damaged | None, fitted: Fitted, settings: CommissioningSettings, now: datetime
+def judge_calibration(
+    found: CalibrationCertificate | Damaged | None,
+    configured: CalibrationSettings,
+    emulated: bool,
+    settings: CommissioningSettings,
+    now: datetime,
 ) -> list[Unready]:
+    """Returns why one cell counts as uncalibrated: at most one reason. emulated: its pins are the simulator's."""
     if found is None:
         return [Unready.NOT_CALIBRATED]
     if isinstance(found, Damaged):
         return [Unready.CALIBRATION_DAMAGED]
-    if found.emulated is not fitted.emulated:
+    if found.emulated is not emulated:
         return [Unready.CELL_EMULATED]
     certified = (found.cell_serial, found.zero_counts, found.newtons_per_count)
-    configured = fitted.calibration
     if certified != (configured.cell_serial, configured.zero_counts, configured.newtons_per_count):
         return [Unready.CALIBRATION_DIFFERS]
     return [] if now < calibration_due(found, settings) else [Unready.CALIBRATION_OVERDUE]

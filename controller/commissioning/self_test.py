@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Literal, Protocol
 
@@ -51,14 +51,20 @@ class Bench(Protocol):
         """Pulses, or none."""
 
 
+Gauge = Callable[[], float | None]
+"""The load of a cell now, N; None while unknown."""
+
+
 class Extras(msgspec.Struct, frozen=True):
     """What not every machine has at hand.
 
-    load_n: the load now, None while unknown. show: puts lines on the display; None: none is fitted.
+    load_n: the harness load. show: puts lines on the display; None: none is fitted. rails: by place the load of each rail that has
+    a cell.
     """
 
-    load_n: Callable[[], float | None]
+    load_n: Gauge
     show: Callable[[tuple[str, ...]], None] | None
+    rails: Mapping[str, Gauge] = {}
 
 
 class Walk:
@@ -94,15 +100,17 @@ class Walk:
         self._try("watchdog relay", self._watchdog)
         self._try("belt at rest", self._belt)
         self._try("load cell", self._load)
+        for place, gauge in self._extras.rails.items():
+            self._try(f"load cell at the {place}", partial(self._rail, place, gauge), protects=False)
 
-    def _try(self, name: str, trial: Callable[[], tuple[bool, str]], prefix: str = "") -> None:
+    def _try(self, name: str, trial: Callable[[], tuple[bool, str]], prefix: str = "", *, protects: bool = True) -> None:
         """Tries it, and again as long as it fails and the person wants to; the last result is recorded."""
         self._console.say(f"{prefix}{name}")
         while True:
             passed, found = trial()
             self._console.say(f"  {'ok' if passed else 'FAILED'}: {found}")
             if passed or not ask_yes(self._console, "  Try it again?"):
-                self.items.append(SelfTestItem(name, passed, found))
+                self.items.append(SelfTestItem(name, passed, found, protects))
                 return
 
     def _until(self, condition: Callable[[], object], within_s: float) -> bool:
@@ -236,3 +244,21 @@ class Walk:
     def _load_or_infinite(self) -> float:
         load_n = self._extras.load_n()
         return float("inf") if load_n is None else load_n
+
+    def _rail(self, place: str, gauge: Gauge) -> tuple[bool, str]:
+        """By the change, so that a cell which is not calibrated yet can be tried, too."""
+        if not self._until(lambda: gauge() is not None, WAIT_S):
+            return False, "no sample comes"
+        resting_n = gauge() or 0.0
+
+        def change_n() -> float:
+            load_n = gauge()
+            return float("nan") if load_n is None else load_n - resting_n
+
+        self._console.say(f"  Lean on the {place} with more than {PULL_N:g} N (5 kg).")
+        if not self._until(lambda: change_n() > PULL_N, WAIT_S):
+            return False, "the cell did not feel it"
+        self._console.say(f"  Let go of the {place}.")
+        if not self._until(lambda: abs(change_n()) < SLACK_N, WAIT_S):
+            return False, f"it did not come back to within {SLACK_N:g} N"
+        return True, "felt, and back"

@@ -24,16 +24,13 @@ def active_priority(alarms: AlarmState) -> Priority:
 
 
 def raise_alarms(alarms: AlarmState, happenings: list[Happening]) -> AlarmState:
-    """Returns the alarms with those that the happenings raise; a new one ends a silence."""
+    """Returns the alarms with those that the happenings raise. A new one ends a silence, and so does one that is raised again."""
     known = {event for event, _ in alarms.active}
-    new = tuple(
-        (happening.event, happening.at_ns)
-        for happening in happenings
-        if RULES[happening.event].priority > Priority.NONE and happening.event not in known
-    )
-    if not new:
+    raised = {happening.event: happening.at_ns for happening in happenings if RULES[happening.event].priority > Priority.NONE}
+    new = tuple((event, at_ns) for event, at_ns in raised.items() if event not in known)
+    if not new and not (raised and alarms.silent_until_ns):
         return alarms
-    return AlarmState(alarms.active + tuple(dict(new).items()), 0)
+    return AlarmState(alarms.active + new, 0)
 
 
 def clear_alarms(alarms: AlarmState, gone: frozenset[Event]) -> AlarmState:

@@ -10,6 +10,8 @@ from controller.core.inputs import Input
 from controller.core.settings import AttendantSettings
 from messages.plan import AttendantStage
 
+_ATTENDANT, _CONTACT_GUARD = Input.ATTENDANT.bit, AttendantStage.CONTACT_GUARD
+
 
 class AttendanceState(msgspec.Struct, frozen=True, gc=False):
     """When vigilance was last shown, and what has been reported since (0 none, 1 gone, 2 pause)."""
@@ -20,8 +22,8 @@ class AttendanceState(msgspec.Struct, frozen=True, gc=False):
 
 def attendant_present(stage: AttendantStage, state: AttendanceState, closed: int, settings: AttendantSettings, now_ns: int) -> bool:
     """Whether the belt may start, as far as the attendant goes."""
-    if stage is AttendantStage.CONTACT_GUARD:
-        return bool(closed & Input.ATTENDANT.bit)
+    if stage is _CONTACT_GUARD:
+        return bool(closed & _ATTENDANT)
     return state.shown_at_ns != 0 and now_ns - state.shown_at_ns <= _limit_ns(stage, settings)
 
 
@@ -35,8 +37,7 @@ def judge_attendance(
     now_ns: int,
 ) -> tuple[AttendanceState, tuple[Happening, ...]]:
     """Returns ATTENDANT_GONE when the stage's limit has passed, and ATTENDANT_PAUSE when slowing did not bring anybody back."""
-    held = facts.is_closed(Input.ATTENDANT)
-    shown = held if stage is AttendantStage.CONTACT_GUARD else facts.was_pressed(Input.ATTENDANT)
+    shown = (facts.closed if stage is _CONTACT_GUARD else facts.pressed) & _ATTENDANT
     if shown:
         return AttendanceState(now_ns, 0), ()
     if not moving:

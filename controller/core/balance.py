@@ -15,6 +15,8 @@ from controller.core.events import Event, Happening
 from controller.core.load_chain import LoadEstimate
 from controller.core.readings import Quality
 
+_GOOD = Quality.GOOD
+
 __all__ = ["BALANCE_START", "BalanceFacts", "BalanceSettings", "BalanceState", "judge_balance"]
 
 
@@ -68,7 +70,7 @@ def judge_balance(
     limits = limits_for(settings, facts.body_weight_n, facts.retractor)
     harness = state.harness
     on_load: tuple[Happening, ...] = ()
-    if facts.estimate.load.quality is Quality.GOOD:
+    if facts.estimate.load.quality is _GOOD:
         harness, on_load = judge_harness(harness, facts.estimate, limits, facts.retractor, settings, now_ns)
     hands = Hands(
         facts.rail_left,
@@ -88,7 +90,7 @@ def judge_balance(
 
 def _is_loaded(estimate: LoadEstimate, limits: Limits) -> bool:
     """Whether there is load in the harness as far as is known; a load that is no number counts as one."""
-    return estimate.load.quality is Quality.GOOD and not estimate.load.value < limits.no_grace_n
+    return estimate.load.quality is _GOOD and not estimate.load.value < limits.no_grace_n
 
 
 def _ends_unchanged(state: BalanceState, facts: BalanceFacts) -> bool:
@@ -103,7 +105,7 @@ def _judge_ends(state: BalanceState, facts: BalanceFacts, now_ns: int) -> tuple[
     """Deck ends and overload switch: at the first sample, whatever else is known."""
     load = facts.estimate.load
     detail: tuple[tuple[str, float], ...] = ()
-    if load.quality is Quality.GOOD:
+    if load.quality is _GOOD:
         detail = (("load_n", round(load.value, 1)),)
     found = []
     if not facts.overload_ok and not state.overload:

@@ -29,6 +29,9 @@ class State(enum.Enum):
     EMERGENCY_STOP = "emergency_stop"
     FAULT = "fault"
 
+    __hash__ = object.__hash__
+    """There is one of each, so its identity will do; Enum's own is a call of Python code, several times a scan."""
+
 
 class Trigger(enum.Enum):
     """What may change the state."""

@@ -99,8 +99,9 @@ def _act(scan: Scan, event: Event, **detail: float | int | str) -> None:
         again_ns = scan.now_ns + int(checks.pain_again_s * 1e9)
         check = msgspec.structs.replace(check, again=_with(check.again, Question.PAIN, again_ns))
     elif event is Event.DIZZINESS_MILD:
-        rest_until_ns = scan.now_ns + int(checks.dizziness_again_s * 1e9)
-        check = msgspec.structs.replace(check, dizzy=True, again=_with(check.again, Question.DIZZINESS, rest_until_ns))
+        again_ns = scan.now_ns + int(checks.dizziness_again_s * 1e9)
+        rest_until_ns = max(rest_until_ns, again_ns)  # of two rests the longer one
+        check = msgspec.structs.replace(check, dizzy=True, again=_with(check.again, Question.DIZZINESS, again_ns))
     else:
         return
     moved = msgspec.structs.replace(exercise, check=check, rest_until_at_ns=rest_until_ns)
@@ -125,14 +126,16 @@ def _say(scan: Scan, event: Event, **detail: float | int | str) -> None:
 def take_report(scan: Scan, symptom: Symptom) -> Event | None:
     """Takes a symptom from the network and returns the event that it led to, None where it changes nothing.
 
-    What stops nothing is taken once a second: a flood must not push real events out of the ring.
+    What stops and ends nothing is taken once a second: a flood must not push real events out of the ring.
     """
     exercise = scan.state.exercise
     if not exercise.session:
         return None
     event = _event_of_report(symptom, exercise)
-    stops = event is not None and RULES[event].effect >= Effect.PAUSE and scan.state.chart in EXERCISING_STATES
-    if not stops and scan.now_ns - exercise.check.reported_at_ns < _REPORT_INTERVAL_NS:
+    effect = RULES[event].effect if event is not None else Effect.RECORD
+    stops = effect >= Effect.PAUSE and scan.state.chart in EXERCISING_STATES
+    ends = effect is Effect.END and not exercise.over
+    if not (stops or ends) and scan.now_ns - exercise.check.reported_at_ns < _REPORT_INTERVAL_NS:
         return None
     question = _QUESTIONS.get(symptom.kind)
     if question is not None:

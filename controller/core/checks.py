@@ -65,6 +65,8 @@ def due_questions(
     """Returns what is to be asked now: the whole check by the clock of the moving belt (None: it rests), or what is asked again."""
     if belt_time_ns is not None and questions and not belt_time_ns - state.checked_belt_ns < interval_s * 1e9:
         return questions
+    if not state.again:
+        return ()
     return tuple(question for question, at_ns in state.again if now_ns >= at_ns)
 
 

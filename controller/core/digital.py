@@ -86,11 +86,14 @@ def advance_digital(
     # A library that misses edges must not hide a contact that chatters: what the polls saw change counts as well.
     counts, window = _count_edges(state, levels.edges | (levels.closed ^ state.raw) & ALL_INPUTS_MASK, now_ns)
     chattering = _over_limit(counts, chatter_edges_per_s)
-    happenings = tuple(
-        Happening(Event.INPUT_CHATTER, now_ns, (("input", name.name.lower()), ("edges_per_s", counts[name])))
-        for name in Input
-        if chattering & ~state.chattering & name.bit
-    )
+    begun = chattering & ~state.chattering
+    happenings: tuple[Happening, ...] = ()
+    if begun:
+        happenings = tuple(
+            Happening(Event.INPUT_CHATTER, now_ns, (("input", name.name.lower()), ("edges_per_s", counts[name])))
+            for name in Input
+            if begun & name.bit
+        )
     moved = DigitalState(
         closed=closed,
         raw=levels.closed & ALL_INPUTS_MASK,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from controller.core.chart import LATCHED_STATES, MOVING_STATES, State
 from controller.core.check_text import check_lines
-from controller.core.events import RULES
+from controller.core.events import RULES, Effect
 from controller.core.exercise import ExerciseState, next_speed_m_s
 from controller.core.hands_free import may_escape
-from controller.core.latch import ended_by_fall, reset_blockers
+from controller.core.latch import DRIVE_FAULT, ended_by_fall, reset_blockers
 from controller.core.patient import body_weight_n, ceiling_m_s, known_load_n
 from controller.core.preparation import Step
 from controller.core.settings import CoreSettings
@@ -48,8 +48,9 @@ def display_lines(state: CoreState, settings: CoreSettings, missing: tuple[str, 
         return check_lines(state.exercise, state.chart is State.COMPLETE)
     if state.chart in MOVING_STATES:
         return _moving(state, settings, now_ns)
-    if state.preparation.step is not None and (state.chart is not State.COMPLETE or state.drive.standstill):
-        return _step(state, settings, missing)
+    step = state.preparation.step
+    if step is not None and (state.chart is not State.COMPLETE or state.drive.standstill):
+        return _step(step, state, settings, missing)
     return _quiet(state, now_ns)
 
 
@@ -72,7 +73,8 @@ def _latched(state: CoreState) -> Lines:
     cause = state.stopped_by or (state.causes[0] if state.causes else None)
     text = RULES[cause].text if cause is not None else ""
     blockers = reset_blockers(state, body_weight_n(state))
-    hint = blockers[0] if blockers else "press RESET"
+    standing = [blocker for blocker in blockers if blocker != DRIVE_FAULT]
+    hint = standing[0] if standing else f"{DRIVE_FAULT}: RESET" if blockers else "press RESET"
     return _fit(state.chart.value.replace("_", " ").upper(), *_wrap(text), hint)
 
 
@@ -90,8 +92,17 @@ def _moving(state: CoreState, settings: CoreSettings, now_ns: int) -> Lines:
         return _fit(title, speed, f"FASTER? {offered:4.2f} m/s", f"press within {seconds:2d} s")
     if exercise.hands_free.open:
         return _fit(title, speed, *_hands_free(exercise, settings, now_ns))
-    alarm = state.alarms.active[-1][0] if state.alarms.active else None
-    return _fit(title, speed, "", *((RULES[alarm].remedy.split(".")[0],) if alarm is not None else ("",)))
+    return _fit(title, speed, *_most_urgent(state))
+
+
+def _most_urgent(state: CoreState) -> tuple[str, str]:
+    """What to do about the gravest alarm; of equals what asks for a hand before what only tells, then the latest."""
+    latest_first = [event for event, _ in reversed(state.alarms.active)]
+    if not latest_first:
+        return "", ""
+    alarm = max(latest_first, key=lambda event: (RULES[event].priority, RULES[event].effect is not Effect.REFUSE))
+    first, second = _wrap(RULES[alarm].remedy.split(".")[0])
+    return (first, second) if second else ("", first)
 
 
 def _hands_free(exercise: ExerciseState, settings: CoreSettings, now_ns: int) -> tuple[str, str]:
@@ -101,8 +112,7 @@ def _hands_free(exercise: ExerciseState, settings: CoreSettings, now_ns: int) ->
     return "HOLD THE RAILS", f"within {left_s + 1:2d} s"
 
 
-def _step(state: CoreState, settings: CoreSettings, missing: tuple[str, ...]) -> Lines:
-    step = state.preparation.step
+def _step(step: Step, state: CoreState, settings: CoreSettings, missing: tuple[str, ...]) -> Lines:
     plan = state.exercise.plan
     if step is Step.CONFIRM and plan is not None:
         return _fit("CONFIRM    OK", plan.patient, f"{plan.mass_kg:5.1f} kg", f"first {settings.speed.first_m_s:4.2f} m/s")
@@ -114,8 +124,6 @@ def _step(state: CoreState, settings: CoreSettings, missing: tuple[str, ...]) ->
         return _fit("SLACK", f"mark {mark:2d} = {slack_cm:4.1f} cm", *_STEP_TEXT[step])
     if step is Step.READY and missing:
         return _fit("READY, but:", missing[0], *_STEP_TEXT[step])
-    if step is None:
-        return _fit("")
     return _fit(step.value, "", *_STEP_TEXT[step])
 
 

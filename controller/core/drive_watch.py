@@ -12,6 +12,9 @@ from controller.core.readings import Direction, DriveReading, DriveState
 from controller.core.settings import DriveSettings
 
 _LEASE_FAULT, _STOP_INPUT_FAULT = 1, 2
+# Each scan asks for these several times, and Python 3.11 takes long to find an enumeration's member.
+_FAULT, _WRONG = DriveState.FAULT, Direction.WRONG
+_STOPPED = (DriveState.BRAKING, DriveState.LATCHED)
 _MS = 1_000_000
 _TICK_STUCK_MS = 100
 _REFUSAL_MS = 100
@@ -19,6 +22,8 @@ _DISAGREE_MS = 300
 _FIRST_WORD_NS = 2_000 * _MS
 """A drive that was never heard is silent after this: at start-up the line is opened first."""
 _STALL_ASKED_M_S = 0.08
+_GENTLEST_STOP_M_S2 = 0.15
+"""The firmware brakes no softer, whatever is asked."""
 
 
 class DriveWatchState(msgspec.Struct, frozen=True, gc=False):
@@ -36,6 +41,8 @@ class DriveWatchState(msgspec.Struct, frozen=True, gc=False):
     disagree_since_ns: int = 0
     stop_began_ns: int = 0
     stop_due_ns: int = 0
+    stop_m_s2: float = 0.0
+    """The hardest deceleration asked since the stop began: `stop_due_ns` was reckoned with it."""
     reported: tuple[Event, ...] = ()
     expected_m_s: float = 0.0
     """The highest speed the belt may have now by what was asked lately."""
@@ -60,7 +67,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     stopping: bool
     deceleration_m_s2: float
     must_rest: bool
-    """The belt was proven at rest and nothing has been asked since (paused, rest, prepared)."""
+    """The belt was proven at rest and nothing has been asked since."""
     start_closed: bool
     """START as the panel's filtered input shows it."""
 
@@ -80,11 +87,14 @@ def watch_drive(
     slow_since = moved.slow_since_ns
     standstill = bool(slow_since) and now_ns - slow_since >= settings.standstill_time_s * 1e9
     findings = _findings(moved, state, reading, asked, settings, now_ns)
-    names = tuple(event for event, _ in findings)
-    happenings = tuple(Happening(event, now_ns, detail) for event, detail in findings if event not in state.reported)
+    names: tuple[Event, ...] = ()
+    happenings: tuple[Happening, ...] = ()
+    if findings:
+        names = tuple(event for event, _ in findings)
+        happenings = tuple(Happening(event, now_ns, detail) for event, detail in findings if event not in state.reported)
     if names != moved.reported:
         moved = msgspec.structs.replace(moved, reported=names)
-    healthy = not findings and reading.state is not DriveState.FAULT
+    healthy = not findings and reading.state is not _FAULT
     return moved, DriveFacts(True, healthy, standstill, speed, reading.granted_mm_s / 1000, reading.state), happenings
 
 
@@ -118,11 +128,11 @@ def _remember(state: DriveWatchState, reading: DriveReading, asked: Asked, setti
     speed = reading.measured_mm_s / 1000
     slow = speed < settings.standstill_m_s
     driven = not asked.stopping and asked.set_point_m_s > 0
-    began, due, expected = 0, 0, asked.set_point_m_s
+    began, due, hardest, expected = 0, 0, 0.0, asked.set_point_m_s
     if asked.stopping:
         expected = state.expected_m_s
         began = state.stop_began_ns or now_ns
-        due = state.stop_due_ns or now_ns + int(speed / max(asked.deceleration_m_s2, 0.15) * 1e9)
+        due, hardest = _stop_due(state, asked, speed, now_ns)
     same_tick = reading.tick_ms == state.tick_ms and reading.nonce == state.nonce
     return DriveWatchState(
         nonce=reading.nonce,
@@ -131,15 +141,33 @@ def _remember(state: DriveWatchState, reading: DriveReading, asked: Asked, setti
         slow_since_ns=_since(slow, state.slow_since_ns, now_ns),
         unknown_since_ns=0,
         fast_since_ns=_since(not speed <= expected + settings.overspeed_m_s, state.fast_since_ns, now_ns),
-        wrong_since_ns=_since(reading.direction is Direction.WRONG and not slow, state.wrong_since_ns, now_ns),
+        wrong_since_ns=_since(reading.direction is _WRONG and not slow, state.wrong_since_ns, now_ns),
         stalled_since_ns=_since(driven and asked.set_point_m_s > _STALL_ASKED_M_S and slow, state.stalled_since_ns, now_ns),
         refused_since_ns=_since(driven and reading.refusal != 0, state.refused_since_ns, now_ns),
         disagree_since_ns=_since(reading.start_closed != asked.start_closed, state.disagree_since_ns, now_ns),
         stop_began_ns=began,
         stop_due_ns=due,
+        stop_m_s2=hardest,
         reported=state.reported,
         expected_m_s=expected,
     )
+
+
+def _stop_due(state: DriveWatchState, asked: Asked, speed_m_s: float, now_ns: int) -> tuple[int, float]:
+    """Returns when the belt must be at rest, and the deceleration that this was reckoned with.
+
+    Only a harder stop brings the time forward. Reckoned anew in every scan it would recede before a belt that does not brake, and
+    a gentle stop's long time would leave a patient who then falls on a moving belt. A belt that has come to rest has kept its time.
+    """
+    hardest_m_s2 = max(
+        _GENTLEST_STOP_M_S2, asked.deceleration_m_s2
+    )  # in this order: what is no number is the gentlest, and no harder
+    due_ns = now_ns + int(speed_m_s / hardest_m_s2 * 1e9)
+    if not state.stop_due_ns or asked.must_rest:
+        return due_ns, hardest_m_s2
+    if hardest_m_s2 > state.stop_m_s2:
+        return min(due_ns, state.stop_due_ns), hardest_m_s2
+    return state.stop_due_ns, state.stop_m_s2
 
 
 def _since(holds: bool, since_ns: int, now_ns: int) -> int:
@@ -187,8 +215,8 @@ def _judge_drive_says(
     found: list[tuple[Event, Detail]], moved: DriveWatchState, reading: DriveReading, driven: bool, now_ns: int
 ) -> None:
     """What stopped the drive stays in its faults until the next START, so that it is news only while the belt should run."""
-    stopped = driven and reading.state in (DriveState.BRAKING, DriveState.LATCHED)
-    if reading.state is DriveState.FAULT:
+    stopped = driven and reading.state in _STOPPED
+    if reading.state is _FAULT:
         found.append((Event.DRIVE_FAULT, (("drive_faults", reading.faults),)))
     elif stopped and reading.faults & _LEASE_FAULT:
         found.append((Event.LEASE_LOST, (("drive_faults", reading.faults),)))
@@ -214,8 +242,9 @@ def _judge_motion(
         found.append((Event.WRONG_DIRECTION, speeds))
     if _lasts(moved.stalled_since_ns, settings.stall_time_ms, now_ns):
         found.append((Event.BELT_STALLED, speeds))
-    at_rest = speed < settings.standstill_m_s
-    if moved.stop_due_ns and now_ns > moved.stop_due_ns + settings.braking_margin_s * 1e9 and not at_rest:
-        found.append((Event.BRAKING_FAILED, speeds))
-    if asked.must_rest and not at_rest:
+    if speed < settings.standstill_m_s:
+        return
+    if asked.must_rest:  # what has come to rest has braked
         found.append((Event.MOTION_AT_REST, speeds))
+    elif moved.stop_due_ns and now_ns > moved.stop_due_ns + settings.braking_margin_s * 1e9:
+        found.append((Event.BRAKING_FAILED, speeds))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from controller.core.alarms import clear_alarms, raise_alarms
+from controller.core.balance_hands import RailStep
 from controller.core.chart import (
     EXERCISING_STATES,
     LATCHED_STATES,
@@ -17,10 +18,11 @@ from controller.core.chart import (
 from controller.core.checks import ask_no_more
 from controller.core.events import RULES, Effect, Event, Happening
 from controller.core.exercise import slow_down
+from controller.core.hands_free import close_window
 from controller.core.hanging import LOADED_FRACTION
-from controller.core.latch import FALLS, reset_blockers, session_goes_on
+from controller.core.latch import DRIVE_FAULT, ENDED_BY_FALL, FALLS, ended_by_fall, reset_blockers, session_goes_on
 from controller.core.patient import body_weight_n, known_load_n
-from controller.core.preparation import AFTER_STEPS, HARNESS_STEPS, RESTART_STEPS, PreparationState
+from controller.core.preparation import AFTER_STEPS, HARNESS_STEPS, RESTART_STEPS, PreparationState, Step
 from controller.core.state import CoreState, Scan
 
 _TRIGGER_OF_EFFECT = {
@@ -34,7 +36,12 @@ _PAUSE_ALARMS = frozenset(
     for rule in RULES.values()
     if rule.effect in (Effect.SLOW, Effect.PAUSE, Effect.END) or rule.event is Event.RAIL_RELEASED
 )
+_HANDS_PROMPTS = frozenset({Event.RAIL_RELEASED, Event.RAIL_SLOW})
+_ATTENDANT_PROMPTS = frozenset({Event.ATTENDANT_GONE})
 _RESET_WAIT_NS = 500_000_000
+_CHAIN_ECHO = Event.DRIVE_STOP_INPUT_OPEN
+"""The drive says that the stop chain is open, and not who opened it."""
+_OPENS_CHAIN = frozenset({Event.EMERGENCY_PRESSED, Event.LANYARD_PULLED, Event.OVERLOAD_SWITCH})
 
 
 def change_state(scan: Scan, trigger: Trigger) -> bool:
@@ -49,9 +56,10 @@ def change_state(scan: Scan, trigger: Trigger) -> bool:
 
 def apply_effects(scan: Scan) -> None:
     """Latches, pauses, slows or ends by the scan's happenings, strongest first; raises their alarms."""
+    _end_prompts(scan)
     if not scan.happenings:
         return
-    scan.state = msgspec.structs.replace(scan.state, alarms=raise_alarms(scan.state.alarms, scan.happenings))
+    _raise_alarms(scan)
     strongest = max(scan.happenings, key=lambda happening: RULES[happening.event].effect)
     effect = RULES[strongest.event].effect
     if effect >= Effect.PROTECTIVE_STOP:
@@ -62,11 +70,41 @@ def apply_effects(scan: Scan) -> None:
         _pause(scan, strongest)
     elif effect is Effect.SLOW and scan.state.chart in MOVING_STATES:
         _replace_exercise_slow(scan)
+    _brake_harder(scan)
     for happening in scan.happenings:
+        if scan.state.chart in LATCHED_STATES and _ends_session(happening.event):
+            _end_under_latch(scan, happening.event)
         if happening.event is Event.BALANCE_RECOVERED:
             exercise = scan.state.exercise
             counted = msgspec.structs.replace(exercise, balance_losses=exercise.balance_losses + 1)
             scan.state = msgspec.structs.replace(scan.state, exercise=counted)
+
+
+def _end_prompts(scan: Scan) -> None:
+    """Hands back on the rails, or somebody back at the pedal: what asked for them is over, and may ask anew."""
+    state = scan.state
+    if not state.alarms.active:
+        return
+    answered = frozenset[Event]()
+    if state.balance.hands.step is RailStep.HELD:
+        answered |= _HANDS_PROMPTS
+    if not state.attendance.reported:
+        answered |= _ATTENDANT_PROMPTS
+    alarms = clear_alarms(state.alarms, answered)
+    if alarms is not state.alarms:
+        scan.state = msgspec.structs.replace(state, alarms=alarms)
+
+
+def _raise_alarms(scan: Scan) -> None:
+    """What pauses or ends a session alarms in one; of nobody it is only recorded, for no hand could end that alarm."""
+    state, telling = scan.state, scan.happenings
+    if not state.exercise.session:
+        telling = [happening for happening in telling if happening.event not in _PAUSE_ALARMS]
+    scan.state = msgspec.structs.replace(state, alarms=raise_alarms(state.alarms, telling))
+
+
+def _ends_session(event: Event) -> bool:
+    return RULES[event].effect is Effect.END or event in ENDED_BY_FALL
 
 
 def _replace_exercise_slow(scan: Scan) -> None:
@@ -82,24 +120,60 @@ def _latch(scan: Scan) -> None:
     was_latched = state.chart in LATCHED_STATES
     exercise = state.exercise
     if exercise.session and not was_latched:
-        exercise = msgspec.structs.replace(exercise, stops=exercise.stops + 1, offered_until_ns=0)
+        window = close_window(exercise.hands_free)
+        exercise = msgspec.structs.replace(exercise, stops=exercise.stops + 1, offered_until_ns=0, hands_free=window)
     power_off = state.power_off or any(RULES[h.event].effect is Effect.POWER_OFF for h in latching)
+    named = _who_stopped(scan, latching)
+    renamed = was_latched and named is not state.stopped_by
+    if renamed and exercise.over == _CHAIN_ECHO.value:
+        exercise = msgspec.structs.replace(exercise, over=named.value)
     scan.state = msgspec.structs.replace(
         state,
         causes=causes,
         exercise=exercise,
         power_off=power_off,
-        stopped_by=state.stopped_by if was_latched else latching[0].event,
+        stopped_by=named,
         reset_until_ns=0,
         start_until_ns=0,
         accept_until_ns=0,
     )
     for happening in sorted(latching, key=lambda h: RULES[h.event].effect):
         change_state(scan, _TRIGGER_OF_EFFECT[RULES[happening.event].effect])
-    if scan.state.exercise.session and not session_goes_on(scan.state) and not scan.state.exercise.over:
-        over = msgspec.structs.replace(scan.state.exercise, over=latching[0].event.value)
-        scan.state = msgspec.structs.replace(scan.state, exercise=over)
+    if scan.state.exercise.session and not session_goes_on(scan.state):
+        _end_under_latch(scan, _first_of(latching))
     scan.state = msgspec.structs.replace(scan.state, deceleration_m_s2=_latched_deceleration(scan.state, scan))
+
+
+def _first_of(latching: list[Happening]) -> Event:
+    """The first cause; of the drive's word that the chain is open, who opened it, where that is known."""
+    first = latching[0].event
+    if first is not _CHAIN_ECHO:
+        return first
+    return next((happening.event for happening in latching if happening.event in _OPENS_CHAIN), first)
+
+
+def _who_stopped(scan: Scan, latching: list[Happening]) -> Event:
+    """What names the stop: the first cause; of a chain that opened whoever opened it, also where the Pi's contact is the later one.
+
+    Contacts of one hand's press differ by as much as the two channels of the mushroom may.
+    """
+    state = scan.state
+    named = state.stopped_by
+    if state.chart not in LATCHED_STATES or named is None:
+        return _first_of(latching)
+    opened = next((happening.event for happening in latching if happening.event in _OPENS_CHAIN), None)
+    together = scan.now_ns - state.since_ns <= scan.settings.core.supervision.discrepancy_ms * 1_000_000
+    return opened if opened is not None and named is _CHAIN_ECHO and together else named
+
+
+def _end_under_latch(scan: Scan, cause: Event) -> None:
+    """The belt is stopped already; what is over now is the session: RESET leads to no restart.
+
+    The first cause is kept, but for a fall: whatever had ended the session before, the next one must know of it.
+    """
+    exercise = scan.state.exercise
+    if exercise.session and (not exercise.over or (cause in ENDED_BY_FALL and not ended_by_fall(scan.state))):
+        scan.state = msgspec.structs.replace(scan.state, exercise=msgspec.structs.replace(exercise, over=cause.value))
 
 
 # Control C-FITTING-STOP.
@@ -119,22 +193,35 @@ def harness_is_loaded(state: CoreState) -> bool:
 
 
 def _pause(scan: Scan, cause: Happening) -> None:
-    """A controlled stop. In a rest the belt is at rest already, but going on needs the restart's steps all the same."""
+    """A controlled stop. In a rest the belt is at rest already, but going on needs the restart's steps all the same.
+
+    So it does where nothing runs yet, or any more: that the patient was ready is no longer true.
+    """
     if scan.state.chart not in EXERCISING_STATES:
+        if scan.state.preparation.step is Step.READY:
+            asked_again = restart_steps(scan.state.preparation)
+            scan.state = msgspec.structs.replace(scan.state, preparation=asked_again, start_until_ns=0)
         return
-    ramp = scan.settings.core.ramp
-    planned = cause.event is Event.STOP_PRESSED
     exercise = scan.state.exercise
+    window = close_window(exercise.hands_free)
     change_state(scan, Trigger.PAUSE)
     scan.state = msgspec.structs.replace(
         scan.state,
         stopped_by=cause.event,
-        deceleration_m_s2=ramp.planned_deceleration_m_s2 if planned else ramp.pause_deceleration_m_s2,
-        exercise=msgspec.structs.replace(exercise, stops=exercise.stops + 1, offered_until_ns=0, wanted_m_s=0.0),
+        deceleration_m_s2=scan.settings.core.ramp.planned_deceleration_m_s2,
+        exercise=msgspec.structs.replace(exercise, stops=exercise.stops + 1, offered_until_ns=0, wanted_m_s=0.0, hands_free=window),
         preparation=restart_steps(scan.state.preparation),
         accept_until_ns=0,
         start_until_ns=0,
     )
+
+
+def _brake_harder(scan: Scan) -> None:
+    """STOP and the session's end brake gently; what else pauses brakes harder, also beside and after them, and nothing softer."""
+    harder = any(RULES[h.event].effect is Effect.PAUSE and h.event is not Event.STOP_PRESSED for h in scan.happenings)
+    if harder and scan.state.chart in (State.PAUSED, State.COMPLETE):
+        deceleration_m_s2 = max(scan.state.deceleration_m_s2, scan.settings.core.ramp.pause_deceleration_m_s2)
+        scan.state = msgspec.structs.replace(scan.state, deceleration_m_s2=deceleration_m_s2)
 
 
 def finish(scan: Scan, cause: Event) -> None:
@@ -148,7 +235,12 @@ def finish(scan: Scan, cause: Event) -> None:
         stopped_by=cause,
         deceleration_m_s2=max(scan.settings.core.ramp.planned_deceleration_m_s2, _going_on(scan)),
         exercise=msgspec.structs.replace(
-            exercise, over=exercise.over or cause.value, offered_until_ns=0, wanted_m_s=0.0, check=ask_no_more(exercise.check)
+            exercise,
+            over=exercise.over or cause.value,
+            offered_until_ns=0,
+            wanted_m_s=0.0,
+            check=ask_no_more(exercise.check),
+            hands_free=close_window(exercise.hands_free),
         ),
         preparation=msgspec.structs.replace(scan.state.preparation, steps=AFTER_STEPS if cause is Event.SESSION_COMPLETE else ()),
         accept_until_ns=0,
@@ -178,7 +270,7 @@ def judge_reset(scan: Scan, pressed: bool) -> None:
     blockers = reset_blockers(state, body_weight_n(state))
     if not blockers:
         _open_latch(scan)
-    elif scan.now_ns >= state.reset_until_ns or any(blocker != "drive fault" for blocker in blockers):
+    elif scan.now_ns >= state.reset_until_ns or any(blocker != DRIVE_FAULT for blocker in blockers):
         scan.state = msgspec.structs.replace(state, reset_until_ns=0)
         scan.happenings.append(Happening(Event.RESET_REFUSED, scan.now_ns, (("missing", ", ".join(blockers)),)))
 
@@ -200,16 +292,21 @@ def _open_latch(scan: Scan) -> None:
     scan.state = msgspec.structs.replace(
         scan.state,
         causes=(),
+        latched_before=(),
         power_off=False,
         reset_until_ns=0,
         deceleration_m_s2=0.0,
+        stopped_by=state.stopped_by if had_session else None,
         alarms=clear_alarms(scan.state.alarms, causes | _AFTER_FALL),
         preparation=harness_again if trigger is Trigger.RESET_TO_PAUSED else nothing_to_do,
     )
     if trigger is Trigger.RESET_TO_COMPLETE:
         exercise = scan.state.exercise
         exercise = msgspec.structs.replace(exercise, check=ask_no_more(exercise.check))
-        scan.state = msgspec.structs.replace(scan.state, exercise=exercise)
+        over = Event(exercise.over)
+        # The display says why the session is over; that the patient hung it no longer says: nobody hangs now.
+        why = state.stopped_by if over is Event.NURSE_CALL else over
+        scan.state = msgspec.structs.replace(scan.state, exercise=exercise, stopped_by=why)
     detail = (("causes", ", ".join(sorted(cause.value for cause in causes))),)
     scan.happenings.append(Happening(Event.LATCH_RESET, scan.now_ns, detail))
     if had_session and (hung or causes & FALLS):

@@ -152,11 +152,15 @@ class Event(enum.Enum):
     SESSION_RESUMED = "session-resumed"
     SESSION_COMPLETE = "session-complete"
     PAUSE_TOO_LONG = "pause-too-long"
+    SESSION_ENDED = "session-ended"
     # after a fall
     NURSE_CALL = "nurse-call"
     HANGING_60_S = "hanging-60-s"
     HANGING_180_S = "hanging-180-s"
     POST_FALL_FORM = "post-fall-form"
+
+    __hash__ = object.__hash__
+    """There is one of each, so its identity will do; Enum's own is a call of Python code, several times a scan."""
 
 
 class EventRule(msgspec.Struct, frozen=True):
@@ -321,7 +325,14 @@ _ROWS: tuple[tuple[Event, Severity, Effect, Priority, str, str], ...] = (
         "START reads differently at panel and drive",
         "Have START's wiring checked, then RESET.",
     ),
-    (Event.DRIVE_SILENT, _C, _E.FAULT, _HIGH, "Drive does not answer", "Check the drive's power and cable, then RESET."),
+    (
+        Event.DRIVE_SILENT,
+        _C,
+        _E.FAULT,
+        _HIGH,
+        "Drive does not answer",
+        "Check its power, its cable and `sternway status`, then RESET.",
+    ),
     (Event.DRIVE_RESTARTED, _C, _E.FAULT, _HIGH, "Drive restarted by itself", "Have the drive's supply checked, then RESET."),
     (Event.DRIVE_FAULT, _C, _E.FAULT, _HIGH, "Drive reports a fault", "Read the fault in the journal, mend it, then RESET."),
     (Event.DRIVE_TICK_STUCK, _C, _E.FAULT, _HIGH, "Drive's clock stands still", "Switch the drive off and on, then RESET."),
@@ -405,6 +416,7 @@ _ROWS: tuple[tuple[Event, Severity, Effect, Priority, str, str], ...] = (
     (Event.SESSION_RESUMED, _I, _E.RECORD, _QUIET, "Session resumed", ""),
     (Event.SESSION_COMPLETE, _I, _E.END, _QUIET, "Session complete", ""),
     (Event.PAUSE_TOO_LONG, _N, _E.END, _LOW, "Pause too long: session over", "Prepare a new session if the patient goes on."),
+    (Event.SESSION_ENDED, _N, _E.END, _QUIET, "Session ended early", "Prepare a new session if the patient goes on."),
     (Event.NURSE_CALL, _C, _E.RECORD, _HIGH, "Patient hangs in the harness", "Take the weight. Help is called."),
     (Event.HANGING_60_S, _C, _E.RECORD, _HIGH, "Hanging for 60 s", "Take the weight now."),
     (Event.HANGING_180_S, _C, _E.RECORD, _HIGH, "Hanging for 3 minutes", "TAKE THE WEIGHT NOW. Call for more help."),

@@ -73,18 +73,31 @@ def begin_phase(state: ExerciseState, speed: SpeedSettings, now_ns: int, *, rest
     )
 
 
+def beyond_phase_ns(state: ExerciseState) -> int:
+    """Returns how long the phase that runs has been walked beyond its time; negative while some of it is left."""
+    phase = state.phase
+    return state.phase_elapsed_ns - int(phase.duration_s * 1e9) if phase is not None else 0
+
+
 def next_phase(state: ExerciseState) -> ExerciseState:
-    """Returns the state in the next phase; a slower phase lowers what is wanted, a faster one only makes room for offers."""
+    """Returns the state in the next phase; a slower phase lowers what is wanted, a faster one only makes room for offers.
+
+    The scan that finds a phase's end comes late; the next phase of walking has that time already. So phases that follow each other
+    last together as long as they say, and a stretch as long as the longest bout ends in its rest, before the bout does.
+    """
+    moved = msgspec.structs.replace(state, phase_index=state.phase_index + 1)
+    phase = moved.phase
+    walks_on = phase is not None and phase.kind is not PhaseKind.REST
+    carried_ns = max(0, beyond_phase_ns(state)) if walks_on else 0
+    ended = msgspec.structs.replace(state, phase_elapsed_ns=state.phase_elapsed_ns - carried_ns)
     moved = msgspec.structs.replace(
-        state,
-        phase_index=state.phase_index + 1,
-        phase_elapsed_ns=0,
+        moved,
+        phase_elapsed_ns=carried_ns,
         phase_distance_m=0.0,
         phase_top_m_s=0.0,
         offered_until_ns=0,
-        done=figures_so_far(state),
+        done=figures_so_far(ended),
     )
-    phase = moved.phase
     if phase is not None and phase.speed_m_s < moved.wanted_m_s:
         return msgspec.structs.replace(moved, wanted_m_s=phase.speed_m_s)
     return moved
@@ -139,11 +152,11 @@ def next_speed_m_s(state: ExerciseState, ceiling_m_s: float, speed: SpeedSetting
 
 
 def advance_offer(
-    state: ExerciseState, may_rise: bool, settled: bool, ceiling_m_s: float, speed: SpeedSettings, now_ns: int
+    state: ExerciseState, may_rise: bool, ready: bool, ceiling_m_s: float, speed: SpeedSettings, now_ns: int
 ) -> tuple[ExerciseState, tuple[Happening, ...]]:
     """Opens an offer when the phase wants more and enough time has passed; closes it by silence or when conditions fail.
 
-    may_rise: rails and attendant as the plan asks. settled: the belt runs at what is wanted.
+    may_rise: rails and attendant as the plan asks. ready, to open one: the belt runs at what is wanted, and FASTER is open.
     """
     if state.offered_until_ns:
         if may_rise and now_ns < state.offered_until_ns:
@@ -151,7 +164,7 @@ def advance_offer(
         reason = "no answer" if may_rise else "rails, attendant or symptom check"
         closed = msgspec.structs.replace(state, offered_until_ns=0, risen_at_ns=now_ns, done=with_rise(state.done, accepted=False))
         return closed, (Happening(Event.RISE_DECLINED, now_ns, (("reason", reason),)),)
-    if not (may_rise and settled) or now_ns - state.risen_at_ns < speed.increment_interval_s * 1e9:
+    if not (may_rise and ready) or now_ns - state.risen_at_ns < speed.increment_interval_s * 1e9:
         return state, ()
     offered_m_s = next_speed_m_s(state, ceiling_m_s, speed)
     if not offered_m_s > state.wanted_m_s + _HALF_MM_S:

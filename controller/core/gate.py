@@ -22,8 +22,9 @@ _MUST_BE_CLOSED = (
     (1 << 13, "STOP"),
     (1 << 16, "symptom button"),
 )
-_ALL_CLOSED = (1 << 0) | (1 << 1) | (1 << 2) | (1 << 3) | (1 << 4) | (1 << 5) | (1 << 6) | (1 << 13) | (1 << 16)
+_ALL_CLOSED = sum(bit for bit, _ in _MUST_BE_CLOSED)
 _DRIVE_GRANTED, _DRIVE_RUNNING = 1, 2
+_ALWAYS_PASS = (Action.NOTHING, Action.STOP, Action.POWER_OFF, Action.CLEAR)
 
 
 class GateLimits(msgspec.Struct, frozen=True):
@@ -63,7 +64,7 @@ def pass_gate(
 
     previous_target_mm_s: the target that last passed, 0 after a stop; a rise above it is held to the acceleration ceiling.
     """
-    if command.action in (Action.NOTHING, Action.STOP, Action.POWER_OFF, Action.CLEAR):
+    if command.action in _ALWAYS_PASS:
         return command, ""
     reason = _why_not(command, previous_target_mm_s, facts, limits, now_ns)
     if not reason:
@@ -74,10 +75,9 @@ def pass_gate(
 def _why_not(command: DriveCommand, previous: int, facts: GateFacts, limits: GateLimits, now_ns: int) -> str:
     if command.action is not Action.RUN:
         return "unknown action"
-    if facts.closed & _ALL_CLOSED != _ALL_CLOSED or facts.edges & _ALL_CLOSED:
-        for bit, name in _MUST_BE_CLOSED:
-            if not facts.closed & bit or facts.edges & bit:
-                return f"{name} open"
+    opened = (facts.edges | ~facts.closed) & _ALL_CLOSED
+    if opened:
+        return f"{next(name for bit, name in _MUST_BE_CLOSED if opened & bit)} open"
     return _why_not_drive(command, facts, limits, now_ns) or _why_not_speed(command, previous, facts, limits, now_ns)
 
 

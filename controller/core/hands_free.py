@@ -1,7 +1,7 @@
 """The hands-free window: opened by OK held at steady speed, closed by time, by SLOW, or with the belt.
 
 In it no rail is required, and both rails grabbed is the taught escape: a controlled stop. In its last seconds the rails are taken
-back, which then is no escape.
+back, which then is no escape. SLOWER leaves it no more than these seconds: who asks to go slower wants the rails.
 """
 
 from __future__ import annotations
@@ -66,6 +66,12 @@ def advance_hands_free(
     until_ns = now_ns + int(settings.window_s * 1e9)
     opened = HandsFreeState(until_ns, since_ns, state.free_ns, state.windows + 1)
     return opened, (Happening(Event.HANDS_FREE_BEGUN, now_ns, (("window_s", settings.window_s),)),)
+
+
+def call_hands_back(state: HandsFreeState, settings: HandsFreeSettings, now_ns: int) -> HandsFreeState:
+    """Returns the state with no more of an open window than its last seconds: a hand asked for less speed."""
+    last_ns = now_ns + int(settings.return_s * 1e9)
+    return msgspec.structs.replace(state, until_ns=last_ns) if state.until_ns > last_ns else state
 
 
 def close_window(state: HandsFreeState) -> HandsFreeState:

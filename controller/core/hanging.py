@@ -32,22 +32,23 @@ NOBODY = HangingState()
 
 # Control C-HANGING.
 def judge_hanging(
-    state: HangingState, latched: bool, load_n: float | None, body_weight_n: float, now_ns: int
+    state: HangingState, latched: bool, fell: bool, load_n: float | None, body_weight_n: float, now_ns: int
 ) -> tuple[HangingState, tuple[Happening, ...]]:
-    """Returns each call at its time. The contact stays closed until the latch is opened by hand; an unknown load changes
-    nothing."""
+    """Returns each call at its time. The contact stays closed until the latch is opened by hand.
+
+    fell: a fall is among what latched. load_n: None when unknown: who fell then counts as hanging, and who hangs hangs on.
+    """
     if not latched:
         return (state if state is NOBODY or state == NOBODY else NOBODY), ()
-    if load_n is None:
-        return state, ()
     if not state.since_ns:
-        if not load_n >= LOADED_FRACTION * body_weight_n:
+        if (not fell) if load_n is None else load_n < LOADED_FRACTION * body_weight_n:
             return state, ()
         state = HangingState(now_ns, 0, True)
-    elif load_n < _UNLOADED_FRACTION * body_weight_n:
+    elif load_n is not None and load_n < _UNLOADED_FRACTION * body_weight_n:
         return HangingState(0, 0, state.called), ()
     if state.stage < len(_STAGES) and now_ns - state.since_ns >= _STAGES[state.stage][0]:
         event = _STAGES[state.stage][1]
-        detail = (("load_n", round(load_n, 1)), ("hanging_s", round((now_ns - state.since_ns) / 1e9, 1)))
+        load = (("load_n", round(load_n, 1)),) if load_n is not None else ()
+        detail = (*load, ("hanging_s", round((now_ns - state.since_ns) / 1e9, 1)))
         return HangingState(state.since_ns, state.stage + 1, True), (Happening(event, now_ns, detail),)
     return state, ()

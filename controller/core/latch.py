@@ -9,18 +9,26 @@ from controller.core.readings import DriveState, Quality
 from controller.core.state import CoreState
 
 FALLS = frozenset({Event.HARNESS_LOADED, Event.LOADING_FAST, Event.OVERLOAD_SWITCH})
+ENDED_BY_FALL = FALLS | {Event.NURSE_CALL}
+"""What a session's record tells as a fall: whatever stopped the belt, who hung in the harness after it has fallen."""
 _KEEPS_SESSION = frozenset({Event.CLIP_OPEN, Event.DECK_FRONT, Event.DECK_REAR, Event.TENSION_LOST})
+DRIVE_FAULT = "drive fault"
+"""In the way of RESET only when it stays: RESET itself asks the drive to clear it."""
+PROVE_CHANNELS = "press mushroom again"
+"""One of its channels stayed behind: both have to be seen to open together."""
 _DECK_INPUTS = {Event.DECK_FRONT: Input.DECK_FRONT, Event.DECK_REAR: Input.DECK_REAR}
 
 
 def session_goes_on(state: CoreState) -> bool:
     """Whether the session may be resumed after the reset: never after a fall, an emergency stop or a fault."""
-    return bool(state.exercise.session) and not state.exercise.over and all(c in _KEEPS_SESSION for c in state.causes)
+    if not state.exercise.session or state.exercise.over or state.hanging.called:
+        return False
+    return all(cause in _KEEPS_SESSION for cause in state.causes)
 
 
 def ended_by_fall(state: CoreState) -> bool:
     """Whether a fall ended the session that is still shown."""
-    return any(state.exercise.over == cause.value for cause in FALLS)
+    return any(state.exercise.over == cause.value for cause in ENDED_BY_FALL)
 
 
 # Control C-LATCH.
@@ -33,7 +41,7 @@ def reset_blockers(state: CoreState, body_weight_n: float) -> tuple[str, ...]:
             blockers.append("release mushroom")
             break
     if not state.channels_proved:
-        blockers.append("press mushroom again")
+        blockers.append(PROVE_CHANNELS)
     if not closed & Input.LANYARD.bit:
         blockers.append("put lanyard back")
     if not closed & Input.OVERLOAD.bit:
@@ -68,7 +76,7 @@ def _machine_blockers(state: CoreState, body_weight_n: float) -> list[str]:
     if not state.drive.heard:
         blockers.append("drive silent")
     elif state.drive.state is DriveState.FAULT:
-        blockers.append("drive fault")
+        blockers.append(DRIVE_FAULT)
     elif Event.DRIVE_STOP_INPUT_OPEN in state.watch.reported:
         blockers.append("stop chain open")
     elif state.watch.reported:

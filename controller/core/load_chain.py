@@ -19,6 +19,7 @@ from controller.core.readings import LoadSample, Quality, Reading
 _HIGHEST_COUNTS = 0x7FFFFF
 _LOWEST_COUNTS = -0x800000
 _INFINITY = float("inf")
+_GOOD = Quality.GOOD
 
 
 def _meta(lowest: float, highest: float, description: str) -> msgspec.Meta:
@@ -153,7 +154,7 @@ def _follow_steadiness(steady: SteadyState, at_ns: int, counts: float, span_coun
 
 def _find_faults(state: LoadChainState, settings: LoadChainSettings, now_ns: int) -> LoadChainState:
     steady = state.steady
-    silent = not _silence_s(state, now_ns) <= settings.gap_limit_s
+    silent = not 0.0 <= _silence_s(state, now_ns) <= settings.gap_limit_s
     lasting_s = (state.newest_at_ns - steady.since_ns) * 1e-9
     stuck = steady.samples >= settings.stuck_samples and lasting_s >= settings.stuck_time_s
     outside = state.outside_run >= settings.out_of_range_samples
@@ -163,7 +164,7 @@ def _find_faults(state: LoadChainState, settings: LoadChainSettings, now_ns: int
 
 
 def _silence_s(state: LoadChainState, now_ns: int) -> float:
-    """Seconds since the last sample that could be believed."""
+    """Seconds since the last sample that could be believed; negative for one whose time has not come, which is none."""
     accepted_at_ns = state.sieve.accepted_at_ns
     return (now_ns - (accepted_at_ns if accepted_at_ns != NEVER_NS else state.began_at_ns)) * 1e-9
 
@@ -211,4 +212,4 @@ def _quality(state: LoadChainState, load_n: float) -> Quality:
         return Quality.STALE
     if not -_INFINITY < load_n < _INFINITY:
         return Quality.NOT_FINITE
-    return Quality.GOOD
+    return _GOOD

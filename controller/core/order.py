@@ -16,6 +16,8 @@ from controller.core.readings import DriveState, Quality
 from controller.core.state import Scan
 
 _RUNS_STILL = (DriveState.RUNNING, DriveState.BRAKING)
+# Each scan asks for these several times, and Python 3.11 takes long to find an enumeration's member.
+_RUN, _READY, _GRANTED, _GOOD = Action.RUN, Step.READY, DriveState.GRANTED, Quality.GOOD
 _NOT_A_LOAD_N = 1e9
 """Stands for an unknown load: above every limit."""
 
@@ -32,9 +34,11 @@ def order_drive(scan: Scan) -> None:
     command, denied = pass_gate(proposed, _target_before(scan), _gate_facts(scan), scan.settings.gate, scan.now_ns)
     if denied:
         ramp = AT_REST
-        if not state.denied:
-            scan.happenings.append(Happening(Event.GATE_DENIED, scan.now_ns, (("reason", denied),)))
-    scan.state = msgspec.structs.replace(state, ramp=ramp, command=command, denied=denied)
+        scan.happenings.append(Happening(Event.GATE_DENIED, scan.now_ns, (("reason", denied),)))
+    # What is ordered is what the next scan holds the belt to, and what no later order of the same stop goes below.
+    ordered_m_s2 = command.rate_mm_s2 / 1000 if command.action is Action.STOP else 0.0
+    deceleration_m_s2 = max(state.deceleration_m_s2, ordered_m_s2)
+    scan.state = msgspec.structs.replace(state, ramp=ramp, command=command, denied=denied, deceleration_m_s2=deceleration_m_s2)
 
 
 def _ramp(scan: Scan) -> RampState:
@@ -60,28 +64,26 @@ def _run(scan: Scan, ramp: RampState) -> DriveCommand:
     slowing = target < _target_before(scan)
     rate = core.ramp.planned_deceleration_m_s2 if slowing else core.ramp.acceleration_m_s2
     limit = scan.settings.gate.deceleration_mm_s2 if slowing else scan.settings.gate.acceleration_mm_s2
-    return DriveCommand(Action.RUN, target, min(int(rate * 1500), limit), reading.nonce, reading.tick_ms)
+    return DriveCommand(_RUN, target, min(int(rate * 1500), limit), reading.nonce, reading.tick_ms)
 
 
 def _target_before(scan: Scan) -> int:
     before = scan.state.command
-    return before.target_mm_s if before.action is Action.RUN else 0
+    return before.target_mm_s if before.action is _RUN else 0
 
 
 def _rest_or_stop(scan: Scan) -> DriveCommand:
-    """Stops while anything moves or could; is silent at rest, so that a hand's START can be granted."""
+    """Stops while anything moves or could; is silent at proven rest, so that a hand's START can be granted."""
     state, drive = scan.state, scan.drive
     if state.chart in LATCHED_STATES:
         if state.power_off and not drive.standstill:
             return DriveCommand(Action.POWER_OFF)
         if state.reset_until_ns and drive.standstill and drive.state is DriveState.FAULT:
             return DriveCommand(Action.CLEAR)
-    awaits_start = state.preparation.step is Step.READY and state.chart in (State.PREPARED, State.PAUSED, State.REST)
-    if drive.heard and drive.state is DriveState.GRANTED and not awaits_start:
+    awaits_start = state.preparation.step is _READY and state.chart in (State.PREPARED, State.PAUSED, State.REST)
+    if drive.heard and drive.state is _GRANTED and not awaits_start:
         return _stop(scan)
     if drive.heard and drive.standstill and drive.state not in _RUNS_STILL:
-        return NOTHING
-    if drive.heard and drive.state is DriveState.GRANTED:
         return NOTHING
     return _stop(scan)
 
@@ -102,7 +104,7 @@ def _gate_facts(scan: Scan) -> GateFacts:
     """Straight from the inputs: the gate trusts no filtered level and no state."""
     inputs, load = scan.inputs, scan.estimate.load
     drive = inputs.drive
-    load_n = load.value if load.quality is Quality.GOOD else _NOT_A_LOAD_N
+    load_n = load.value if load.quality is _GOOD else _NOT_A_LOAD_N
     if drive is None:
         return GateFacts(inputs.levels.closed, inputs.levels.edges, -1, 0, -1, -1, 0, False, load_n, load.measured_at_ns, 0)
     return GateFacts(

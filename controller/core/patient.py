@@ -9,6 +9,11 @@ from controller.core.settings import CoreSettings
 from controller.core.state import GRAVITY_M_S2, STANDARD_MASS_KG, CoreState
 from messages.plan import Phase, Plan, RailStage
 
+# Each scan asks for these several times, and Python 3.11 takes long to find an enumeration's member.
+_RAIL_LEFT, _RAIL_RIGHT = Input.RAIL_LEFT.bit, Input.RAIL_RIGHT.bit
+_LEFT, _RIGHT, _ONE = RailStage.LEFT, RailStage.RIGHT, RailStage.ONE
+_GOOD = Quality.GOOD
+
 
 def body_weight_n(state: CoreState) -> float:
     """The prepared patient's weight in newtons, from the scale's mass."""
@@ -57,13 +62,13 @@ def _lower(one: float, other: float) -> float:
 
 def rails_as_planned(plan: Plan | None, closed: int) -> bool:
     """Whether the hands are where the plan's rail stage wants them."""
-    left, right = bool(closed & Input.RAIL_LEFT.bit), bool(closed & Input.RAIL_RIGHT.bit)
+    left, right = bool(closed & _RAIL_LEFT), bool(closed & _RAIL_RIGHT)
     stage = plan.rails if plan is not None else RailStage.BOTH
-    if stage is RailStage.LEFT:
+    if stage is _LEFT:
         return left
-    if stage is RailStage.RIGHT:
+    if stage is _RIGHT:
         return right
-    if stage is RailStage.ONE:
+    if stage is _ONE:
         return left or right
     return left and right
 
@@ -71,6 +76,6 @@ def rails_as_planned(plan: Plan | None, closed: int) -> bool:
 def known_load_n(state: CoreState) -> float | None:
     """The harness load, or None while it does not count."""
     estimate = state.estimate
-    if estimate is None or estimate.load.quality is not Quality.GOOD:
+    if estimate is None or estimate.load.quality is not _GOOD:
         return None
     return estimate.load.value

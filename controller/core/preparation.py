@@ -85,7 +85,7 @@ class PreparationState(msgspec.Struct, frozen=True, gc=False):
 
 
 class PreparationFacts(msgspec.Struct, frozen=True, gc=False):
-    """What the steps look at. load_n and mean_1s_n are None while the load is unknown."""
+    """What the steps look at. load_n, mean_1s_n: None while the load is unknown. least_slack_m: what the plan's gait needs."""
 
     digital: DigitalFacts
     load_n: float | None
@@ -93,6 +93,7 @@ class PreparationFacts(msgspec.Struct, frozen=True, gc=False):
     body_weight_n: float
     standstill: bool
     rails_held: bool
+    least_slack_m: float
 
 
 Advance = tuple[PreparationState, tuple[Happening, ...]]
@@ -167,8 +168,9 @@ def _judge_slack(state: PreparationState, facts: PreparationFacts, settings: Ses
     slack_m = state.slack_mark * settings.slack_pitch_m
     if slack_m > settings.slack_maximum_m + 1e-9:
         return _refuse(state, now_ns, "too much slack: shorten the strap", slack_m=round(slack_m, 3))
-    if slack_m < settings.slack_minimum_m - 1e-9:
-        return _refuse(state, now_ns, "strap too taut: let it out", slack_m=round(slack_m, 3))
+    for least_m in (settings.slack_minimum_m, facts.least_slack_m):
+        if not slack_m >= least_m - 1e-9:
+            return _refuse(state, now_ns, "strap too taut: let it out", slack_m=round(slack_m, 3), least_m=round(least_m, 3))
     return _confirm(msgspec.structs.replace(state, slack_m=slack_m), now_ns, slack_m=round(slack_m, 3))
 
 

@@ -1,4 +1,4 @@
-"""What the socket may ask: to stop, to propose a session, to take it back, to report a symptom, to silence a buzzer.
+"""What the socket may ask: to stop, to propose a session, to take it back or end it, to report a symptom, to silence a buzzer.
 
 None of it can start a belt or make it faster. Plans have been judged against the configuration before they come here.
 """
@@ -12,6 +12,7 @@ from controller.core.chart import EXERCISING_STATES, SESSION_STATES, State, Trig
 from controller.core.check_rules import take_report
 from controller.core.effects import change_state
 from controller.core.events import RULES, Effect, Event, Happening
+from controller.core.preparation import Step
 from controller.core.preparing_rules import prepare_session, withdraw
 from controller.core.state import Answer, Request, Scan, SessionRequest
 from messages.wire import Cancel, Refused, Silence, Stop, Symptom
@@ -52,8 +53,11 @@ def _report(scan: Scan, symptom: Symptom) -> None:
 
 
 def _can_stop(scan: Scan) -> bool:
-    """Whether a stop has anything to stop: once it is stopping, a flood of further stops is no flood of events."""
-    return scan.state.chart in EXERCISING_STATES
+    """Whether a stop has anything to stop, a START that is awaited or may come included: it takes that back.
+
+    Once it is stopping, or the patient is no longer ready, a flood of further stops is no flood of events.
+    """
+    return scan.state.chart in EXERCISING_STATES or scan.state.preparation.step is Step.READY
 
 
 def _say(scan: Scan, event: Event, **detail: str) -> None:
@@ -102,11 +106,16 @@ def _prepare(scan: Scan, request: SessionRequest) -> None:
 
 
 def _cancel(scan: Scan, request: Cancel) -> None:
-    if scan.state.chart is not State.PREPARED:
-        hint = "; stop it instead" if scan.state.chart in SESSION_STATES else ""
-        _refuse(scan, request, f"nothing is prepared in state {scan.state.chart.value}{hint}")
+    """Takes a prepared session back; ends one that has begun, once its belt is at rest."""
+    chart = scan.state.chart
+    if chart is State.PREPARED:
+        withdraw(scan, Event.SESSION_CANCELLED)
+    elif chart in (State.PAUSED, State.REST) and scan.drive.standstill:
+        _say(scan, Event.SESSION_ENDED, session=scan.state.exercise.session, origin=request.origin)
+    else:
+        why = "the belt is not at rest; stop it first" if chart in SESSION_STATES else "there is nothing to cancel"
+        _refuse(scan, request, f"{why} (state {chart.value})")
         return
-    withdraw(scan, Event.SESSION_CANCELLED)
     scan.answers.append(Answer(request.request, True, ""))
 
 

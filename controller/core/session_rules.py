@@ -9,8 +9,10 @@ from controller.core.check_rules import ask_after_session, run_check
 from controller.core.effects import change_state, clear_pause_alarms, restart_steps
 from controller.core.events import Event
 from controller.core.inputs import Input
-from controller.core.latch import ended_by_fall
+from controller.core.latch import ended_by_fall, session_goes_on
+from controller.core.preparation import Step
 from controller.core.preparing_rules import forget_session, run_prepared, say, start_by_hand, step_by_hand
+from controller.core.start import refuse_early_start
 from controller.core.state import Scan
 from controller.core.walking_rules import run_moving
 
@@ -23,7 +25,10 @@ def run_session(scan: Scan) -> None:
 
 
 def _rest(scan: Scan) -> None:
-    """A standing rest; when its time is over the same hands start again that started before."""
+    """A standing rest; when its time is over the same hands start again that started before.
+
+    The harness may be checked meanwhile. Where the patient faces is asked when the time is over, whatever was said of it before.
+    """
     phase = scan.state.exercise.phase
     rested_ns = scan.now_ns - scan.state.since_ns
     due_ns = int(phase.duration_s * 1e9) if phase is not None else 0
@@ -31,8 +36,12 @@ def _rest(scan: Scan) -> None:
         say(scan, Event.PAUSE_TOO_LONG, resting_s=round(rested_ns / 1e9))
         return
     _ask_harness_again(scan, rested_ns - due_ns)
-    if rested_ns >= due_ns and scan.state.preparation.step is None:
+    step = scan.state.preparation.step
+    just_over = rested_ns >= due_ns > rested_ns - scan.elapsed_ns
+    if (rested_ns >= due_ns and step is None) or (just_over and step is Step.READY):
         scan.state = msgspec.structs.replace(scan.state, preparation=restart_steps(scan.state.preparation))
+    if scan.state.preparation.step is None:
+        refuse_early_start(scan)
     if not run_check(scan):
         step_by_hand(scan)
     start_by_hand(scan)
@@ -47,6 +56,14 @@ def _paused(scan: Scan) -> None:
     if not run_check(scan):
         step_by_hand(scan)
     start_by_hand(scan)
+
+
+# Control C-NEXT-PATIENT.
+def _held_up(scan: Scan) -> None:
+    """A latch that the session would outlive is a pause to it: whoever is clipped in long after may be somebody else."""
+    held_ns = scan.now_ns - scan.state.since_ns
+    if session_goes_on(scan.state) and held_ns > scan.settings.core.session.pause_limit_s * 1e9:
+        say(scan, Event.PAUSE_TOO_LONG, paused_s=round(held_ns / 1e9))
 
 
 def _ask_harness_again(scan: Scan, waited_ns: int) -> None:
@@ -81,5 +98,6 @@ _RULES = {
     State.REST: _rest,
     State.PAUSED: _paused,
     State.COMPLETE: _complete,
+    State.PROTECTIVE_STOP: _held_up,
     **dict.fromkeys(MOVING_STATES, run_moving),
 }

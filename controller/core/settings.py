@@ -86,6 +86,9 @@ class SessionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slack_pitch_m: Annotated[float, _meta(0.005, 0.1, "distance of the marks on the strap")] = 0.025
     slack_maximum_m: Annotated[float, _meta(0.02, 0.2, "more slack is refused")] = 0.15
     slack_minimum_m: Annotated[float, _meta(0.0, 0.1, "a taut strap is refused: a bounce already adds 36 % BW")] = 0.03
+    running_slack_minimum_m: Annotated[
+        float, _meta(0.05, 0.2, "less is refused for a plan that runs: its bounce stops the belt; level machine: 0.10")
+    ] = 0.15
     tare_limit_n: Annotated[float, _meta(5, 200, "an empty hook may weigh so much")] = 50.0
 
 

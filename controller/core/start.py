@@ -106,6 +106,12 @@ def judge_start(scan: Scan) -> bool:
     return True
 
 
+def refuse_early_start(scan: Scan) -> None:
+    """A START before any step is up, in a rest, is answered with what is missing: the rest's time above all."""
+    if scan.digital.was_released(Input.START):
+        _refuse(scan, ", ".join(missing_to_start(scan.state, scan.settings.core, scan.now_ns)))
+
+
 def _why_not(scan: Scan, ready: bool) -> str:
     held_ns = scan.now_ns - scan.state.start_pressed_ns
     if not ready:

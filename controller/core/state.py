@@ -91,9 +91,11 @@ class AlarmState(msgspec.Struct, frozen=True, gc=False):
 class CoreState(msgspec.Struct, frozen=True, gc=False):
     """One serialisable value.
 
-    unclean_starts: how many there were in the five minutes before this life began, its own among them. causes: what has latched
-    and not been reset. channels_proved: since the emergency channels last disagreed, both opened together. power_off: the stop is
-    of category 0. rested: standstill was proven since the belt last was to move.
+    unclean_starts: how many there were in the five minutes before this life began, its own among them.
+    latched_before: what had latched in the life before this one, by name, until a hand resets. causes: what has latched and not
+    been reset. channels_proved: since the emergency channels last disagreed, both opened together. power_off: the stop is
+    of category 0. rested: standstill was proven since the belt last was to move. deceleration_m_s2: of the stop under way, as its
+    cause asks and never below what was ordered of the drive; 0 once the belt starts, or a latch has opened.
     start_pressed_ns: when START last closed, start_open_before_ns: for how long it had been open before. reset_until_ns,
     start_until_ns, accept_until_ns: how long a hand's press still waits for its effect.
     """
@@ -102,6 +104,7 @@ class CoreState(msgspec.Struct, frozen=True, gc=False):
     booted_ns: int
     unclean: bool
     unclean_starts: int = 0
+    latched_before: tuple[str, ...] = ()
     chart: State = State.SELF_TEST
     since_ns: int = 0
     scanned_ns: int = 0
@@ -130,6 +133,7 @@ class CoreState(msgspec.Struct, frozen=True, gc=False):
     accept_until_ns: int = 0
     sessions_prepared: int = 0
     refusal_said_ns: int = 0
+    late_said_ns: int = 0
     telemetry_present: bool = False
     display_healthy: bool = False
     unready: tuple[str, ...] = ()

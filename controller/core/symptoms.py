@@ -44,25 +44,26 @@ class Judged(msgspec.Struct, frozen=True, gc=False):
     much: Event
 
 
+_SAME_FOR_EVERYBODY = {
+    Question.NAUSEA: Judged(1, 1, Event.NAUSEA, Event.NAUSEA),
+    Question.EFFORT: Judged(EFFORT_SLOWS, EFFORT_ENDS, Event.EFFORT_HIGH, Event.EFFORT_SEVERE),
+    Question.BREATH: Judged(1, BREATH_PAUSES, Event.BREATH_SHORT, Event.BREATHLESS),
+}
+
+
 def bands(question: Question, limits: SessionLimits | None, dizzy_before: bool) -> Judged:
     """Returns where the question's bands begin for this patient today, and what each leads to."""
-    match question:
-        case Question.DIZZINESS:
-            some = Event.DIZZINESS_AGAIN if dizzy_before else Event.DIZZINESS_MILD
-            return Judged(1, DIZZINESS_ENDS, some, Event.DIZZINESS_SEVERE)
-        case Question.NAUSEA:
-            return Judged(1, 1, Event.NAUSEA, Event.NAUSEA)
-        case Question.PAIN:
-            today = limits.pain_today if limits is not None else 0
-            slows = min(PAIN_SLOWS, today + PAIN_RISE_SLOWS)
-            return Judged(slows, max(slows, min(PAIN_ENDS, today + PAIN_RISE_ENDS)), Event.PAIN_RAISED, Event.PAIN_SEVERE)
-        case Question.LEGS:
-            ends = limits is None or limits.legs_end
-            return Judged(1, LEGS_GIVE_WAY, Event.LEG_SYMPTOMS if ends else Event.LEGS_UNSURE, Event.LEG_SYMPTOMS)
-        case Question.EFFORT:
-            return Judged(EFFORT_SLOWS, EFFORT_ENDS, Event.EFFORT_HIGH, Event.EFFORT_SEVERE)
-        case Question.BREATH:
-            return Judged(1, BREATH_PAUSES, Event.BREATH_SHORT, Event.BREATHLESS)
+    if question is Question.DIZZINESS:
+        some = Event.DIZZINESS_AGAIN if dizzy_before else Event.DIZZINESS_MILD
+        return Judged(1, DIZZINESS_ENDS, some, Event.DIZZINESS_SEVERE)
+    if question is Question.PAIN:
+        today = limits.pain_today if limits is not None else 0
+        slows = min(PAIN_SLOWS, today + PAIN_RISE_SLOWS)
+        return Judged(slows, max(slows, min(PAIN_ENDS, today + PAIN_RISE_ENDS)), Event.PAIN_RAISED, Event.PAIN_SEVERE)
+    if question is Question.LEGS:
+        ends = limits is None or limits.legs_end
+        return Judged(1, LEGS_GIVE_WAY, Event.LEG_SYMPTOMS if ends else Event.LEGS_UNSURE, Event.LEG_SYMPTOMS)
+    return _SAME_FOR_EVERYBODY[question]
 
 
 def band_of(grade: int, judged: Judged) -> Band:

@@ -8,7 +8,8 @@ from controller.core.events import Event, Happening
 from controller.core.inputs import Input
 from controller.core.state import Scan
 
-_EITHER_EMERGENCY = Input.EMERGENCY_A.bit | Input.EMERGENCY_B.bit
+_EMERGENCY_A, _EMERGENCY_B, _SLOWER = Input.EMERGENCY_A.bit, Input.EMERGENCY_B.bit, Input.SLOWER.bit
+_EITHER_EMERGENCY = _EMERGENCY_A | _EMERGENCY_B
 
 
 # Control C-CLIP, C-TWO-CHANNELS.
@@ -27,7 +28,7 @@ def judge_trips(scan: Scan, moving: bool) -> None:
             scan.happenings.append(Happening(Event.SYMPTOM_BUTTON, now_ns))
         if opened & Input.CLIP.bit and moving:
             scan.happenings.append(Happening(Event.CLIP_OPEN, now_ns))
-    if facts.pressed & Input.SLOWER.bit:
+    if facts.pressed & _SLOWER:
         scan.happenings.append(Happening(Event.SLOWER_PRESSED, now_ns))
     _judge_discrepancy(scan)
 
@@ -37,9 +38,10 @@ def _judge_discrepancy(scan: Scan) -> None:
 
     A channel that stayed behind is trusted again only once both have been seen open together.
     """
-    open_a = not scan.digital.is_closed(Input.EMERGENCY_A)
-    open_b = not scan.digital.is_closed(Input.EMERGENCY_B)
-    if open_a and open_b and not scan.state.channels_proved:
+    closed = scan.digital.closed
+    open_a, open_b = not closed & _EMERGENCY_A, not closed & _EMERGENCY_B
+    # By the contacts themselves: the filter of a new life begins with every input open, which proves nothing.
+    if not scan.inputs.levels.closed & _EITHER_EMERGENCY and not scan.state.channels_proved:
         scan.state = msgspec.structs.replace(scan.state, channels_proved=True)
     if open_a == open_b:
         return

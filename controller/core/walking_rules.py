@@ -9,8 +9,8 @@ from controller.core.chart import TRIGGER_OF_PHASE
 from controller.core.check_rules import run_check
 from controller.core.effects import change_state
 from controller.core.events import Event
-from controller.core.exercise import accept_rise, advance_offer, count_motion, next_phase, slow_down
-from controller.core.hands_free import HandsFreeFacts, advance_hands_free
+from controller.core.exercise import accept_rise, advance_offer, beyond_phase_ns, count_motion, next_phase, slow_down
+from controller.core.hands_free import HandsFreeFacts, advance_hands_free, call_hands_back, close_window
 from controller.core.inputs import Input
 from controller.core.patient import belt_time_limit_s, ceiling_m_s, rails_as_planned
 from controller.core.preparing_rules import say, say_phase
@@ -27,11 +27,12 @@ def run_moving(scan: Scan) -> None:
     exercise = count_motion(scan.state.exercise, scan.elapsed_ns, scan.drive.speed_m_s)
     if scan.digital.was_pressed(Input.SLOWER):
         exercise = slow_down(exercise, scan.settings.core.speed, False, scan.now_ns)
+        window = call_hands_back(exercise.hands_free, scan.settings.core.hands_free, scan.now_ns)
+        exercise = msgspec.structs.replace(exercise, hands_free=window)
     scan.state = msgspec.structs.replace(scan.state, exercise=exercise)
     if _prescription_done(scan):
         return
-    phase = exercise.phase
-    if phase is None or exercise.phase_elapsed_ns >= phase.duration_s * 1e9:
+    if beyond_phase_ns(exercise) >= 0:
         _enter_next_phase(scan)
         return
     if _bout_done(scan):
@@ -80,8 +81,13 @@ def _enter_next_phase(scan: Scan) -> None:
     scan.state = msgspec.structs.replace(scan.state, exercise=exercise, accept_until_ns=0)
     if phase.kind is PhaseKind.REST:
         planned = scan.settings.core.ramp.planned_deceleration_m_s2
-        scan.state = msgspec.structs.replace(scan.state, deceleration_m_s2=planned)
-    say_phase(scan)
+        exercise = msgspec.structs.replace(
+            exercise,
+            hands_free=close_window(exercise.hands_free),
+            rest_until_at_ns=scan.now_ns + int(phase.duration_s * 1e9),  # a pause or a latch in the rest does not shorten it
+        )
+        scan.state = msgspec.structs.replace(scan.state, exercise=exercise, deceleration_m_s2=planned)
+    say_phase(scan, phase)
 
 
 def _held_and_attended(scan: Scan) -> bool:
@@ -119,12 +125,18 @@ def _hands_free(scan: Scan, safe: bool) -> None:
 
 
 def _offer_and_accept(scan: Scan, safe: bool) -> None:
-    """A hand accepts by pressing and releasing FASTER while the offer stands; the drive sees the same hand and grants."""
+    """A hand accepts by pressing and releasing FASTER while the offer stands; the drive sees the same hand and grants.
+
+    While the drive's word is awaited all that the offer stands on must hold: whoever lets go then, or is slowed, gets no rise.
+    """
     state, core = scan.state, scan.settings.core
     exercise = state.exercise
     ceiling = ceiling_m_s(exercise.plan, core, exercise.limits)
+    may_rise = safe and not (exercise.check.asking or exercise.check.again or exercise.hands_free.open)
     if scan.digital.was_released(Input.FASTER) and exercise.offered_until_ns:
         state = msgspec.structs.replace(state, accept_until_ns=scan.now_ns + _ACCEPT_WAIT_NS)
+    if state.accept_until_ns and not (may_rise and exercise.offered_until_ns):
+        state = msgspec.structs.replace(state, accept_until_ns=0)
     if state.accept_until_ns:
         exercise, happenings = accept_rise(exercise, scan.drive.granted_m_s, ceiling, core.speed, scan.now_ns)
         if happenings or scan.now_ns >= state.accept_until_ns:
@@ -132,8 +144,9 @@ def _offer_and_accept(scan: Scan, safe: bool) -> None:
         scan.state = state
         scan.happenings.extend(happenings)
         return
-    may_rise = safe and not (exercise.check.asking or exercise.check.again or exercise.hands_free.open)
-    exercise, happenings = advance_offer(exercise, may_rise, _settled(scan), ceiling, core.speed, scan.now_ns)
+    ready = _settled(scan) and not scan.digital.is_closed(Input.FASTER)  # a press from before the offer is no answer to it
+    exercise, happenings = advance_offer(exercise, may_rise, ready, ceiling, core.speed, scan.now_ns)
     if exercise is not state.exercise:
-        scan.state = msgspec.structs.replace(state, exercise=exercise)
+        state = msgspec.structs.replace(state, exercise=exercise)
+    scan.state = state
     scan.happenings.extend(happenings)

@@ -73,9 +73,7 @@ def load_gpio() -> GpioModule:
     try:
         gpio = cast(GpioModule, importlib.import_module("RPi.GPIO"))
     except ModuleNotFoundError as error:
-        raise HardwareError(
-            "No GPIO library is installed.", "install sternway[pi5] on a Pi 5 or a recent kernel, otherwise sternway[pi]."
-        ) from error
+        raise HardwareError("No GPIO library is installed.", "install sternway[pi5].") from error
     except Exception as error:  # each library has exceptions of its own
         raise HardwareError(
             f"The GPIO library refuses this machine ({error}).", "run the controller on the treadmill's Raspberry Pi."
@@ -193,30 +191,36 @@ class PanelPins:
 
 
 class LoadCellPins:
-    """The two wires of an HX711 that is clocked bit by bit. Raises HardwareError."""
+    """The wires of one HX711 that is clocked bit by bit, or of several that share PD_SCK. Raises HardwareError."""
 
-    def __init__(self, pd_sck: int, dout: int, gpio: GpioModule) -> None:
+    def __init__(self, wires: Mapping[str, int], gpio: GpioModule) -> None:
+        """wires: BCM numbers by their names in the configuration; the first is PD_SCK, every other a DOUT."""
         self._gpio = gpio
-        self._pd_sck = pd_sck
-        self._dout = dout
-        _refuse_pins_in_use(gpio, {"load_cell.pd_sck": pd_sck, "load_cell.dout": dout})
+        self._pd_sck, *self._douts = wires.values()
+        self._bits = tuple((dout, 1 << line) for line, dout in enumerate(self._douts))
+        _refuse_pins_in_use(gpio, wires)
         try:
-            gpio.setup(pd_sck, gpio.OUT, initial=0)
-            gpio.setup(dout, gpio.IN, pull_up_down=gpio.PUD_UP)  # a broken wire reads "never ready"
+            gpio.setup(self._pd_sck, gpio.OUT, initial=0)
+            for dout in self._douts:
+                gpio.setup(dout, gpio.IN, pull_up_down=gpio.PUD_UP)  # a broken wire reads "never ready"
         except Exception as error:
-            raise _unusable("A pin of the load cell cannot be set up", error) from error
+            raise _unusable(f"A pin of the load cell cannot be set up ({', '.join(wires)})", error) from error
 
     def set_clock(self, level: int) -> None:
         """Drive PD_SCK to 0 or 1."""
         self._gpio.output(self._pd_sck, level)
 
     def data(self) -> int:
-        """The level of DOUT, 0 or 1."""
-        return self._gpio.input(self._dout)
+        """Mask of the DOUTs that are high, in the order of the wires: of one chip, 0 or 1."""
+        levels = 0
+        for dout, bit in self._bits:
+            if self._gpio.input(dout):
+                levels |= bit
+        return levels
 
     def close(self) -> None:
-        """Give DOUT back; PD_SCK stays driven low, for a floating one would power the chip down."""
-        self._gpio.cleanup([self._dout])
+        """Give each DOUT back; PD_SCK stays driven low, for a floating one would power the chips down."""
+        self._gpio.cleanup(self._douts)
 
 
 def _refuse_two_libraries() -> list[str]:
@@ -231,13 +235,13 @@ def _refuse_two_libraries() -> list[str]:
     if len(installed) > 1:
         raise HardwareError(
             f"{' and '.join(installed)} are both installed: which one answers is chance.",
-            "uninstall both, then install one: rpi-lgpio on a Pi 5 or a recent kernel, otherwise RPi.GPIO.",
+            "uninstall both, then install one: the package installs rpi-lgpio.",
         )
     return installed
 
 
 def _refuse_pins_in_use(gpio: GpioModule, numbers: Mapping[str, int]) -> None:
-    """A pin with another function belongs to another driver.
+    """A pin with another function belongs to another driver. Only RPi.GPIO can tell; rpi-lgpio knows but input and output.
 
     Pins left as outputs are accepted: a controller that was killed leaves its own so, and must be able to start again.
     """
@@ -260,5 +264,7 @@ def _unusable(what: str, error: Exception) -> HardwareError:
     if "busy" in str(error).lower() or "in use" in str(error).lower():
         return HardwareError(f"{what}: another program has it ({error}).", "stop the other program, or restart the Pi.")
     if "edge detection" in str(error).lower():
-        return HardwareError(f"{what} ({error}).", "RPi.GPIO lacks edges on recent kernels: install rpi-lgpio instead.")
+        return HardwareError(
+            f"{what} ({error}).", "RPi.GPIO lacks edges on recent kernels and where /sys is read-only: install rpi-lgpio instead."
+        )
     return HardwareError(f"{what} ({error}).", "check the wiring and that no other program uses the pins.")

@@ -6,6 +6,7 @@ Only a Pi is asked: the thermal zones and clocks of another computer mean other 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from messages.wire import Health
@@ -13,16 +14,17 @@ from messages.wire import Health
 _MODEL = "proc/device-tree/model"
 _THROTTLED = "sys/devices/platform/soc/soc:firmware/get_throttled"
 _TEMPERATURE = "sys/class/thermal/thermal_zone0/temp"
-_SYNCHRONISED = "run/systemd/timesync/synchronized"
-_SET_FROM_RTC = "sys/class/rtc/rtc0/hctosys"
 _UNDER_VOLTAGE_NOW, _UNDER_VOLTAGE_SEEN = 1 << 0, 1 << 16
 _SLOWED_NOW = 1 << 1 | 1 << 2 | 1 << 3
 """Bits of get_throttled, as the firmware's `vcgencmd get_throttled` is documented: capped, throttled, soft temperature limit."""
 _LARGEST_FILE = 256
 
 
-def read_pi_health(state_directory: Path, root: Path = Path("/")) -> Health:
-    """Returns what can be measured. state_directory: on the disk whose room counts. root: of the file system. Never raises."""
+def read_pi_health(state_directory: Path, clock_is_kept: Callable[[], bool], root: Path = Path("/")) -> Health:
+    """Returns what can be measured. Never raises.
+
+    state_directory: on the disk whose room counts. clock_is_kept: asked on a Pi alone. root: of the file system.
+    """
     disk_free_mb = _disk_free_mb(state_directory)
     if "Raspberry Pi" not in _text(root / _MODEL):
         return Health(disk_free_mb=disk_free_mb)
@@ -34,7 +36,7 @@ def read_pi_health(state_directory: Path, root: Path = Path("/")) -> Health:
         throttled=None if flags is None else bool(flags & _SLOWED_NOW),
         temperature_c=None if milli_degrees is None else milli_degrees / 1000,
         disk_free_mb=disk_free_mb,
-        clock_known=(root / _SYNCHRONISED).exists() or _number(root / _SET_FROM_RTC, 10) == 1,
+        clock_known=clock_is_kept(),
     )
 
 

@@ -8,7 +8,7 @@ from controller.core.limits import SessionLimits
 from controller.core.settings import CoreSettings
 from controller.session.caps import judge_plan
 from controller.session.facts import DeckGrade
-from controller.session.local_day import Clock
+from controller.session.local_day import Clock, session_day
 from controller.session.patient_plan import judge_plan_for_patient
 from controller.session.screening import screen, session_limits
 from controller.session.settings import ClinicalSettings
@@ -43,7 +43,19 @@ def admit(
     named = {(problem.key, problem.value) for problem in patients}
     treadmills = judge_plan(plan, core, _first_session_ceiling_m_s(verdict))
     problems = (*patients, *(problem for problem in treadmills if (problem.key, problem.value) not in named))
-    return Admission(problems, None if problems else session_limits(verdict, screening))
+    if problems:
+        return Admission(problems, None)
+    limits = session_limits(verdict, screening)
+    day = session_day(clock, screening)
+    vouched_on = day.on if day.is_vouched_for else None
+    return Admission((), msgspec.structs.replace(limits, least_slack_m=_least_slack_m(plan, core, clinical), vouched_on=vouched_on))
+
+
+# Control C-HARNESS-CHECK.
+def _least_slack_m(plan: Plan, core: CoreSettings, clinical: ClinicalSettings) -> float:
+    """Running bounces the harness point by up to 12 cm: with less slack the bounce itself stops the belt (docs/balance-loss.md)."""
+    runs = any(phase.speed_m_s > clinical.prescription.walking_ceiling_m_s for phase in plan.phases)
+    return core.session.running_slack_minimum_m if runs else 0.0
 
 
 def _first_session_ceiling_m_s(verdict: Verdict) -> float | None:

@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterator
 
 from controller.core.chart import STATE_OF_PHASE, TRANSITIONS, TRIGGER_OF_PHASE, State
-from controller.core.limits import SessionLimits
 from controller.core.patient import acceleration_m_s2, belt_time_limit_s, ceiling_m_s
 from controller.core.settings import CoreSettings
 from messages.plan import Phase, PhaseKind, Plan
@@ -21,28 +20,6 @@ SHORTEST_PHASE_S = 1.0
 GENTLEST_RAMP_M_S2 = 0.03
 MAXIMUM_PHASES = 60
 _EQUAL_WITHIN = 1e-9
-
-
-def treadmill_limits(plan: Plan, settings: CoreSettings) -> SessionLimits:
-    """Returns what the treadmill's own configuration allows for this plan: no patient may do more."""
-    return SessionLimits(
-        ceiling_m_s=ceiling_m_s(plan, settings),
-        acceleration_m_s2=acceleration_m_s2(plan, None, settings),
-        belt_time_s=belt_time_limit_s(plan, settings),
-        bout_s=belt_time_limit_s(plan, settings),
-        check_interval_s=math.inf,
-        rails=plan.rails,
-        attendant=plan.attendant,
-        hands_free=False,
-        questions=(),
-        pain_today=0,
-        legs_end=False,
-        ask_glasses=False,
-        heart_rate_limit_per_min=250,
-        systolic_limit_mm_hg=250,
-        diastolic_limit_mm_hg=115,
-        systolic_today_mm_hg=50,
-    )
 
 
 # Control C-CAPS.

@@ -10,7 +10,7 @@ import msgspec
 from controller.core.settings import CoreSettings
 from controller.session.settings import ClinicalSettings
 from controller.session.verdict import Finding
-from controller.session.week import counted_sessions
+from controller.session.week import counted_sessions, is_familiar
 from messages.patient import Flag, FlagName, PastSession, Profile, TodayCheck
 
 
@@ -47,6 +47,11 @@ class Facts(msgspec.Struct, frozen=True):
     def counted(self) -> tuple[PastSession, ...]:
         """The backward sessions that count, oldest first."""
         return counted_sessions(self.history, self.clinical.prescription)
+
+    @property
+    def familiar(self) -> bool:
+        """Whether the patient knows backward walking from a session that came to enough work."""
+        return is_familiar(self.history, self.clinical.prescription)
 
     def is_cleared(self, name: FlagName) -> bool:
         """Whether a named clinician has marked the finding as compensated, lately enough."""

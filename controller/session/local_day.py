@@ -20,11 +20,12 @@ class Clock(msgspec.Struct, frozen=True):
 
 
 class Day(msgspec.Struct, frozen=True):
-    """The day that the rules go by, why there is none, and what people should know of it."""
+    """The day that the rules go by, why there is none, and what people should know of it. is_vouched_for: a clinician named it."""
 
     on: date
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
+    is_vouched_for: bool = False
 
 
 def session_day(clock: Clock, screening: Screening) -> Day:
@@ -35,7 +36,8 @@ def session_day(clock: Clock, screening: Screening) -> Day:
         return Day(today.on, tuple(_judge_date(clock, today)))
     if today.clock_override_by is None:
         return Day(today.on, problems)
-    return Day(today.on, (), (f"{today.clock_override_by} vouches that today is {today.on}: the treadmill's clock is not trusted",))
+    note = f"{today.clock_override_by} vouches that today is {today.on}: the treadmill's clock is not trusted"
+    return Day(today.on, (), (note,), is_vouched_for=True)
 
 
 def _why_not_trusted(clock: Clock, history: tuple[PastSession, ...]) -> Iterator[Problem]:

@@ -78,7 +78,7 @@ def _judge_stages(plan: Plan, verdict: Verdict, profile: Profile) -> Iterator[Pr
         yield _over("attendant", written(plan.attendant.value), f"{closest} or closer", cap.rule)
     if verdict.asks_for(Demand.FAMILIARISATION) and not plan.first_session:
         remedy = "the first session is for familiarisation: plan it as one"
-        yield Problem("first_session", "false", "true: no session of this patient has counted yet", remedy)
+        yield Problem("first_session", "false", "true: no session of this patient has had enough work yet", remedy)
 
 
 def _over(key: str, value: str, allowed: str, rule: str) -> Problem:

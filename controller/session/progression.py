@@ -42,7 +42,7 @@ class _Case(msgspec.Struct, frozen=True):
 def propose_progression(screening: Screening, verdict: Verdict, core: CoreSettings, clinical: ClinicalSettings) -> Proposal:
     """Returns the one change that is due, a step back, or NOTHING with the reason. The day is that of today's check."""
     facts = Facts(screening.profile, screening.today, screening.history, screening.today.on, FIXED_FLAT, core, clinical)
-    if not facts.counted:
+    if not facts.familiar:
         return _nothing("the first session comes first")
     if verdict.refusals:
         return _nothing(f"no session today: {verdict.refusals[0].problem}")

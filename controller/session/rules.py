@@ -41,7 +41,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "first-session",
-        "speed, ramp, time, stretches, rests, checks, contact guard, every hand on a rail: until a session has counted",
+        "speed, ramp, time, stretches, rests, checks, contact guard, every hand on a rail: until a session has had enough work",
         "[O]; all elderly fallers < 0.6 m/s; 10 min: PMC6456984",
         today.judge_first_session,
     ),

@@ -99,8 +99,8 @@ def _share_of_last(facts: Facts, fraction: float) -> Iterator[Finding]:
 
 
 def judge_first_session(facts: Facts) -> Iterator[Finding]:
-    """Familiarisation: slow, short, with rests. It is not skipped, whatever the finding that brings the patient here."""
-    if facts.counted:
+    """Familiarisation: slow, short, with rests. It is not skipped, whatever brings the patient here or ended an earlier try."""
+    if facts.familiar:
         return
     core, first = facts.core, facts.clinical.first_session
     yield Ask(Demand.FAMILIARISATION)

@@ -22,7 +22,16 @@ def counts_for_week(session: PastSession, settings: PrescriptionSettings) -> boo
     """Whether it was a session: enough work, or ended by a symptom or a fall. A technical abort counts by its minutes alone."""
     if session.kind is not SessionKind.BACKWARD:
         return False
-    return session.ending in _ENDINGS_THAT_COUNT or session.work_time_s >= settings.counted_work_s
+    return session.ending in _ENDINGS_THAT_COUNT or _has_worked(session, settings)
+
+
+def _has_worked(session: PastSession, settings: PrescriptionSettings) -> bool:
+    return session.work_time_s >= settings.counted_work_s
+
+
+def is_familiar(history: tuple[PastSession, ...], settings: PrescriptionSettings) -> bool:
+    """Whether one session at least came to the work of a session: a symptom or a fall after seconds makes nobody familiar."""
+    return any(past.kind is SessionKind.BACKWARD and _has_worked(past, settings) for past in history)
 
 
 def counted_sessions(history: tuple[PastSession, ...], settings: PrescriptionSettings) -> tuple[PastSession, ...]:

@@ -78,6 +78,25 @@ def test_asking_without_end_for_ident_does_not_silence_status(simulated: Simulat
     assert len(bench.heard) >= 49
 
 
+def test_a_stop_repeated_without_end_makes_status_no_denser_and_does_not_silence_ident(simulated: Simulated) -> None:
+    """Only a change of state is told at once: a stop that finds the drive stopped already changes nothing."""
+    bench, _, hands = simulated
+    grant(bench, hands)
+    bench.stop(category_0=True)
+    bench.pass_until(lambda: bench.state is DriveState.LATCHED, 50)
+    bench.forget()
+    bench.ident = None
+    for _ in range(500):
+        bench.stop(category_0=True)
+        bench.pass_ms(1)
+    bench.send(Hello())
+    bench.pass_ms(20)
+
+    assert bench.state is DriveState.LATCHED
+    assert 24 <= len(bench.heard) <= 28
+    assert bench.ident is not None
+
+
 def test_its_clock_keeps_time_while_the_line_is_flooded(simulated: Simulated) -> None:
     """A processor too busy for its steps would lose milliseconds, and with them the lease."""
     bench, machine, hands = simulated

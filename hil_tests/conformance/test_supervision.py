@@ -157,6 +157,66 @@ def test_a_relay_that_never_closes_is_a_fault_and_no_duty_was_put_out(simulated:
     check_cut(bench, DriveFault.RELAY)
 
 
+def test_a_relay_that_closed_once_and_now_does_not_gets_no_duty_either(simulated: Simulated) -> None:
+    bench, machine, hands = simulated
+    walk(bench, hands)
+    bench.fall_silent()
+    bench.stop(1000)
+    bench.pass_until(lambda: not machine.relay_commanded, 1000)
+    machine.set_faults(relay_open=True)
+    grant(bench, hands)
+    bench.follow(100)
+    bench.pass_until(lambda: machine.relay_commanded, 60)
+    bench.forget()
+    bench.pass_until(lambda: machine.duty != 0 or not machine.relay_commanded, 200)
+
+    check_cut(bench, DriveFault.RELAY)
+
+
+@pytest.mark.hazard("H-27", "C-RELAY-READ-BACK")
+def test_a_read_back_wire_that_breaks_while_walking_lets_the_belt_coast(simulated: Simulated) -> None:
+    """The relay is still closed: without PWM the motor would be a short circuit, and brake a walking patient at 9 m/s2."""
+    bench, machine, hands = simulated
+    walk(bench, hands, 500)
+    before_m_s = machine.speed_m_s
+    machine.set_faults(read_back_broken=True)
+    took_ms = bench.pass_until(lambda: not machine.relay_commanded, 200)
+
+    assert took_ms == pytest.approx(100, abs=5)
+    assert machine.speed_m_s == pytest.approx(before_m_s, abs=0.02)
+    check_cut(bench, DriveFault.RELAY)
+
+
+def test_a_read_back_that_chatters_is_not_felt_on_the_belt(simulated: Simulated) -> None:
+    bench, machine, hands = simulated
+    walk(bench, hands, 500)
+    slowest_m_s = machine.speed_m_s
+    for _ in range(5):
+        machine.set_faults(read_back_broken=True)
+        bench.pass_ms(20)
+        slowest_m_s = min(slowest_m_s, machine.speed_m_s)
+        machine.set_faults(read_back_broken=False)
+        bench.pass_ms(20)
+
+    assert slowest_m_s > 0.48
+    assert bench.states_heard() == [DriveState.RUNNING]
+
+
+def test_a_stop_brakes_on_while_the_read_back_chatters(simulated: Simulated) -> None:
+    bench, machine, hands = simulated
+    walk(bench, hands, 500)
+    bench.fall_silent()
+    bench.stop(300)
+    bench.pass_ms(20)
+    machine.set_faults(read_back_broken=True)
+    bench.pass_ms(90)
+    machine.set_faults(read_back_broken=False)
+    began = next(status for _, status, _ in bench.heard if status.state is DriveState.BRAKING)
+
+    assert bench.state is DriveState.BRAKING
+    assert began.commanded_mm_s - bench.status.commanded_mm_s == pytest.approx(0.3 * (bench.status.tick - began.tick), abs=3)
+
+
 @pytest.mark.hazard("H-11", "C-ENCODER")
 def test_a_brake_that_does_not_brake_opens_the_relay_in_time(simulated: Simulated) -> None:
     """At 0.08 m/s, where overspeed, with its 0.1 m/s of tolerance, is never reached."""

@@ -27,7 +27,7 @@ def debian_root() -> Path:
     shutil.rmtree(unfinished, ignore_errors=True)
     packages = ",".join(PACKAGES)
     command = ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", f"--include={packages}", RELEASE, str(unfinished)]
-    subprocess.run(command, check=True, timeout=600)
+    subprocess.run(command, check=True, timeout=1200)
     _settle(unfinished)
     unfinished.rename(root)
     return root

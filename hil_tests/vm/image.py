@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hil_tests.vm.debian_root import BUILD
@@ -15,24 +15,15 @@ from hil_tests.vm.treadmill import BROKER, CONFIGURATION, DISPLAY, DRIVE
 
 GUEST_DRIVE, GUEST_DISPLAY = "/dev/ttyS1", "/dev/ttyS0"
 _SIZE_MB = 1400
-_DROP_IN = """\
-# Only for this test machine: it is no Raspberry Pi, its serial ports are a PC's, and it has two slow processors.
+BOARD = "RPI_LGPIO_REVISION=c03114"
+"""Which Pi rpi-lgpio is to think that it is on: a 4."""
+DROP_IN_FILE = "etc/systemd/system/sternway-controller.service.d/test-machine.conf"
+DROP_IN = f"""\
+# Only for this test machine: it is no Raspberry Pi, its serial ports are a PC's, and it has one processor.
 [Service]
-Environment=RPI_LGPIO_REVISION=c03114
+Environment={BOARD}
 DeviceAllow=char-ttyS rw
 CPUAffinity=
-WatchdogSec=20
-TimeoutStartSec=120
-"""
-_SLOW = """
-# An emulated processor is 8-12 times slower: the widest limits that the configuration allows.
-[supervision]
-late_record_ms = 40
-late_stop_ms = 100
-
-[drive]
-status_limit_ms = 100
-lease_ms = 150
 """
 _AGENT_UNIT = """\
 [Unit]
@@ -42,6 +33,7 @@ After=systemd-udevd.service systemd-tmpfiles-setup-dev.service
 Before=sternway.target sternway-controller.service
 
 [Service]
+Type=notify
 ExecStartPre=/bin/sh -c 'for module in /opt/test-machine/*.ko; do insmod $module || true; done'
 ExecStart=/usr/bin/python3 /opt/test-machine/guest_agent.py
 Restart=on-failure
@@ -61,23 +53,27 @@ exec /bin/busybox switch_root /root /sbin/init
 """
 
 
-def build_disk(layers: Sequence[Path], kernel: Kernel, workplace: Path) -> Path:
-    """Returns a qcow2 disk with the layers (topmost first) and what this machine needs on top."""
-    upper = workplace / "vm-layer"
-    _write_layer(upper, kernel)
-    disk = workplace / "disk.qcow2"
-    raw = workplace / "disk.raw"
-    with tempfile.TemporaryDirectory(prefix="sternway-image-") as place:
+def equipment() -> dict[str, str]:
+    """What an integrator has set up on an installed machine: file names, and what stands in them."""
+    configuration = CONFIGURATION.replace(DRIVE, GUEST_DRIVE).replace(DISPLAY, GUEST_DISPLAY)
+    return {"etc/sternway/treadmill.toml": configuration + BROKER, DROP_IN_FILE: DROP_IN}
+
+
+def build_disk(layers: Sequence[Path], kernel: Kernel, target: Path, files: Mapping[str, str | Path]) -> Path:
+    """Writes a qcow2 disk: the layers (topmost first), what this machine needs on top, and these files (text, or one to copy)."""
+    with tempfile.TemporaryDirectory(prefix="image-", dir=target.parent) as name:
+        upper, root, raw = Path(name) / "layer", Path(name) / "root", Path(name) / "raw"
+        _write_layer(upper, kernel, files)
+        root.mkdir()
         options = "lowerdir=" + ":".join(str(layer) for layer in (upper, *layers))
-        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, place], check=True)
+        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(root)], check=True)
         try:
-            command = ["mke2fs", "-q", "-t", "ext4", "-E", "lazy_itable_init=1", "-d", place, str(raw), f"{_SIZE_MB}M"]
+            command = ["mke2fs", "-q", "-t", "ext4", "-E", "lazy_itable_init=1", "-d", str(root), str(raw), f"{_SIZE_MB}M"]
             subprocess.run(command, check=True)
         finally:
-            subprocess.run(["umount", place], check=True)
-    subprocess.run(["qemu-img", "convert", "-q", "-O", "qcow2", str(raw), str(disk)], check=True)
-    raw.unlink()
-    return disk
+            subprocess.run(["umount", str(root)], check=True)
+        subprocess.run(["qemu-img", "convert", "-q", "-O", "qcow2", str(raw), str(target)], check=True)
+    return target
 
 
 def build_initramfs(kernel: Kernel) -> Path:
@@ -94,21 +90,22 @@ def build_initramfs(kernel: Kernel) -> Path:
         (tree / "init").write_text(_INIT)
         (tree / "init").chmod(0o755)
         names = "\n".join(str(path.relative_to(tree)) for path in tree.rglob("*"))
-        with archive.open("wb") as output:
+        unfinished = archive.with_name(f"initramfs.{os.getpid()}")
+        with unfinished.open("wb") as output:
             subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], cwd=tree, input=names.encode(), stdout=output, check=True)
+        unfinished.rename(archive)
     return archive
 
 
-def _write_layer(upper: Path, kernel: Kernel) -> None:
-    def put(name: str, text: str, mode: int = 0o644) -> None:
+def _write_layer(upper: Path, kernel: Kernel, files: Mapping[str, str | Path]) -> None:
+    def put(name: str, content: str | Path) -> None:
         target = upper / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
-        target.chmod(mode)
+        target.write_bytes(content.encode() if isinstance(content, str) else content.read_bytes())
+        target.chmod(0o644)
 
-    configuration = CONFIGURATION.replace(DRIVE, GUEST_DRIVE).replace(DISPLAY, GUEST_DISPLAY)
-    put("etc/sternway/treadmill.toml", configuration + _SLOW + BROKER, 0o644)
-    put("etc/systemd/system/sternway-controller.service.d/test-machine.conf", _DROP_IN)
+    for name, content in files.items():
+        put(name, content)
     put("etc/systemd/system/test-machine.service", _AGENT_UNIT)
     put("etc/fstab", "/dev/vda / ext4 defaults 0 1\n")
     wants = upper / "etc/systemd/system/sysinit.target.wants"

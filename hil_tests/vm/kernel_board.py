@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -10,6 +9,7 @@ import msgspec
 
 from controller.core.inputs import Input
 from controller.hardware.settings import PinSettings
+from hil_tests.vm.guest_time import GuestTime
 from simulator.drive import SimulatedDrive
 from simulator.drive_build import FIRMWARE, MakeTarget, build_once, native_sources
 from simulator.pins import DoutHeld, OutputState
@@ -20,29 +20,45 @@ _LEAST_INTERVAL_NS = 25_000_000
 
 
 class KernelBoard:
-    """Says each change to the machine's agent. Nothing comes back this way: the watchdog relay must be taken as welded."""
+    """Says each change to the machine's agent; what the outputs do, its I/O port tells."""
 
-    def __init__(self, tell: Callable[[Mapping[str, Any]], None]) -> None:
+    def __init__(self, tell: Callable[[Mapping[str, Any]], None], guest: GuestTime) -> None:
         self._tell = tell
+        self._guest = guest
         self._numbers = cast("dict[str, int]", msgspec.structs.asdict(PinSettings()))
         self._told_counts: int | None = None
         self._told_at_ns = 0
+        self._told_closed = 0
         self.contacts = 0
+        self.shorted = 0
+        """Mask of inputs whose wire touches ground, whatever the contact does. Takes effect with `set_contacts`."""
+        self.broken = 0
+        """Mask of inputs whose wire is broken."""
 
     def set_contacts(self, closed_mask: int) -> None:
         """Closes exactly these contacts (mask by `Input`): a closed one connects its pin to ground."""
-        changed = self.contacts ^ closed_mask
         self.contacts = closed_mask
-        self._tell_contacts(changed)
+        self._tell_contacts()
+
+    def set_wires(self, shorted: int = 0, broken: int = 0) -> None:
+        """Damages wires; without an argument all are mended."""
+        self.shorted, self.broken = shorted, broken
+        self._tell_contacts()
+
+    @property
+    def now_ns(self) -> int:
+        """The machine's time."""
+        return self._guest.now_ns()
 
     def tell_all(self) -> None:
         """Says everything again: to a machine that has just booted, or is another one now."""
         self._told_counts = None
-        self._tell_contacts(sum(line.bit for line in Input))
+        self._told_closed = ~self._closed
+        self._tell_contacts()
 
     def set_load_counts(self, counts: int) -> None:
         """What the next conversion reads."""
-        now_ns = time.monotonic_ns()
+        now_ns = self._guest.now_ns()
         if self._told_counts is not None:
             is_small = abs(counts - self._told_counts) < _LEAST_STEP_COUNTS
             if is_small or now_ns - self._told_at_ns < _LEAST_INTERVAL_NS:
@@ -56,14 +72,18 @@ class KernelBoard:
     def hold_dout(self, held: DoutHeld) -> None:
         """Only a chip that falls silent is known here."""
 
-    def output(self, name: str) -> OutputState:  # noqa: ARG002
-        """Not followed: see the class."""
-        return OutputState(driven=False, level=False, changed_at_ns=0, changes=0)
+    def output(self, name: str) -> OutputState:
+        """A relay's or a lamp's side of a pin, by its name in the configuration."""
+        return self._guest.output(self._numbers[name])
 
-    def _tell_contacts(self, changed: int) -> None:
-        levels = {
-            str(self._numbers[line.name.lower()]): 0 if self.contacts & line.bit else 1 for line in Input if changed & line.bit
-        }
+    @property
+    def _closed(self) -> int:
+        return (self.contacts | self.shorted) & ~self.broken
+
+    def _tell_contacts(self) -> None:
+        closed = self._closed
+        changed, self._told_closed = closed ^ self._told_closed, closed
+        levels = {str(self._numbers[line.name.lower()]): 0 if closed & line.bit else 1 for line in Input if changed & line.bit}
         if levels:
             self._tell({"contacts": levels})
 

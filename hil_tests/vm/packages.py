@@ -13,14 +13,18 @@ OLDER, NEWER = "0.0.9", "0.1.1"
 """The same program under two versions, to go up and down between."""
 
 
-def build_packages(place: Path) -> None:
-    """Builds the package as it is, and repacks it as OLDER and NEWER and as one for a Python that is not there."""
+def build_package(place: Path) -> None:
+    """Builds the package as it is, as current.deb."""
     place.mkdir(parents=True)
     subprocess.run(
         [sys.executable, str(ROOT / "packaging/build_deb.py"), "--output", str(place)], check=True, stdout=subprocess.DEVNULL
     )
     (built,) = place.glob("sternway_*.deb")
     built.rename(place / "current.deb")
+
+
+def build_variants(place: Path) -> None:
+    """Repacks current.deb as OLDER and NEWER, and as one for a Python that is not there."""
     for version in (OLDER, NEWER):
         repack(place / "current.deb", place / f"{version}.deb", "Version: ", f"Version: {version}")
     repack(place / "current.deb", place / "other-python.deb", "Depends: ", "Depends: python3 (>= 3.99)")

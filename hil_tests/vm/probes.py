@@ -88,3 +88,73 @@ def probe(shell: Callable[[str], str], devices: tuple[str, ...]) -> dict[str, di
     shell(f"/opt/sternway/python/bin/python /opt/probe/probe.py /opt/probe/found {listed}")
     places = {name: f"/var/lib/sternway/{name}/found" for name in ("controller", "telemetry")} | {"root": "/opt/probe/found"}
     return {name: json.loads(shell(f"cat {place}")) for name, place in places.items()}
+
+
+_HUNGRY = """
+set -e
+mkdir -p /opt/probe; cat > /opt/probe/hungry.py <<'PROGRAM'
+import os, sys, time
+held = bytearray(int(sys.argv[1]) << 20)
+for page in range(0, len(held), 4096):
+    held[page] = 1
+children = 0
+try:
+    for _ in range(int(sys.argv[2])):
+        if os.fork() == 0:
+            time.sleep(60)
+        children += 1
+except OSError as error:
+    print(type(error).__name__, error.errno)
+print("children", children, flush=True)
+PROGRAM
+for unit in controller telemetry; do
+    systemctl cat sternway-$unit.service | grep -v '^# /' \
+        | grep -vE '^(ExecStart|Type|NotifyAccess|WatchdogSec|Restart|PartOf|WantedBy|CPUAffinity)' \
+        > /run/systemd/system/hungry-$unit.service
+    printf '[Service]\nType=exec\nCPUAffinity=\nExecStart=%s /opt/probe/hungry.py @MEGABYTES@ @CHILDREN@\n' \
+        /opt/sternway/python/bin/python >> /run/systemd/system/hungry-$unit.service
+done
+systemctl daemon-reload
+systemctl stop sternway.target sternway-controller sternway-telemetry
+for unit in controller telemetry; do
+    systemctl start hungry-$unit || true
+    while [ "$(systemctl show -P ActiveState hungry-$unit)" = active ]; do sleep 0.2; done
+done
+"""
+
+
+def hungry(shell: Callable[[str], str], megabytes: int, children: int) -> dict[str, tuple[str, str]]:
+    """A program in each unit's sandbox takes this much memory and then starts these children; root does the same without one.
+
+    Returns for each how it ended, by systemd's word, and what it said.
+    """
+    shell(_HUNGRY.replace("@MEGABYTES@", str(megabytes)).replace("@CHILDREN@", str(children)))
+    found = {}
+    for name in ("controller", "telemetry"):
+        unit = f"hungry-{name}.service"
+        found[name] = (shell(f"systemctl show -P Result {unit}").strip(), shell(f"journalctl -u {unit} -o cat --no-pager"))
+        shell(f"systemctl stop {unit}; systemctl reset-failed {unit}")
+    said = shell(f"/opt/sternway/python/bin/python /opt/probe/hungry.py {megabytes} {children}; pkill -f /opt/probe/hungry.py")
+    return found | {"root": ("success", said)}
+
+
+_NETWORK = ("inet", "inet6", "netlink", "packet")
+_FOREIGN = ("configuration", "program", "home", "keys", "become_root", "executable_memory", "namespace", "module")
+
+
+def assert_limits(found: dict[str, dict[str, str]], devices: tuple[str, ...]) -> None:
+    """What `probe` found is what each service may: the treadmill's devices are the controller's alone, the network telemetry's."""
+    controller, telemetry, root = found["controller"], found["telemetry"], found["root"]
+    for attempt in (*_NETWORK, "broker", "configuration", "home", "keys", "executable_memory", *devices):
+        assert root[attempt] == "done", f"{attempt} must be possible at all, else its refusal shows nothing: {root[attempt]}"
+
+    for attempt in (*_NETWORK, "broker", *_FOREIGN, "telemetry_state"):
+        assert controller[attempt] != "done", f"controller: {attempt}"
+    for attempt in ("unix", *devices, "controller_state"):
+        assert controller[attempt] == "done", f"controller: {attempt}: {controller[attempt]}"
+
+    for attempt in ("netlink", "packet", *devices, *_FOREIGN, "controller_state"):
+        assert telemetry[attempt] != "done", f"telemetry: {attempt}"
+    for attempt in ("unix", "inet", "broker", "telemetry_state"):
+        assert telemetry[attempt] == "done", f"telemetry: {attempt}: {telemetry[attempt]}"
+    assert controller["user"] == telemetry["user"] == "True"

@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
-from pathlib import Path
-
 from hil_tests.vm.container import Container
-from hil_tests.vm.treadmill import BROKER, DROP_IN, Treadmill, certify
+from hil_tests.vm.pages import HELPERS, broker_commands, commands, configured, editor
+from hil_tests.vm.treadmill import BROKER, DISPLAY, DRIVE, DROP_IN, Treadmill, certify
 from simulator.commissioning import CELL_SERIAL
 from simulator.load_cell import CellParameters
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
-_HELPERS = """
-set -e
-mkdir -p /root/dist && cp /srv/packages/current.deb /root/dist/sternway_0.1.0_$(dpkg --print-architecture).deb
-printf '#!/bin/sh\\nexec "$@"\\n' > /usr/local/bin/sudo
-printf '#!/bin/sh\\nexec sh /root/edit "$1"\\n' > /usr/local/bin/sudoedit
-chmod +x /usr/local/bin/sudo /usr/local/bin/sudoedit
-"""
-_EDIT = f"""
-sed -i -e 's/"example-clinic"/"my-clinic"/' -e 's#/dev/serial/by-id/usb-sternway-drive-if00#/dev/ttyTEST0#' \\
-    -e '/^\\[display\\]/,/^device/ s#^device = .*#device = "/dev/ttyTEST1"#' \\
-    -e 's/^zero_counts = .*/zero_counts = {CellParameters().zero_counts}/' \\
-    -e 's/^cell_serial = .*/cell_serial = "{CELL_SERIAL}"/' \\
-    -e 's/^newtons_per_count = .*/newtons_per_count = {CellParameters().newtons_per_count}/' "$1"
-"""
-
-
-def commands(page: str) -> list[str]:
-    """The shell blocks of a page, in order."""
-    text = (DOCS / page).read_text(encoding="utf-8")
-    return [textwrap.dedent(block) for block in re.findall(r"^[ ]*```sh\n(.*?)^[ ]*```", text, re.DOTALL | re.MULTILINE)]
+_CALIBRATION: dict[str, float | str] = {
+    "zero_counts": CellParameters().zero_counts,
+    "cell_serial": CELL_SERIAL,
+    "newtons_per_count": CellParameters().newtons_per_count,
+}
 
 
 def test_the_pages_lead_to_a_walking_belt(bare: Container, treadmill: Treadmill) -> None:
@@ -39,10 +20,9 @@ def test_the_pages_lead_to_a_walking_belt(bare: Container, treadmill: Treadmill)
     calibration and self-test are the demo's emulated certificates.
     """
     files = bare.files
-    (files / "root/edit").write_text(_EDIT)
-    bare.shell(_HELPERS)
-    build, configure, start, prepare, _ = commands("install.md")
-    (broker,) = commands("broker.md")
+    (files / "root/edit").write_text(editor(DRIVE, DISPLAY, _CALIBRATION))
+    bare.shell(HELPERS)
+    build, configure, start, prepare, *_ = commands("install.md")
 
     assert "no /etc/sternway/treadmill.toml yet" in bare.shell("set -e; cd /root;" + build.replace("make deb\n", ""))
     assert "correct, for treadmill-1 at my-clinic" in bare.shell("set -e;" + configure)
@@ -53,15 +33,11 @@ def test_the_pages_lead_to_a_walking_belt(bare: Container, treadmill: Treadmill)
     (files / "etc/systemd/system/sternway-telemetry.service.d/test-machine.conf").write_text("[Service]\nCPUAffinity=\n")
     bare.run("systemctl", "daemon-reload")
 
-    said = bare.shell("set -e;" + broker.replace("sudo apt install mosquitto openssl", ":"))
+    said = bare.shell("set -e;" + broker_commands())
     snippet = said[said.index("[telemetry.broker]") :]
     assert snippet.strip() == BROKER.strip(), "what `join` says is what the tests configure"
     configuration = files / "etc/sternway/treadmill.toml"
-    text = configuration.read_text()
-    for line in re.findall(r"^\w+ = .*$", snippet, re.MULTILINE):
-        text, count = re.subn(rf"^{line.split()[0]} = .*$", line, text, flags=re.MULTILINE)
-        assert count == 1, f"{line!r} has one place in the file that ships"
-    configuration.write_text(text)
+    configuration.write_text(configured(configuration.read_text(), snippet))
 
     certify(bare)
     treadmill.start(bare)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from hil_tests.vm.container import Container
 from hil_tests.vm.packages import NEWER, OLDER
 from hil_tests.vm.treadmill import Treadmill, begin_walking, equip
@@ -50,12 +52,14 @@ def test_a_wrong_configuration_is_named_and_nothing_starts(bare: Container) -> N
     assert is_active(bare) == ["inactive", "inactive"]
 
 
+@pytest.mark.usefixtures("variants")
 def test_another_python_is_refused(bare: Container) -> None:
     said = bare.shell("dpkg -i /srv/packages/other-python.deb", check=False)
     assert "depends on python3 (>= 3.99)" in said
     assert not (bare.files / "opt/sternway/python").exists()
 
 
+@pytest.mark.usefixtures("variants")
 def test_upgraded_and_downgraded_it_keeps_configuration_and_comes_back_unlatched(machine: Container, treadmill: Treadmill) -> None:
     treadmill.wait_state("standby")
     configuration = (machine.files / "etc/sternway/treadmill.toml").read_bytes()
@@ -70,6 +74,7 @@ def test_upgraded_and_downgraded_it_keeps_configuration_and_comes_back_unlatched
     assert "properly" not in journal, "every stop was a clean one"
 
 
+@pytest.mark.usefixtures("variants")
 def test_nothing_is_changed_while_somebody_walks(machine: Container, treadmill: Treadmill) -> None:
     begin_walking(treadmill, machine)
     before = version_of(machine)
@@ -88,6 +93,7 @@ def test_nothing_is_changed_while_somebody_walks(machine: Container, treadmill: 
     assert machine.shell("systemctl show -P MainPID sternway-controller sternway-telemetry") == pids
 
 
+@pytest.mark.usefixtures("variants")
 def test_a_controller_that_runs_but_does_not_answer_is_not_replaced(machine: Container, treadmill: Treadmill) -> None:
     """Unknown means stop: whether somebody is on the belt cannot be told. The drive's lease has stopped it by then."""
     treadmill.wait_state("standby")

@@ -11,12 +11,13 @@ import shutil
 import tempfile
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from controller.configuration import load_configuration
+from controller.core.inputs import Input
 from controller.hardware.settings import LoadCellSettings, PinSettings
 from firmware_bridge.codec import Decoder, Sender
 from firmware_bridge.drive import DriveFault, StatusFrame
@@ -28,7 +29,7 @@ from simulator.load_cell import CellParameters
 from simulator.pins import PINS_VARIABLE, PinBoard
 from simulator.stop_chain import ChainParameters
 from simulator.therapist import Lines, Therapist
-from simulator.treadmill import Board, RealTimeTreadmill
+from simulator.treadmill import Board, Cable, RealTimeTreadmill
 
 SIMULATOR = Path(__file__).resolve().parents[2] / "simulator"
 STAND_INS = "/srv/stand-ins"
@@ -64,6 +65,12 @@ zero_counts = {CellParameters().zero_counts}
 newtons_per_count = {CellParameters().newtons_per_count}
 cell_serial = "{CELL_SERIAL}"
 """
+DEMO_PLAN = "/usr/share/sternway/plans/demo.toml"
+PREPARE = f"""
+sed "s/@TODAY@/$(date +%F)/; s/@BEFORE@/$(date +%F -d '10 days ago')/" \\
+    /usr/share/sternway/plans/demo-screening.json >/root/screening.json
+exec sternway prepare demo-1 --plan {DEMO_PLAN} --screening /root/screening.json
+"""
 BROKER = """
 [telemetry.broker]
 host = "localhost"
@@ -80,12 +87,22 @@ key_file = "broker-key"
 class Treadmill:
     """Belt, patient, strap, panel and hands; make it before its machine boots, `start` it after."""
 
-    def __init__(self, board: Callable[[Path], Board] | None = None, drive: SimulatedDrive | None = None, seed: int = 1) -> None:
-        """board: makes what the contacts are wired to, given a directory; without one, the pins of the stand-ins."""
+    def __init__(
+        self,
+        board: Callable[[Path], Board] | None = None,
+        drive: SimulatedDrive | None = None,
+        clock: Callable[[], int] = time.monotonic_ns,
+        seed: int = 1,
+        cable: Cable | None = None,
+    ) -> None:
+        """board: makes what the contacts are wired to, given a directory; without one, the pins of the stand-ins. clock: the
+        controller's, ns. cable: the drive's; without one, a pseudo-terminal.
+        """
         self._directory = Path(tempfile.mkdtemp(prefix="sternway-", dir="/dev/shm"))
         self._directory.chmod(0o777)
         self._socket = self._directory / "controller.sock"
-        self.real = RealTimeTreadmill(self._directory, (board or stand_in_board)(self._directory), seed, self._socket, drive)
+        pins = (board or stand_in_board)(self._directory)
+        self.real = RealTimeTreadmill(self._directory, pins, seed, self._socket, drive, clock, cable)
         self.therapist = Therapist(self.real.world, self.real.random)
         self.lines: Lines = ("", "", "", "")
         """What the display shows."""
@@ -93,13 +110,14 @@ class Treadmill:
         self._drive_status: StatusFrame | None = None
         self._hear_drive()
         self.real.looks.append(self._look)
-        for terminal in (self.drive_terminal, self.display_terminal):
+        terminals = [path for path in (self.drive_terminal, self.display_terminal) if path.exists()]
+        for terminal in terminals:
             terminal.chmod(0o666)
-        self._lines_held = [os.open(path, os.O_RDWR | os.O_NOCTTY) for path in (self.drive_terminal, self.display_terminal)]
+        self._lines_held = [os.open(path, os.O_RDWR | os.O_NOCTTY) for path in terminals]
 
     @property
     def drive_terminal(self) -> Path:
-        """The host's end of the drive's line."""
+        """The host's end of the drive's line; nothing is there when it has a cable of another kind."""
         return (self._directory / "drive").resolve()
 
     @property
@@ -125,6 +143,11 @@ class Treadmill:
         self._socket.symlink_to(container.files / "run/sternway/controller.sock")
         self.real.start()
 
+    def flush_lines(self) -> None:
+        """Forgets what drive and display have said and nobody has read yet."""
+        for line in self._lines_held:
+            termios.tcflush(line, termios.TCIFLUSH)
+
     def _hear_drive(self) -> None:
         """Listens to what the drive sends, whether or not anybody else does."""
         write = self.real.cable.write
@@ -142,6 +165,15 @@ class Treadmill:
         """The faults that the drive's own STATUS names."""
         status = self._drive_status
         return [] if status is None else [fault.name.lower() for fault in DriveFault if status.faults & fault]
+
+    def actuate(self, inputs: Iterable[Input], actuated: bool = True) -> None:
+        """Hands actuate these inputs together, or let go of them."""
+
+        def do() -> None:
+            for one in inputs:
+                self.real.world.hands.actuate(one, actuated)
+
+        self.real.ask(do)
 
     def weld_watchdog_relay(self) -> None:
         """The relay that should open without the Pi's pulses stays closed: what is left is the drive's lease."""
@@ -247,20 +279,26 @@ def certify(container: Container) -> None:
     container.shell("chgrp sternway /etc/sternway/*.*; chmod 640 /etc/sternway/*.*")
 
 
-def prepare_demo(container: Container, plan: str = "/usr/share/sternway/plans/demo.toml", check: bool = True) -> None:
+def prepare_demo(container: Container, plan: str = DEMO_PLAN, check: bool = True) -> None:
     """Prepares a plan for the demo's patient with the installed command line, as docs/install.md says."""
-    records = "/usr/share/sternway/plans/demo-screening.json"
-    dates = "s/@TODAY@/$(date +%F)/; s/@BEFORE@/$(date +%F -d '10 days ago')/"
-    container.shell(f'sed "{dates}" {records} >/root/screening.json')
-    container.run("sternway", "prepare", plan, "--screening", "/root/screening.json", check=check)
+    container.run("sh", "-c", PREPARE.replace(DEMO_PLAN, plan), check=check)
 
 
 def begin_walking(treadmill: Treadmill, container: Container) -> None:
     """Prepares the demo plan with the installed command line; the therapist brings the patient to walk."""
     treadmill.wait_state("standby")
     prepare_demo(container)
-    treadmill.wait("walking", lambda seen: seen.state == "exercising" and (seen.measured_speed_m_s or 0.0) > 0.08, 60.0)
+    treadmill.wait("walking", lambda seen: seen.state == "exercising" and (seen.measured_speed_m_s or 0.0) > 0.05, 60.0)
     treadmill.therapist.helps = False
+
+
+def hear_events(heard: Path) -> str:
+    """The command of a dashboard that writes every event down: over TLS, with the password of the user `wall`."""
+    return (
+        "mosquitto_sub -V 5 -q 1 -c -i wall-1 -x 600 -h localhost -p 8884 -u wall "
+        "-P $(cat /root/wall) --cafile /etc/sternway/broker/authority.crt "
+        f"-t 'sternway/v1/demo/simulated/event' -F %p >{heard}"
+    )
 
 
 class Dashboard:
@@ -271,12 +309,7 @@ class Dashboard:
         self._heard = Path("/root/heard")
 
     def __enter__(self) -> Self:
-        command = (
-            "mosquitto_sub -V 5 -q 1 -c -i wall-1 -x 600 -h localhost -p 8884 -u wall "
-            "-P $(cat /root/wall) --cafile /etc/sternway/broker/authority.crt "
-            f"-t 'sternway/v1/demo/simulated/event' -F %p >{self._heard}"
-        )
-        self._container.shell(f"({command}) >/dev/null 2>&1 &")
+        self._container.shell(f"({hear_events(self._heard)}) >/dev/null 2>&1 &")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -1,22 +1,42 @@
-"""The manual page and the shell completion of `sternway`, from its parser."""
+"""The manual page and the shell completion of `sternway`, from its parser and those of the programs that are its subcommands."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from pathlib import Path
 
 from controller.command_line import build_parser
+from desk import patient_command, plan_command, prepare_command, progress_command, report_command, symptom_command
+from replay import command_line as replay_command
+
+OTHERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
+    "patient": patient_command.build_parser,
+    "plan": plan_command.build_parser,
+    "prepare": prepare_command.build_parser,
+    "progress": progress_command.build_parser,
+    "replay": replay_command.build_parser,
+    "report": report_command.build_parser,
+    "symptom": symptom_command.build_parser,
+}
+"""The package's programs that `sternway NAME` runs; a test compares them with what ships."""
 
 _FILES = (
     ("/etc/sternway/treadmill.toml", "The configuration. Every key stands in docs/configuration.md."),
     ("/etc/sternway/calibration-harness.json", "The certificate of the harness cell's calibration."),
+    (
+        "/etc/sternway/calibration-rail-left.json, calibration-rail-right.json",
+        "Those of the cells at the rails, where there are any.",
+    ),
     ("/etc/sternway/self-test.json", "The record of the last self-test."),
+    ("/var/lib/sternway/telemetry/", "The journal, the patients' file and the flight recordings."),
     ("/run/sternway/controller.sock", "The controller's socket, for root and the group sternway."),
 )
 _EXITS = (
     ("0", "done"),
-    ("1", "refused by the controller, or a calibration or self-test did not pass"),
+    ("1", "refused, or a calibration or self-test did not pass, or a replayed decision differs"),
     ("2", "a file or the command itself is wrong"),
-    ("3", "the controller or a device is not reached"),
+    ("3", "the controller, a device or a file is not reached"),
 )
 _HEAD = "Generated from the code by scripts/generate_docs.py: change the code, then run `make docs`."
 
@@ -31,6 +51,8 @@ def manual_page() -> str:
         lines += [".TP", rf"\fB{_escape(name)}\fR {_usage(command)}".rstrip(), f"{_escape(words[:1].upper() + words[1:])}."]
         for action in _options(command):
             lines += [".RS", ".TP", _named(action), f"{_escape(action.help or '')}.", ".RE"]
+    for name, command in ((name, build()) for name, build in OTHERS.items()):
+        lines += [".TP", rf"\fB{_escape(name)}\fR {_usage(command)}".rstrip(), _escape(_about(command))]
     lines.append(".SH EXIT STATUS")
     for code, words in _EXITS:
         lines += [".TP", rf"\fB{code}\fR", f"{_escape(words)}."]
@@ -43,35 +65,67 @@ def manual_page() -> str:
 
 def bash_completion() -> str:
     """Returns the completion script for bash."""
-    parser = build_parser(())
-    names = " ".join(name for name, _, _ in _commands(parser))
-    cases = []
-    for name, _, command in _commands(parser):
-        flags = [flag for action in _options(command) for flag in action.option_strings]
-        files = "files" if any(not action.option_strings for action in _positionals(command)) else "none"
-        cases.append(f'        {name}) flags="{" ".join([*flags, "--help"])}" files={files} ;;')
-    body = "\n".join(cases)
+    commands = {name: command for name, _, command in _commands(build_parser(()))}
+    commands |= {name: build() for name, build in OTHERS.items()}
+    names = " ".join(commands)
+    body = "\n".join(_case(name, command) for name, command in commands.items())
+    options = [action for command in commands.values() for action in _all_options(command)]
+    switches = {flag for action in options if action.nargs == 0 for flag in action.option_strings}
+    paths = {flag for action in options if action.type is Path for flag in action.option_strings}
+    before_files = "|".join(sorted(paths - switches))
     return f"""# {_HEAD}
 _sternway() {{
-    local current="${{COMP_WORDS[COMP_CWORD]}}" previous="${{COMP_WORDS[COMP_CWORD - 1]}}" flags files=none
+    local current="${{COMP_WORDS[COMP_CWORD]}}" previous="${{COMP_WORDS[COMP_CWORD - 1]}}" flags words="" files=none
     if [ "$COMP_CWORD" -eq 1 ]; then
         mapfile -t COMPREPLY < <(compgen -W "{names} --help" -- "$current")
         return
     fi
     case "$previous" in
-        --config|--socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        {before_files}) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     esac
     case "${{COMP_WORDS[1]}}" in
 {body}
         *) return ;;
     esac
     case "$current" in
-        -*) mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$current") ;;
-        *) [ "$files" = files ] && mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+        -*) mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$current"); return ;;
     esac
+    if [ -n "$words" ] && [ "$COMP_CWORD" -eq 2 ]; then
+        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+        return
+    fi
+    [ "$files" != files ] || mapfile -t COMPREPLY < <(compgen -f -- "$current")
 }}
 complete -o filenames -F _sternway sternway
 """
+
+
+def _case(name: str, command: argparse.ArgumentParser) -> str:
+    """One command's line of the completion script."""
+    flags = dict.fromkeys(flag for action in _all_options(command) for flag in action.option_strings)
+    below = _below(command)
+    words = f' words="{" ".join(below)}"' if below else ""
+    takers = [command, *below.values()]
+    files = "files" if any(action.type is Path for taker in takers for action in _positionals(taker)) else "none"
+    return f'        {name}) flags="{" ".join([*flags, "--help"])}"{words} files={files} ;;'
+
+
+def _about(command: argparse.ArgumentParser) -> str:
+    """What a program of its own says of itself, with the words that may follow its name; the rest is in its --help."""
+    below = _below(command)
+    words = f" Commands: {', '.join(below)}." if below else ""
+    own = [action.option_strings[-1] for action in _options(command)]
+    return f"{command.description}{words} Options: {', '.join(own)}; --help explains them."
+
+
+def _below(command: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The commands that a command has in turn, by name."""
+    groups = [action for action in command._actions if isinstance(action, argparse._SubParsersAction)]
+    return {name: parser for group in groups for name, parser in group.choices.items()}
+
+
+def _all_options(command: argparse.ArgumentParser) -> list[argparse.Action]:
+    return [*_options(command), *(action for below in _below(command).values() for action in _options(below))]
 
 
 def _commands(parser: argparse.ArgumentParser) -> list[tuple[str, str, argparse.ArgumentParser]]:
@@ -90,7 +144,7 @@ def _positionals(command: argparse.ArgumentParser) -> list[argparse.Action]:
 
 
 def _usage(command: argparse.ArgumentParser) -> str:
-    return " ".join(rf"\fI{_escape(action.dest.upper())}\fR" for action in _positionals(command))
+    return " ".join(rf"\fI{_escape(str(action.metavar or action.dest.upper()))}\fR" for action in _positionals(command))
 
 
 def _named(action: argparse.Action) -> str:

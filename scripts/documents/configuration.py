@@ -44,10 +44,12 @@ def _rule(order: Order) -> str:
 def _other_rules() -> str:
     return f"""
 - **Stopping distance**: with v = `speed.ceiling_m_s` and a = `ramp.loaded_deceleration_m_s2`, v * {REACTION_S} s + v²/2a is at most
-  {LONGEST_TRAVEL_M} m: so far the belt may carry a falling patient.
+  {LONGEST_TRAVEL_M} m: so far the belt may carry a falling patient when it brakes {REACTION_S} s after the onset. A fall
+  that is noticed later takes more: [balance-loss.md](balance-loss.md) has what made falls took.
 - A multiple of `session.slack_pitch_m` lies between the two slack limits.
-- The converter can show `calibration.maximum_n` with the given zero and span.
-- No BCM pin has two functions; with the load cell on SPI bus 0 its data, clock and chip-select pins are taken.
+- Each converter can show `maximum_n` of its table with the given zero and span.
+- No BCM pin has two functions; with the load cell on SPI bus 0 its data and clock pins are taken, and its chip select unless
+  `load_cell.spi_chip_select` is false. Pins of rail cells that are not fitted are free.
 - `paths.socket` is at most 107 bytes long and the same as `telemetry.socket_path`.
 - `paths.state_directory` is not the runtime directory.
 """

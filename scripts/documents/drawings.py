@@ -8,7 +8,7 @@ from html import escape
 
 import schemdraw
 
-NAMES = ("stop_chain", "motor_power", "watchdog", "start_faster", "input_stage", "load_cell", "no_volt_release")
+NAMES = ("stop_chain", "motor_power", "watchdog", "start_faster", "input_stage", "load_cell", "rail_cells", "no_volt_release")
 
 
 def drawing_page(name: str) -> Callable[[], str]:

@@ -46,7 +46,7 @@ def prescription_page() -> str:
 def _days() -> str:
     return """
 Sessions are counted in the clinic's local calendar days, so that neither daylight saving nor the hour matters. The treadmill's
-clock is trusted when systemd-timesyncd or the kernel says that a time server keeps it, or a battery-backed clock is there. It must
+clock is trusted when systemd-timesyncd says that a time server has set it, or the kernel that a battery-backed clock has. It must
 show the day of today's check. There is no session when nobody keeps the clock, or when a past session lies in its future (it was
 set back), until a clinician makes sure of the date and enters their pseudonym as `today.clock_override_by`; then the day is that
 of today's check, the plan says so, and sessions dated later count as of this week. A clock that is trusted and agrees with the

@@ -14,12 +14,11 @@ from pathlib import Path
 import msgspec
 
 from mutating.mutant import FOLDER, ROOT, Mutant, numbered, one_line
+from mutating.suites import Reach
 from mutating.workspace import MutationError
 
 CORE = ROOT / "firmware_bridge" / "firmware" / "core"
 HEADER = CORE / "limits.h"
-TESTS = ("hil_tests", "--drive=native")
-FIRMWARE_TESTS = ("tests/firmware", "tests/bridge")
 
 _COMPILE = ("-std=c99", "-O2", "-fPIC", "-Wall", "-Wextra", "-Werror", "-Wshadow", "-Wstrict-prototypes", "-x", "c", "-c")
 """As the native library is built: what the build refuses is killed by the compiler."""
@@ -38,31 +37,36 @@ class Made(msgspec.Struct, frozen=True):
 
 
 def c_mutants(jobs: int) -> Made:
-    """Returns the mutants of every C file of the core and of the header of limits, made anew when one of them has changed."""
-    sources = sorted(CORE.glob("*.[ch]"))
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in [Path(__file__), *sources])).hexdigest()[:16]
-    kept = FOLDER / f"c-{digest}.json"
-    if kept.exists():
-        return msgspec.json.decode(kept.read_bytes(), type=Made)
+    """Returns the mutants of every C file of the core and of the header of limits; only of a file that has changed anew."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(jobs) as pool:
         parts = [_of_file(path, pool) for path in [*sorted(CORE.glob("*.c")), HEADER]]
-    made = Made(
+    return Made(
         tuple(numbered(mutant for part in parts for mutant in part.mutants)),
         sum(part.made for part in parts),
         sum(part.refused for part in parts),
         sum(part.same for part in parts),
     )
+
+
+def tests_of(_: Mutant, reach: Reach) -> Sequence[str]:
+    """Returns all that know the firmware: the conformance suite on the native drive, the frames with sanitizers."""
+    return list(reach.tests)
+
+
+def _of_file(path: Path, pool: ThreadPoolExecutor) -> Made:
+    """Returns a file's mutants: as an earlier run made them while nothing has changed that they are compiled from."""
+    compiled_from = [Path(__file__), path, *sorted(CORE.glob("*.[ch]" if path == HEADER else "*.h"))]
+    digest = hashlib.sha256(b"".join(one.read_bytes() for one in compiled_from)).hexdigest()[:16]
+    kept = FOLDER / f"c-{path.name}-{digest}.json"
+    if kept.exists():
+        return msgspec.json.decode(kept.read_bytes(), type=Made)
+    made = _compile(path, pool)
     kept.write_bytes(msgspec.json.encode(made))
     return made
 
 
-def stages(_: Mutant) -> Sequence[Sequence[str]]:
-    """Returns the conformance suite on the native drive, then the tests of the frames with sanitizers."""
-    return (TESTS, FIRMWARE_TESTS)
-
-
-def _of_file(path: Path, pool: ThreadPoolExecutor) -> Made:
+def _compile(path: Path, pool: ThreadPoolExecutor) -> Made:
     sys.stderr.write(f"compiling the mutants of {path.name}\n")
     original = path.read_text(encoding="utf-8")
     texts = [text for text in _texts(path) if path != HEADER or _is_definition(original, text)]
@@ -116,14 +120,21 @@ def _object_code(path: Path, text: str, compiled: Iterable[Path]) -> str:
 
 def _named(path: Path, original: str, text: str) -> Mutant:
     old, new, line = _difference(original, text)
-    above = original.splitlines()[: line + 1]
     if path == HEADER:
         found = _NAMED_LINE.match(old)
-        place = found.group(1) if found else "limits"
+        place, unit = found.group(1) if found else "limits", new
     else:
-        named = (found.group(1) for above_line in reversed(above) if (found := _FUNCTION.match(above_line)))
-        place = next(named, "file")
-    return Mutant("C", path.relative_to(ROOT).as_posix(), place, one_line(old), one_line(new) or "(gone)", text=text)
+        place, unit = _function_around(text.splitlines(), original.splitlines(), line)
+    return Mutant("C", path.relative_to(ROOT).as_posix(), place, one_line(old), one_line(new) or "(gone)", text=text, unit=unit)
+
+
+def _function_around(mutated: Sequence[str], original: Sequence[str], line: int) -> tuple[str, str]:
+    """Returns the name of the function in which a line (counted from 0) stands, and its mutated text; empty outside of any."""
+    for first in range(min(line, len(original) - 1), -1, -1):
+        if found := _FUNCTION.match(original[first]):
+            last = next((at for at in range(line, len(mutated)) if mutated[at] == "}"), len(mutated) - 1)
+            return found.group(1), "\n".join(mutated[first : last + 1])
+    return "file", ""
 
 
 def _difference(original: str, text: str) -> tuple[str, str, int]:

@@ -1,60 +1,120 @@
-"""Mutants of functions, by mutmut, in a copy of the project; each is judged by the tests that reach its function."""
+"""Mutants of functions, as mutmut makes them; each is judged by the tests that ran through its function."""
 
 from __future__ import annotations
 
 import ast
 import difflib
 import functools
-import json
-import shutil
-import subprocess
+import hashlib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
+from mutmut.mutation.file_mutation import MutatedFile, mutate_file_contents
 
-from mutating.mutant import FOLDER, ROOT, Judged, Mutant, Outcome, numbered, one_line
-from mutating.workspace import MutationError, copy_project, digest_of, project_files
+from mutating.mutant import FOLDER, ROOT, Mutant, numbered, one_line
+from mutating.suites import Reach
 
-PLACE = FOLDER / "functions"
-_MUTANTS = PLACE / "mutants"
-_KILLED = {1, 3}
-_TIMED_OUT = {-24, 24, 36, 152, 255}
-_AS_BAD_AS_KILLED = {-11, -9, -6}
-"""The mutant made the interpreter itself end: no test passed."""
+SOURCES = ("controller/core/*.py", "controller/session/*.py", "firmware_bridge/codec.py")
+_ORIGINAL = "__mutmut_orig"
 
-
-def prepare(jobs: int) -> list[Mutant]:
-    """Makes the copy and lets mutmut make its mutants and learn which test reaches what; returns the mutants."""
-    copy_project(PLACE)
-    recordings = PLACE / "shared"
-    if (ROOT.parent / "shared").exists() and not recordings.exists():
-        recordings.symlink_to(ROOT.parent / "shared")
-    _bring_along()
-    # mutmut first makes mutants, then runs: a name that fits nothing leaves it at the first.
-    _mutmut("run", "--max-children", str(jobs), "nothing.x_nothing__mutmut_*")
-    return [mutant for path in _mutated_files() for mutant in _mutants_of(path)]
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def judge_functions(mutants: Sequence[Mutant], jobs: int) -> list[Judged]:
-    """Returns the verdicts; a mutant that no test reaches has survived, one that timed out is run again."""
-    _run([mutant.handle for mutant in mutants], jobs)
-    again = [mutant.handle for mutant in mutants if _exit_codes().get(mutant.handle) in _TIMED_OUT]
-    if again:
-        sys.stderr.write(f"{len(again)} timed out and are run again, one at a time\n")
-        _run(again, 1)
-    codes = _exit_codes()
-    return [Judged(mutant, _outcome(codes.get(mutant.handle))) for mutant in mutants]
+def function_mutants() -> list[Mutant]:
+    """Returns every mutant of every function of the core, the session and the codec."""
+    return [mutant for pattern in SOURCES for path in sorted(ROOT.glob(pattern)) for mutant in _mutants_of(path)]
 
 
-def run_at_import(mutants: Sequence[Mutant]) -> list[Mutant]:
-    """Returns those whose function runs while its module is loaded, as files: mutmut turns a mutant on only after that."""
+def mutants_of(text: str, file: str) -> list[Mutant]:
+    """Returns the mutants of one module's functions, each as the whole module with one function changed."""
+    made = mutate_file_contents(file, text)
+    mutated, lines = made.code.splitlines(), text.splitlines()
+    functions = dict(_functions(ast.parse(text)))
+    found = []
+    for name in made.mutant_names:
+        place = place_of(name)
+        changed = [line.replace(name, place.rpartition(".")[2]) for line in _lines_of(made, mutated, name)]
+        original_name = name.partition("__mutmut_")[0] + _ORIGINAL
+        original = [line.replace(original_name, place.rpartition(".")[2]) for line in _lines_of(made, mutated, original_name)]
+        node = functions[place]
+        old, new = _difference(original, changed)
+        if not _is_no_mistake(file, old, new):
+            unit = "\n".join(changed)
+            found.append(Mutant("functions", file, place, old, new, text=_whole(lines, node, unit), unit=unit))
+    return numbered(found)
+
+
+def place_of(name: str) -> str:
+    """Returns the function or Class.method that mutmut's name of a mutant stands for."""
+    return name.partition("__mutmut_")[0].replace("xǁ", "").replace("ǁ", ".").removeprefix("x_")
+
+
+def tests_of(mutant: Mutant, reach: Reach) -> list[str]:
+    """Returns the tests that ran through the mutant's function; all of its file's where it runs while the module is loaded."""
+    if mutant.place in _called_by_module(mutant.file):
+        return list(reach.tests)
+    first, last = _spans(mutant.file)[mutant.place]
     return [
-        msgspec.structs.replace(mutant, text=_whole_file(mutant))
-        for mutant in mutants
-        if mutant.place in _called_by_module(mutant.file)
+        test for test, watched in reach.tests.items() if any(first <= line <= last for line in watched.lines.get(mutant.file, ()))
     ]
+
+
+def _mutants_of(path: Path) -> list[Mutant]:
+    """Returns a file's mutants: as an earlier run made them while the file is the same, since making them takes minutes."""
+    text, file = path.read_text(encoding="utf-8"), path.relative_to(ROOT).as_posix()
+    digest = hashlib.sha256(Path(__file__).read_bytes() + text.encode()).hexdigest()[:16]
+    kept = FOLDER / f"functions-{file.replace('/', '-')}-{digest}.json"
+    if not kept.exists():
+        sys.stderr.write(f"making the mutants of {file}\n")
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        kept.write_bytes(msgspec.json.encode([msgspec.structs.replace(mutant, text="") for mutant in mutants_of(text, file)]))
+    lines, nodes = text.splitlines(), dict(_functions(ast.parse(text)))
+    made = msgspec.json.decode(kept.read_bytes(), type=list[Mutant])
+    return [msgspec.structs.replace(one, text=_whole(lines, nodes[one.place], one.unit)) for one in made]
+
+
+def _whole(lines: Sequence[str], node: Function, unit: str) -> str:
+    """Returns the file with this text in the place of the function."""
+    return "\n".join([*lines[: node.lineno - 1], unit, *lines[node.end_lineno :]]) + "\n"
+
+
+def _is_no_mistake(file: str, old: str, new: str) -> bool:
+    """A billionth more in a conversion to nanoseconds; and in the session, other letters in a sentence for people."""
+    if "1000000001.0" in new:
+        return True
+    same_words = new.replace("XX", "").casefold() == old.replace("XX", "").casefold() and old != new
+    return same_words and file.startswith("controller/session/") and _changes_prose(old, new)
+
+
+def _changes_prose(old: str, new: str) -> bool:
+    parts = zip(old.split('"'), new.split('"'), strict=False)
+    changed = [before for at, (before, after) in enumerate(parts) if at % 2 and before != after]
+    return bool(changed) and all(" " in text for text in changed)
+
+
+def _lines_of(made: MutatedFile, lines: Sequence[str], name: str) -> list[str]:
+    span = made.line_span_by_function_name[name]
+    found = lines[span.start - 1 : span.end]
+    while found and not found[0].strip():
+        found = found[1:]
+    return list(found)
+
+
+def _functions(module: ast.Module) -> Iterator[tuple[str, Function]]:
+    for node in module.body:
+        if isinstance(node, Function):
+            yield node.name, node
+        elif isinstance(node, ast.ClassDef):
+            yield from ((f"{node.name}.{inner.name}", inner) for inner in node.body if isinstance(inner, Function))
+
+
+@functools.cache
+def _spans(file: str) -> dict[str, tuple[int, int]]:
+    """First and last line of each function's body: its first line runs when the module is loaded."""
+    module = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    return {name: (node.body[0].lineno, node.end_lineno or 0) for name, node in _functions(module)}
 
 
 @functools.cache
@@ -63,90 +123,6 @@ def _called_by_module(file: str) -> frozenset[str]:
     statements = (node for node in module.body if not isinstance(node, ast.FunctionDef | ast.ClassDef))
     calls = (call.func for node in statements for call in ast.walk(node) if isinstance(call, ast.Call))
     return frozenset(called.id for called in calls if isinstance(called, ast.Name))
-
-
-def _whole_file(mutant: Mutant) -> str:
-    """Returns the module with the mutated function in the original's place."""
-    lines = (ROOT / mutant.file).read_text(encoding="utf-8").splitlines()
-    defined = (node for node in ast.parse("\n".join(lines)).body if isinstance(node, ast.FunctionDef))
-    original = next(node for node in defined if node.name == mutant.place)
-    name = mutant.handle.rpartition(".")[2]
-    first, last = json.loads((_MUTANTS / f"{mutant.file}.spans").read_text(encoding="utf-8"))["spans"][name]
-    mutated = [line.replace(name, mutant.place) for line in _mutated_lines(mutant.file)[first - 1 : last]]
-    return "\n".join([*lines[: original.lineno - 1], *mutated, *lines[original.end_lineno :]]) + "\n"
-
-
-def _mutated_lines(file: str) -> list[str]:
-    return (_MUTANTS / file).read_text(encoding="utf-8").splitlines()
-
-
-def _run(handles: Sequence[str], jobs: int) -> None:
-    if handles:
-        _mutmut("run", "--max-children", str(jobs), *handles)
-
-
-def _outcome(code: int | None) -> Outcome:
-    if code in _KILLED or code in _AS_BAD_AS_KILLED:
-        return "killed"
-    return "timed out" if code in _TIMED_OUT else "survived"
-
-
-def _mutmut(*arguments: str) -> None:
-    command = [str(Path(sys.executable).with_name("mutmut")), *arguments]
-    if subprocess.run(command, cwd=PLACE, check=False).returncode != 0:
-        raise MutationError("mutmut has failed; what it said stands above")
-
-
-def _bring_along() -> None:
-    """Copies what is not mutated: mutmut keeps old copies of it, and does not see that a test or the C has changed."""
-    others = [name for name in project_files() if not _is_mutated(name)]
-    for name in others:
-        target = _MUTANTS / name
-        if not target.exists() or target.read_bytes() != (PLACE / name).read_bytes():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(PLACE / name, target)
-    digest, kept = digest_of(name for name in others if name.parts[0] not in {"docs", "scripts"}), PLACE / "others.digest"
-    if not kept.exists() or kept.read_text(encoding="utf-8") != digest:
-        shutil.rmtree(_MUTANTS / "tests", ignore_errors=True)  # mutmut copies them anew
-        (_MUTANTS / "mutmut-stats.json").unlink(missing_ok=True)
-        kept.write_text(digest, encoding="utf-8")
-
-
-def _is_mutated(name: Path) -> bool:
-    return name.suffix == ".py" and (
-        name.parts[:2] in {("controller", "core"), ("controller", "session")} or name.name == "codec.py"
-    )
-
-
-def _mutated_files() -> Iterable[Path]:
-    for meta in sorted(_MUTANTS.rglob("*.py.meta")):
-        source = meta.with_suffix("").relative_to(_MUTANTS)
-        if (PLACE / source).exists():
-            yield source
-
-
-def _exit_codes() -> dict[str, int | None]:
-    return {
-        name: code
-        for path in _mutated_files()
-        for name, code in json.loads((_MUTANTS / f"{path}.meta").read_text(encoding="utf-8"))["exit_code_by_key"].items()
-    }
-
-
-def _mutants_of(path: Path) -> list[Mutant]:
-    names = json.loads((_MUTANTS / f"{path}.meta").read_text(encoding="utf-8"))["exit_code_by_key"]
-    spans = json.loads((_MUTANTS / f"{path}.spans").read_text(encoding="utf-8"))["spans"]
-    lines = _mutated_lines(path.as_posix())
-    found = []
-    for handle in names:
-        mutated = handle.rpartition(".")[2]
-        original = mutated.partition("__mutmut_")[0] + "__mutmut_orig"
-        old, new = _difference(
-            *([line.replace(name, "") for line in lines[spans[name][0] - 1 : spans[name][1]]] for name in (original, mutated))
-        )
-        place = original.removesuffix("__mutmut_orig").replace("xǁ", "").replace("ǁ", ".").removeprefix("x_")
-        found.append(Mutant("functions", path.as_posix(), place, old, new, handle=handle))
-    return numbered(found)
 
 
 def _difference(original: list[str], mutated: list[str]) -> tuple[str, str]:

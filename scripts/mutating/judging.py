@@ -1,102 +1,243 @@
-"""Judges mutants that are files: each is put into a copy of the project, and tests run there, the likely killers first."""
+"""Judges mutants: each is put into a copy of the project, and the tests that reach it run there, the likely killers first."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
+import time
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from queue import Queue
 
+import msgspec
+
 from mutating.mutant import FOLDER, Judged, Mutant, Outcome
+from mutating.suites import Reach, Suite, reach_of
+from mutating.test_server import Order, Result
+from mutating.verdicts import Verdicts
 from mutating.workspace import MutationError, Tree
 
-Stages = Callable[[Mutant], Sequence[Sequence[str]]]
-"""The arguments of pytest, stage by stage."""
+_FIRST_CPU_S = 3.0
+"""The cheap tests of a mutant together: most die of them. All mutants meet their first tests before any meets its last."""
+_KILLERS_KEPT = 6
+_LIMIT_S, _LIMIT_FACTOR = 20, 8
+"""A mutant is late when its tests take this much processor time and so many times what they take without it: it loops."""
 
-_PASSED, _NOTHING_TO_RUN = 0, 5
+
+_OUTCOMES: dict[str, Outcome] = {"passed": "survived", "failed": "killed", "late": "timed out"}
 
 
-def judge_files(mutants: Sequence[Mutant], stages: Stages, jobs: int) -> list[Judged]:
-    """Returns the verdicts in order; raises MutationError when a stage's tests fail without any mutant."""
+class Plan:
+    """Which tests a mutant is shown, in which order."""
+
+    def __init__(self, reach: Reach, chosen: Callable[[Mutant, Reach], Sequence[str]], dear: tuple[str, ...] = ()) -> None:
+        self._reach, self._chosen, self._dear = reach, chosen, dear
+        self._killers: dict[tuple[str, str], deque[str]] = defaultdict(lambda: deque(maxlen=_KILLERS_KEPT))
+
+    def stages(self, mutant: Mutant) -> tuple[list[str], list[str], list[str]]:
+        """Returns the likely killers, then the cheapest, then the others: together all that reach the mutant, each once.
+
+        Every stage is a run of its own, since pytest loads each file of a run before it shows the mutant to the first test.
+        """
+        tests = sorted(
+            self._chosen(mutant, self._reach),
+            key=lambda test: (self._is_far(mutant, test), test.startswith(self._dear), self._cost(test)),
+        )
+        known = set(tests)
+        recent = [*reversed(self._killers[mutant.file, mutant.place]), *reversed(self._killers[mutant.file, ""])]
+        likely = [test for test in dict.fromkeys(recent) if test in known]
+        cheap: list[str] = []
+        rest: list[str] = []
+        spent = 0.0
+        for test in (test for test in tests if test not in likely):
+            spent += self._cost(test)
+            (rest if spent > _FIRST_CPU_S or test.startswith(self._dear) else cheap).append(test)
+        return likely, cheap, rest
+
+    def limit_s(self, tests: Sequence[str]) -> int:
+        return int(_LIMIT_S + _LIMIT_FACTOR * sum(map(self._cost, tests)))
+
+    def note(self, mutant: Mutant, killer: str) -> None:
+        """Remembers what has killed: it is likely to kill the next."""
+        for place in (mutant.place, ""):
+            killers = self._killers[mutant.file, place]
+            if killer in killers:
+                killers.remove(killer)
+            killers.append(killer)
+
+    def _is_far(self, mutant: Mutant, test: str) -> bool:
+        watched = self._reach.tests.get(test)
+        return watched is None or mutant.file not in watched.lines
+
+    def _cost(self, test: str) -> float:
+        watched = self._reach.tests.get(test)
+        return watched.cpu_s if watched is not None else 0.0
+
+
+class Server:
+    """A copy of the project with a test server in it."""
+
+    def __init__(self, tree: Tree, suite: Suite) -> None:
+        self._tree, self._suite = tree, suite
+        program = str(Path(__file__).with_name("test_server.py"))
+        loaded = [] if suite.of_python else ["--with-project", *suite.options, *suite.places]
+        environment = dict(os.environ) | {"PYTHONDONTWRITEBYTECODE": "1"}
+        self._process = subprocess.Popen(
+            [sys.executable, program, *loaded], cwd=tree.path, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    def close(self) -> None:
+        """Ends it: it reads the end of its input."""
+        self._process.communicate()
+
+    def run(self, tests: Sequence[str], limit_s: int) -> Result:
+        """Runs tests in the copy as it stands."""
+        order = msgspec.json.encode(Order((*self._suite.options, *tests), limit_s))
+        to, back = self._process.stdin, self._process.stdout
+        if to is None or back is None:
+            raise MutationError("the test server has no pipes")
+        to.write(order + b"\n")
+        to.flush()
+        answer = back.readline()
+        if not answer:
+            raise MutationError("the test server has ended")
+        return msgspec.json.decode(answer, type=Result)
+
+    def show(self, mutant: Mutant, tests: Sequence[str], limit_s: int) -> Judged:
+        """Shows the mutant to these tests until one of them is red."""
+        if not tests:
+            return Judged(mutant, "survived")
+        with self._tree.holding(mutant.file, mutant.text):
+            result = self.run(tests, limit_s)
+        if result.outcome == "misused":
+            raise MutationError(f"pytest does not understand what it is asked:\n{result.words}")
+        return Judged(mutant, _OUTCOMES[result.outcome], result.killer, result.cpu_s)
+
+
+def judge(
+    mutants: Sequence[Mutant],
+    suite: Suite,
+    chosen: Callable[[Mutant, Reach], Sequence[str]],
+    jobs: int,
+    verdicts: Verdicts,
+    ends_at_s: float = float("inf"),
+) -> list[Judged]:
+    """Returns the verdicts; those that fall after `ends_at_s` (time.monotonic) are left for another run.
+
+    chosen: the tests that may kill a mutant, in any order. Raises MutationError when a test fails without any mutant.
+    """
     if not mutants:
         return []
-    trees: Queue[Tree] = Queue()
-    for number in range(jobs):
-        trees.put(Tree(FOLDER / f"tree-{number}"))
-    progress = _Progress(len(mutants), mutants[0].part)
-    passes = _PassesAlone()
-
-    def judge(mutant: Mutant) -> Judged:
-        tree = trees.get()
-        try:
-            outcome = _outcome(tree, mutant, stages(mutant), passes)
-        finally:
-            trees.put(tree)
-        progress.note(mutant, outcome)
-        return Judged(mutant, outcome)
-
-    with ThreadPoolExecutor(jobs) as pool:
-        judged = list(pool.map(judge, mutants))
+    before = [judged for mutant in mutants if (judged := verdicts.of(mutant)) is not None]
+    known = {judged.mutant.key for judged in before}
+    left = [mutant for mutant in mutants if mutant.key not in known]
+    if not left or time.monotonic() > ends_at_s:
+        return before
+    trees = [Tree(FOLDER / f"tree-{number}", suite.places) for number in range(min(jobs, len(left)))]
+    plan = Plan(reach_of(suite, trees[0]), chosen, suite.dear)
+    for mutant, killer in verdicts.killers():
+        plan.note(mutant, killer)
+    servers: Queue[Server] = Queue()
+    for tree in trees:
+        servers.put(Server(tree, suite))
+    _check_alone(servers, plan, left[0])
+    run = _Run(servers, plan, verdicts, _Progress(len(left), f"{left[0].part}, {len(before)} known before"), ends_at_s)
+    try:
+        with ThreadPoolExecutor(len(trees)) as pool:
+            first = [judged for judged in pool.map(run.first, left) if judged is not None]
+            last = [
+                judged for judged in pool.map(run.last, [one for one in first if one.outcome == "survived"]) if judged is not None
+            ]
+    finally:
+        while not servers.empty():
+            servers.get().close()
     sys.stderr.write("\n")
-    return judged
+    return [*before, *(one for one in first if one.outcome != "survived"), *last]
 
 
-class _PassesAlone:
-    """Runs each stage's tests once without a mutant, before the first mutant meets them: only so does a failure mean a kill."""
-
-    def __init__(self) -> None:
-        self._known: set[tuple[str, ...]] = set()
-        self._lock = threading.Lock()
-
-    def check(self, tree: Tree, arguments: Sequence[str]) -> None:
-        with self._lock:
-            if tuple(arguments) in self._known:
-                return
-            if tree.run_tests(arguments, compile_first=True) not in {_PASSED, _NOTHING_TO_RUN}:
-                raise MutationError(f"the tests fail without any mutant; put that right first:\n{tree.last_words()}")
-            self._known.add(tuple(arguments))
+def share_ends_at_s(now_s: float, ends_at_s: float, parts_left: int) -> float:
+    """Returns when the first of so many parts has used its share of what is left, all in s of time.monotonic."""
+    return now_s + (ends_at_s - now_s) / parts_left
 
 
-def _outcome(tree: Tree, mutant: Mutant, stages: Sequence[Sequence[str]], passes: _PassesAlone) -> Outcome:
-    for arguments in stages:
-        passes.check(tree, arguments)
-        tree.write(mutant.file, mutant.text)
+class _Run:
+    """The two passes of a run: the first tests of every mutant, then the others of those that are left."""
+
+    def __init__(self, servers: Queue[Server], plan: Plan, verdicts: Verdicts, progress: _Progress, ends_at_s: float) -> None:
+        self._servers, self._plan, self._verdicts, self._progress = servers, plan, verdicts, progress
+        self._ends_at_s = ends_at_s
+
+    def first(self, mutant: Mutant) -> Judged | None:
+        """Returns what the likely killers say; None when the time is over. One that they let pass is not judged yet."""
+        likely, cheap, _ = self._plan.stages(mutant)
+        judged = self._show(mutant, likely)
+        if judged is not None and judged.outcome == "survived":
+            judged = _and_before(judged, self._show(mutant, cheap))
+        if judged is not None and judged.outcome != "survived":
+            self._note(judged)
+        elif judged is not None:
+            sys.stderr.write(f"\rnot killed at once: {mutant.sentence}\n")
+        return judged
+
+    def last(self, before: Judged) -> Judged | None:
+        """Returns the verdict on one that the likely killers let pass; None when the time is over."""
+        judged = _and_before(
+            before, self._show(before.mutant, [test for stage in self._plan.stages(before.mutant) for test in stage])
+        )
+        if judged is not None:
+            self._note(judged)
+        return judged
+
+    def _show(self, mutant: Mutant, tests: Sequence[str]) -> Judged | None:
+        if time.monotonic() > self._ends_at_s:
+            return None
+        server = self._servers.get()
         try:
-            code = _run_twice_if_late(tree, arguments)
+            return server.show(mutant, tests, self._plan.limit_s(tests))
         finally:
-            tree.restore(mutant.file)
-        if code is None:
-            return "timed out"
-        if code not in {_PASSED, _NOTHING_TO_RUN}:
-            return "killed"
-    return "survived"
+            self._servers.put(server)
+
+    def _note(self, judged: Judged) -> None:
+        if judged.killer:
+            self._plan.note(judged.mutant, judged.killer)
+        self._verdicts.add(judged)
+        self._progress.note(judged)
 
 
-def _run_twice_if_late(tree: Tree, arguments: Sequence[str]) -> int | None:
-    """Returns the exit code, or None when the tests timed out twice: a busy machine is no kill."""
-    for _ in range(2):
-        try:
-            return tree.run_tests(arguments)
-        except subprocess.TimeoutExpired:
-            continue
-    return None
+def _and_before(before: Judged, judged: Judged | None) -> Judged | None:
+    """Returns the later verdict, with the time of the earlier tests in it."""
+    return judged and msgspec.structs.replace(judged, cpu_s=round(before.cpu_s + judged.cpu_s, 2))
+
+
+def _check_alone(servers: Queue[Server], plan: Plan, mutant: Mutant) -> None:
+    """In every copy, tests pass without a mutant: only so does a failure mean a kill."""
+    for _ in range(servers.qsize()):
+        server = servers.get()
+        servers.put(server)
+        likely, cheap, _ = plan.stages(mutant)
+        tests = [*likely, *cheap]
+        result = server.run(tests, plan.limit_s(tests))
+        if result.outcome != "passed":
+            raise MutationError(f"the tests fail without any mutant; put that right first:\n{result.killer}\n{result.words}")
 
 
 class _Progress:
     """One line that counts, and a line for each survivor."""
 
-    def __init__(self, total: int, part: str) -> None:
-        self._total, self._part = total, part
+    def __init__(self, total: int, name: str) -> None:
+        self._total, self._name = total, name
         self._done = self._survived = 0
         self._lock = threading.Lock()
 
-    def note(self, mutant: Mutant, outcome: Outcome) -> None:
+    def note(self, judged: Judged) -> None:
         with self._lock:
             self._done += 1
-            if outcome == "survived":
-                self._survived += 1
-                sys.stderr.write(f"\rsurvived: {mutant.sentence}\n")
-            sys.stderr.write(f"\r{self._part}: {self._done} of {self._total} judged, {self._survived} survived")
+            if judged.outcome != "killed":
+                self._survived += judged.outcome == "survived"
+                sys.stderr.write(f"\r{judged.outcome}: {judged.mutant.sentence}\n")
+            sys.stderr.write(f"\r{self._name}: {self._done} of {self._total} judged, {self._survived} survived")
             sys.stderr.flush()

@@ -19,8 +19,8 @@ Outcome = Literal["killed", "timed out", "survived"]
 class Mutant(msgspec.Struct, frozen=True, order=True):
     """file: below the project's root. place: the function, table row or setting. old, new: the code that differs, on one line.
 
-    nth: the same change stands in the same place more than once; counted from 1. text: the file's whole new content; empty
-    where mutmut keeps it. handle: mutmut's own name of it.
+    nth: the same change stands in the same place more than once; counted from 1. text: the file's whole new content.
+    unit: the function, row or definition with the mistake in it; empty where there is no smaller one than the file.
     """
 
     part: Part
@@ -30,7 +30,7 @@ class Mutant(msgspec.Struct, frozen=True, order=True):
     new: str
     nth: int = 1
     text: str = ""
-    handle: str = ""
+    unit: str = ""
 
     @property
     def key(self) -> tuple[str, str, str, str, int]:
@@ -44,10 +44,12 @@ class Mutant(msgspec.Struct, frozen=True, order=True):
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """A mutant and what the tests said to it."""
+    """A mutant and what the tests said to it. killer: the first red test. cpu_s: processor time that the tests took."""
 
     mutant: Mutant
     outcome: Outcome
+    killer: str = ""
+    cpu_s: float = 0.0
 
 
 def one_line(code: str) -> str:

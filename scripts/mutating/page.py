@@ -11,6 +11,10 @@ from mutating.equivalents import Equivalent, Key
 from mutating.mutant import ROOT, Judged, Mutant
 
 PAGE = ROOT / "docs" / "mutants.md"
+_HEAD = (
+    "| where | made | judged | killed | late | survived, equivalent | survived, without a reason |",
+    "|---|---:|---:|---:|---:|---:|---:|",
+)
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -26,6 +30,8 @@ class Run(msgspec.Struct, frozen=True):
     notes: Sequence[str]
     removals: int
     unproved: Sequence[str] = ()
+    minutes: float = 0.0
+    """How long the run took."""
 
     def unexplained(self) -> list[Judged]:
         """Survivors without a written reason."""
@@ -37,8 +43,7 @@ class Run(msgspec.Struct, frozen=True):
 
 def table(run: Run) -> list[str]:
     """Returns the counts, a line for each part of the code."""
-    lines = ["| part | made | judged | killed | timed out | survived, equivalent | survived, without a reason |"]
-    lines.append("|---|---:|---:|---:|---:|---:|---:|")
+    lines = list(_HEAD)
     made = Counter(_group(mutant) for mutant in run.generated)
     for group in sorted(made):
         lines.append(_row(group, made[group], [one for one in run.judged if _group(one.mutant) == group], run))
@@ -59,16 +64,36 @@ def page(run: Run) -> str:
         *table(run),
         "",
         *run.notes,
+        "Left out: a billionth more in a conversion to nanoseconds, and other letters in a sentence of `controller/session`.",
         "",
         *_controls(run),
-        f"{len(run.judged)} of {len(run.generated)} mutants were judged.",
+        f"{len(run.judged)} of {len(run.generated)} mutants were judged, earlier verdicts that still hold included; their tests",
+        f"took {sum(one.cpu_s for one in run.judged) / 60:.0f} minutes of processor time, this run {run.minutes:.0f} minutes.",
         "What no test can kill stands in [equivalent-mutants.toml](safety/equivalent-mutants.toml), each with its reason.",
+        "",
+        "## File by file",
+        "",
+        *_files(run),
+        "",
+        "## Late",
+        "",
+        "Their tests took more than 20 s of processor time and eight times what they take without the mutant: they never end.",
+        "",
+        *_list(sorted((one for one in run.judged if one.outcome == "timed out"), key=lambda one: one.mutant.key)),
         "",
         "## Survivors without a reason",
         "",
         *_list(run.unexplained()),
     ]
     return "\n".join(text) + "\n"
+
+
+def _files(run: Run) -> list[str]:
+    lines = list(_HEAD)
+    made = Counter(mutant.file for mutant in run.generated)
+    for file in sorted({one.mutant.file for one in run.judged}):
+        lines.append(_row(file, made[file], [one for one in run.judged if one.mutant.file == file], run))
+    return lines
 
 
 def _controls(run: Run) -> list[str]:

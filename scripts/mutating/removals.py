@@ -2,70 +2,93 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from tracing.analysis import Control
 from tracing.marks import MarkedTest
 
+from mutating.judging import Server
 from mutating.mutant import FOLDER
+from mutating.proofs import Proofs
+from mutating.suites import Suite, known_costs
 from mutating.workspace import Tree
 
-_PASSED, _TESTS_FAILED = 0, 1
 NATIVE_ONLY = "--drive=native"
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?::.+?)(?: - .*)?$", re.MULTILINE)
+_CPU_LIMIT_S = 200
+"""Far beyond what the tests of one control take."""
+_COST_OF_OTHERS_S = 1.0
+_SUITE = Suite("controls", ("-m", "not real_time"), (), of_python=True)
 
 
-def judge_removals(controls: Sequence[Control], tests: Sequence[MarkedTest]) -> list[str]:
+def judge_removals(controls: Sequence[Control], tests: Sequence[MarkedTest], proofs: Proofs) -> list[str]:
     """Returns what is wrong. A test that turns red is run again with everything in place: there it must be green."""
+    costs = known_costs()
+    marked = {control.id: _ordered(control, tests, costs) for control in controls}
+    left = [control for control in controls if not proofs.holds(control, marked[control.id])]
+    if not left:
+        return []
     tree = Tree(FOLDER / "tree-0")
+    server = Server(tree, _SUITE)
     wrong = []
-    for number, control in enumerate(controls, 1):
-        sys.stderr.write(f"\rremoving {control.id} ({number} of {len(controls)})".ljust(70))
-        sys.stderr.flush()
-        wrong += _judge(tree, control, sorted((test.node for test in tests if control.id in test.marks), key=_quick_first))
+    try:
+        for number, control in enumerate(left, 1):
+            sys.stderr.write(
+                f"\rremoving {control.id} ({number} of {len(left)}, {len(controls) - len(left)} known before)".ljust(90)
+            )
+            sys.stderr.flush()
+            complaints = _judge(tree, server, control, marked[control.id], proofs)
+            sys.stderr.writelines(f"\r{line}\n" for line in complaints)
+            wrong += complaints
+    finally:
+        server.close()
     sys.stderr.write("\n")
     return wrong
 
 
-def _judge(tree: Tree, control: Control, nodes: Sequence[str]) -> list[str]:
+def _judge(tree: Tree, server: Server, control: Control, nodes: Sequence[str], proofs: Proofs) -> list[str]:
     if not control.removal:
         return [f"{control.id}: hazards.toml does not say how to remove it"]
     if not nodes:
         return [f"{control.id}: no test is marked with it"]
-    try:
+    with ExitStack() as taken_out:
         for cut in control.removal:
             text = (tree.path / cut.file).read_text(encoding="utf-8")
             if text.count(cut.old) != 1:
                 return [f"{control.id}: its removal looks for a text that stands {text.count(cut.old)} times in {cut.file}"]
-            tree.write(cut.file, text.replace(cut.old, cut.new))
+            taken_out.enter_context(tree.holding(cut.file, text.replace(cut.old, cut.new)))
         if any(cut.file.endswith((".c", ".h")) for cut in control.removal) and not _builds(tree):
             return [f"{control.id}: without it the firmware does not compile: that is no removal"]
-        code = tree.run_tests(_arguments(nodes))
-        words = tree.last_words()
-    finally:
-        for cut in control.removal:
-            tree.restore(cut.file)
-    if code == _PASSED:
+        result = server.run(_arguments(nodes), _CPU_LIMIT_S)
+    if result.outcome == "passed":
         return [f"{control.id}: taken out, and none of its {len(nodes)} tests turns red"]
-    red = _FAILED.findall(words)
-    if code != _TESTS_FAILED or not red:
-        return [f"{control.id}: taken out, its tests do not even run:\n{words}"]
-    if tree.run_tests(_arguments(red)) != _PASSED:
-        return [f"{control.id}: its test {red[0]} is red with everything in place, too: put that right first"]
+    if result.outcome != "failed" or not result.killer:
+        return [f"{control.id}: taken out, its tests do not even run, or never end:\n{result.words}"]
+    if server.run(_arguments([result.killer]), _CPU_LIMIT_S).outcome != "passed":
+        return [f"{control.id}: its test {result.killer} is red with everything in place, too: put that right first"]
+    proofs.add(control, result.killer)
     return []
 
 
-def _quick_first(node: str) -> tuple[int, str]:
-    """Tests of pure code before those that start programs: the first red one is enough."""
-    quick = ("tests/core/", "tests/session/", "tests/balance/", "tests/configuration/", "hil_tests/")
-    return (next((at for at, place in enumerate(quick) if node.startswith(place)), len(quick)), node)
+def _ordered(control: Control, tests: Sequence[MarkedTest], costs: dict[str, float]) -> list[str]:
+    """Returns the tests that are marked with the control, those near its code and the cheap first: one red test is enough.
+
+    costs: processor time in s of those that were watched.
+    """
+    near = ("hil_tests/", "tests/firmware/") if control.layer == "firmware" else ()
+    places = (*near, "tests/core/", "tests/session/", "tests/balance/", "tests/configuration/", "hil_tests/")
+
+    def distance(node: str) -> tuple[int, float, str]:
+        place = next((at for at, place in enumerate(places) if node.startswith(place)), len(places))
+        return place, costs.get(node, _COST_OF_OTHERS_S), node
+
+    return sorted((test.node for test in tests if control.id in test.marks), key=distance)
 
 
 def _arguments(nodes: Sequence[str]) -> list[str]:
-    return ["-m", "not real_time", *nodes, *([NATIVE_ONLY] if any(node.startswith("hil_tests/") for node in nodes) else [])]
+    return [*nodes, *([NATIVE_ONLY] if any(node.startswith("hil_tests/") for node in nodes) else [])]
 
 
 def _builds(tree: Tree) -> bool:

@@ -10,16 +10,9 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from mutating.mutant import ROOT, Mutant, numbered, one_line
+from mutating.suites import Reach
 
 SOURCES = ("controller/core", "controller/session")
-TESTS = (
-    *("tests/core", "tests/balance", "tests/session", "tests/configuration", "tests/wiring"),
-    "--ignore=tests/configuration/test_shipped_files.py",  # a document made from the code differs from any mutant
-)
-_QUICK = tuple(
-    f"tests/core/test_{name}.py"
-    for name in ("gate", "ramp", "digital", "latch", "start", "attendance", "hanging_and_alarms", "drive_watch", "exercise")
-)
 _NOT_CELLS = {"Event", "Input", "Trigger", "Rule", "FlagName", "Step", "DriveState", "Action"}
 """Enumerations whose members name a row or a thing: a neighbour would be another row, not another value."""
 
@@ -43,22 +36,23 @@ def mutants_of(text: str, file: str, enumerations: dict[str, list[str]]) -> list
     module = ast.parse(text)
     aliases = _aliases(module, enumerations)
     return numbered(
-        Mutant("tables", file, place, *_lines(text, node, code), text=_replaced(text, node, code))
+        _mutant(text, file, place, value, change)
         for place, value in _declarations(module)
-        for node, code in _changes(value, enumerations, aliases)
+        for change in _changes(value, enumerations, aliases)
     )
 
 
-def stages(mutant: Mutant) -> Sequence[Sequence[str]]:
-    """Returns which tests are asked first, and then all."""
-    first = ["tests/core/test_second_entry.py", "tests/core/test_numbers.py"]
-    if mutant.file.startswith("controller/session/"):
-        second = ["tests/session"]
-    elif "/balance" in mutant.file or "/load_" in mutant.file:
-        second = ["tests/balance"]
-    else:
-        second = list(_QUICK)
-    return ([*first, *second], TESTS)
+def tests_of(_: Mutant, reach: Reach) -> Sequence[str]:
+    """Returns all tests: a table is read by whatever runs."""
+    return list(reach.tests)
+
+
+def _mutant(text: str, file: str, place: str, value: ast.expr, change: Change) -> Mutant:
+    whole = _replaced(text, *change)
+    before = _offset(text, value.lineno, value.col_offset)
+    behind = len(text.encode()) - _offset(text, value.end_lineno or value.lineno, value.end_col_offset or 0)
+    data = whole.encode()
+    return Mutant("tables", file, place, *_lines(text, *change), text=whole, unit=data[before : len(data) - behind].decode())
 
 
 def _enumerations() -> dict[str, list[str]]:

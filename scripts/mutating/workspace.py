@@ -7,13 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from mutating.mutant import ROOT
 
-TEST_TIMEOUT_S = 1200
-"""Far beyond what any stage of tests takes on a busy machine."""
+_ANOTHER_TIME_NS = 1_000_000_000_000
 
 
 class MutationError(Exception):
@@ -55,36 +55,36 @@ def digest_of(names: Iterable[Path]) -> str:
 
 
 class Tree:
-    """One copy of the project, one mutant at a time."""
+    """One copy of the project, one mutant at a time. tests: what pytest will be asked for; their bytecode is made beforehand."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, tests: Sequence[str] = ()) -> None:
         self.path = path
         copy_project(path)
-        subprocess.run([sys.executable, "-m", "compileall", "-q", "-x", "/build/", str(path)], capture_output=True, check=False)
+        self._compile(tests)
+        self._built = frozenset((path / "build").glob("*"))
 
-    def write(self, file: str, text: str) -> None:
-        """Puts other content into a file, and forgets what was compiled from it."""
+    def _compile(self, tests: Sequence[str]) -> None:
+        """Writes the bytecode that Python and pytest read: no fork has to. While a mutant stands none is written."""
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        folders = sorted({name.parts[0] for name in project_files() if name.suffix == ".py" and len(name.parts) > 1})
+        commands = [["compileall", "-q", *folders]]
+        if tests:
+            commands.append(["pytest", "-q", "--collect-only", "-p", "no:cacheprovider", *tests])
+        for command in commands:
+            subprocess.run([sys.executable, "-m", *command], cwd=self.path, env=environment, capture_output=True, check=False)
+
+    @contextmanager
+    def holding(self, file: str, text: str) -> Iterator[None]:
+        """While it is entered, the file has other content. Afterwards it is as it was, to the second: what was compiled holds."""
         target = self.path / file
-        target.write_text(text, encoding="utf-8")
-        for compiled in (target.parent / "__pycache__").glob(f"{target.stem}.*.pyc"):
-            compiled.unlink()
-
-    def restore(self, file: str) -> None:
-        """Takes the mutant out again."""
-        self.write(file, (ROOT / file).read_text(encoding="utf-8"))
-        for built in (self.path / "build").glob("*"):
-            if built.is_file():
-                built.unlink()
-
-    def run_tests(self, arguments: Sequence[str], *, compile_first: bool = False) -> int:
-        """Runs pytest until the first failure and returns its exit code; raises subprocess.TimeoutExpired."""
-        environment = dict(os.environ) | ({} if compile_first else {"PYTHONDONTWRITEBYTECODE": "1"})
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "--tb=line", "-p", "no:cacheprovider", *arguments]
-        with (self.path / "last_tests.log").open("w", encoding="utf-8") as log:
-            return subprocess.run(
-                command, cwd=self.path, env=environment, stdout=log, stderr=log, timeout=TEST_TIMEOUT_S, check=False
-            ).returncode
-
-    def last_words(self) -> str:
-        """Returns the end of what the last tests said."""
-        return "\n".join((self.path / "last_tests.log").read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
+        original, times = target.read_bytes(), target.stat()
+        try:
+            target.write_text(text, encoding="utf-8")
+            os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns + _ANOTHER_TIME_NS))
+            yield
+        finally:
+            target.write_bytes(original)
+            os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
+            for built in frozenset((self.path / "build").glob("*")) - self._built:
+                if built.is_file():
+                    built.unlink()

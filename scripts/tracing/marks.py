@@ -1,11 +1,13 @@
-"""Finds the marks: `Control C-NAME.` in comments of the code, `pytest.mark.hazard("H-01", "C-NAME")` at tests. Runs nothing."""
+"""Finds the marks: `Control C-NAME.` in comments of the code, `pytest.mark.hazard("H-01", "C-NAME")` where pytest finds it: at a
+test, at its class, and as `pytestmark` of class or module. Runs nothing.
+"""
 
 from __future__ import annotations
 
 import ast
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -76,25 +78,40 @@ def marked_tests(root: Path) -> list[MarkedTest]:
 
 
 def _marked_in(text: str, relative: str) -> Iterator[MarkedTest]:
-    for owner, node in _tests_of(ast.parse(text)):
-        marks = tuple(mark for decorator in node.decorator_list for mark in _marks_of(decorator))
+    for owner, node, around in _tests_of(ast.parse(text)):
+        marks = tuple(dict.fromkeys((*around, *_marks_of(node.decorator_list))))
         if marks:
             kind = next(kind for place, kind in _KIND_BY_PLACE if relative.startswith(place))
             source = hashlib.sha256((ast.get_source_segment(text, node) or "").encode()).hexdigest()[:12]
             yield MarkedTest(f"{relative}::{owner}{node.name}", kind, marks, source)
 
 
-def _tests_of(module: ast.Module, owner: str = "") -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
-    """Every test function with its class as pytest writes it before the name."""
-    for node in module.body:
+_Found = tuple[str, ast.FunctionDef | ast.AsyncFunctionDef, tuple[str, ...]]
+
+
+def _tests_of(place: ast.Module | ast.ClassDef, owner: str = "", around: tuple[str, ...] = ()) -> Iterator[_Found]:
+    """Every test function, with its class as pytest writes it before the name, and the marks of the class and module it is in."""
+    around = (*around, *_marks_of(_assigned_marks(place)))
+    for node in place.body:
         if isinstance(node, ast.ClassDef):
-            yield from _tests_of(ast.Module(node.body, []), f"{owner}{node.name}::")
+            yield from _tests_of(node, f"{owner}{node.name}::", (*around, *_marks_of(node.decorator_list)))
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-            yield owner, node
+            yield owner, node, around
 
 
-def _marks_of(decorator: ast.expr) -> Iterator[str]:
-    if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.hazard":
-        for argument in decorator.args:
-            if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-                yield argument.value
+def _assigned_marks(place: ast.Module | ast.ClassDef) -> list[ast.expr]:
+    """What is assigned to `pytestmark` there, one mark or a list of them."""
+    marks: list[ast.expr] = []
+    for node in place.body:
+        match node:
+            case ast.Assign([ast.Name("pytestmark")], value) | ast.AnnAssign(ast.Name("pytestmark"), _, ast.expr() as value):
+                marks = value.elts if isinstance(value, ast.List | ast.Tuple) else [value]
+    return marks
+
+
+def _marks_of(expressions: Iterable[ast.expr]) -> Iterator[str]:
+    for mark in expressions:
+        if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.hazard":
+            for argument in mark.args:
+                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                    yield argument.value

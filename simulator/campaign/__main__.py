@@ -22,6 +22,7 @@ from simulator.campaign.campaign import (
     repeat_command,
     run_names,
     summarise,
+    total,
 )
 from simulator.campaign.planted import DEFECTS, seek
 from simulator.campaign.run import RunResult
@@ -38,39 +39,50 @@ def main(arguments: list[str] | None = None) -> int:
         return _one(options.run)
     if options.planted:
         return _planted(options.seed)
-    if options.from_summary is None:
-        summary = _campaign(options)
-        options.summary.parent.mkdir(parents=True, exist_ok=True)
-        options.summary.write_bytes(msgspec.json.format(msgspec.json.encode(summary)))
-    else:
-        summary = msgspec.json.decode(options.from_summary.read_bytes(), type=Summary)
-    print(report.table(summary))
-    if options.document is not None:
+    batches = _read_ledger(options.ledger)
+    if options.hours > 0:
+        batches.append(_campaign(options, _next_run(batches, options.seed)))
+        _write_ledger(options.ledger, batches)
+        print(report.table(batches[-1]))
+    if options.document is not None and batches:
         prepare_process()
-        catches = [(defect, seek(defect, summary.seed)) for defect in DEFECTS]
-        options.document.write_text(report.document(summary, catches))
+        catches = [(defect, seek(defect, batches[-1].seed)) for defect in DEFECTS]
+        options.document.write_text(report.document(batches, catches))
         print(f"{options.document} is written")
-    return 1 if summary.found else 0
+    return 1 if batches and total(batches).found else 0
+
+
+def _read_ledger(path: Path) -> list[Summary]:
+    return msgspec.json.decode(path.read_bytes(), type=list[Summary]) if path.exists() else []
+
+
+def _write_ledger(path: Path, batches: list[Summary]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(batches), indent=1) + b"\n")
+
+
+def _next_run(batches: list[Summary], seed: str) -> int:
+    """The first run of this seed that the ledger does not hold: no hour is counted twice."""
+    return max((batch.first_run + batch.runs for batch in batches if batch.seed == seed), default=0)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m simulator.campaign", description=__doc__)
-    parser.add_argument("--hours", type=float, default=2.0, help="simulated hours (default 2)")
+    parser.add_argument("--hours", type=float, default=2.0, help="simulated hours (default 2); 0: only the document")
     parser.add_argument("--seed", default=f"{secrets.randbelow(10**9)}", help="decides everything (default: a fresh one)")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="processes (default: every core)")
     parser.add_argument("--run", help="one run again, by its name SEED/NUMBER")
     parser.add_argument("--planted", action="store_true", help="plant each defect and say when it is caught")
     parser.add_argument("--document", type=Path, help="write this document")
-    parser.add_argument("--summary", type=Path, default=BUILD / "campaign" / "summary.json", help="where the figures go, as JSON")
-    parser.add_argument("--from-summary", type=Path, help="no runs: tell of these figures")
+    ledger = BUILD / "campaign" / "ledger.json"
+    parser.add_argument("--ledger", type=Path, default=ledger, help="figures are added here; runs go on after those it holds")
     return parser
 
 
-def _campaign(options: argparse.Namespace) -> Summary:
-    names = run_names(options.seed, options.hours)
-    print(
-        f"campaign: {len(names)} runs of 10 minutes, seed {options.seed}, commit {commit()}, {options.cores} processes", flush=True
-    )
+def _campaign(options: argparse.Namespace, first_run: int) -> Summary:
+    names = run_names(options.seed, options.hours, first_run)
+    runs = f"{len(names)} runs of 10 minutes from {names[0]}"
+    print(f"campaign: {runs}, commit {commit()}, {options.cores} processes", flush=True)
     progress = report.Progress(len(names))
     results: list[RunResult] = []
     for result in play_all(names, options.cores):
@@ -90,8 +102,7 @@ def _campaign(options: argparse.Namespace) -> Summary:
             if shrinks:
                 print(f"shrinking the fault list of run {result.seed} ...", flush=True)
             found.append(explain(result, violation, shrinks))
-    command = f"make campaign HOURS={options.hours:g} SEED={options.seed}"
-    return summarise(options.seed, command, results, found, elapsed_s, options.cores)
+    return summarise(options.seed, first_run, results, found, elapsed_s, options.cores)
 
 
 def _one(name: str) -> int:

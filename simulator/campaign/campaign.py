@@ -41,21 +41,20 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """A campaign's outcome: the document is made of it. The two rates are simulated over processor and over elapsed seconds."""
+    """A campaign's outcome: the document is made of all that a ledger holds. runs: SEED/first_run and the next ones."""
 
     seed: str
+    first_run: int
+    runs: int
     commit: str
-    command: str
     measured_at: str
     machine: str
     python: str
     cores: int
-    runs: int
     simulated_h: float
     moving_h: float
     elapsed_s: float
-    times_real_time_per_core: float
-    times_real_time_elapsed: float
+    processor_s: float
     scans: int
     sessions: int
     events: int
@@ -63,6 +62,16 @@ class Summary(msgspec.Struct, frozen=True):
     faults: dict[str, int]
     invariants: dict[str, str]
     found: tuple[Found, ...]
+
+    @property
+    def times_real_time_per_core(self) -> float:
+        """Simulated over processor time."""
+        return self.simulated_h * 3600 / self.processor_s if self.processor_s else 0.0
+
+    @property
+    def times_real_time_elapsed(self) -> float:
+        """Simulated over elapsed time."""
+        return self.simulated_h * 3600 / self.elapsed_s if self.elapsed_s else 0.0
 
     @property
     def faults_an_hour(self) -> float:
@@ -78,9 +87,10 @@ class Summary(msgspec.Struct, frozen=True):
         return f"0 violations in {self.simulated_h:.1f} h: fewer than {most:.3g} an hour at 95 % confidence"
 
 
-def run_names(seed: str, hours: float) -> list[str]:
+def run_names(seed: str, hours: float, first_run: int = 0) -> list[str]:
     """Runs are named SEED/number; the last is as long as the others."""
-    return [f"{seed}/{number}" for number in range(max(1, math.ceil(hours * 3600 / RUN_S - 1e-9)))]
+    runs = max(1, math.ceil(hours * 3600 / RUN_S - 1e-9))
+    return [f"{seed}/{number}" for number in range(first_run, first_run + runs)]
 
 
 def prepare_process() -> None:
@@ -110,29 +120,26 @@ def play_all(names: Sequence[str], cores: int) -> Iterator[RunResult]:
 
 
 def summarise(
-    seed: str, command: str, results: Sequence[RunResult], found: Sequence[Found], elapsed_s: float, cores: int
+    seed: str, first_run: int, results: Sequence[RunResult], found: Sequence[Found], elapsed_s: float, cores: int
 ) -> Summary:
     """Adds everything up."""
-    simulated_s = sum(result.simulated_s for result in results)
-    processor_s = sum(result.processor_s for result in results)
     faults: Counter[str] = Counter()
     for result in results:
         faults.update(result.injected)
     judges = all_invariants(write_script(seed).plan, 1.0)
     return Summary(
         seed=seed,
+        first_run=first_run,
+        runs=len(results),
         commit=commit(),
-        command=command,
         measured_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         machine=_machine(),
         python=platform.python_version(),
         cores=cores,
-        runs=len(results),
-        simulated_h=simulated_s / 3600,
+        simulated_h=sum(result.simulated_s for result in results) / 3600,
         moving_h=sum(result.moving_s for result in results) / 3600,
         elapsed_s=elapsed_s,
-        times_real_time_per_core=simulated_s / processor_s if processor_s else 0.0,
-        times_real_time_elapsed=simulated_s / elapsed_s if elapsed_s else 0.0,
+        processor_s=sum(result.processor_s for result in results),
         scans=sum(result.scans for result in results),
         sessions=sum(result.sessions for result in results),
         events=sum(result.events for result in results),
@@ -140,6 +147,27 @@ def summarise(
         faults={name: faults[name] for name in sorted(KINDS)},
         invariants={judge.name: judge.reason for judge in judges if judge.reason},
         found=tuple(found),
+    )
+
+
+def total(batches: Sequence[Summary]) -> Summary:
+    """Adds up batches, of which there is at least one; what cannot be added (seed, commit, machine) is the last one's."""
+    faults: Counter[str] = Counter()
+    for batch in batches:
+        faults.update(batch.faults)
+    return msgspec.structs.replace(
+        batches[-1],
+        runs=sum(batch.runs for batch in batches),
+        simulated_h=sum(batch.simulated_h for batch in batches),
+        moving_h=sum(batch.moving_h for batch in batches),
+        elapsed_s=sum(batch.elapsed_s for batch in batches),
+        processor_s=sum(batch.processor_s for batch in batches),
+        scans=sum(batch.scans for batch in batches),
+        sessions=sum(batch.sessions for batch in batches),
+        events=sum(batch.events for batch in batches),
+        highest_m_s=max(batch.highest_m_s for batch in batches),
+        faults=dict(faults),
+        found=tuple(found for batch in batches for found in batch.found),
     )
 
 

@@ -23,6 +23,10 @@ FIRST_M_S, LOW_M_S, HIGH_M_S, BOUNDARY_M_S, HIGHEST_M_S = 0.10, 0.05, 0.10, 0.50
 """What START and FASTER grant: docs/drive-protocol.md."""
 
 
+_GRANTING = Input.START.bit | Input.FASTER.bit
+_CLIP, _RESET = Input.CLIP.bit, Input.RESET.bit
+
+
 class Released:
     """The speed that hands have released so far, counted at the contacts as strictly as a person would count.
 
@@ -43,6 +47,8 @@ class Released:
             self._moved_ns = seen.now_ns
         elif self.m_s and seen.now_ns - max(self._moved_ns, self.start_ns) > 6 * S:
             self.m_s = 0.0  # a grant lives for 5 s
+        if not (seen.contacts & _GRANTING or self._pressed_ns):
+            return  # nobody presses, and nobody has just let go
         if self._released(Input.START, seen):
             if seen.now_ns - self._moved_ns > S // 2:
                 self.m_s = FIRST_M_S
@@ -94,25 +100,36 @@ class MovesOnlyAfterAHand:
 
 class NeverTheWrongWay:
     """Direction. 4 mm is what a stride's push may take back while the belt rests. A motor that turns the wrong way with all its
-    force (1 kN on 120 kg) has 0.57 m/s after the firmware's 20 mm, 0.64 with the relay open: an empty belt coasts 0.48 m.
+    force (1 kN on 120 kg) has 0.57 m/s after the firmware's 20 mm, 0.64 with the relay open: an empty belt coasts 0.48 m. With the
+    relay welded besides only the contactors end it, 2 s after the chain has opened, a bystander's second before that: 3.6 s at
+    2.4 m/s and the coasting from there.
     """
 
     name = "never the wrong way"
-    reason = "4 mm for feet on a resting belt; motor reversed: 20 mm, then coasting from 0.6 m/s at 0.4 m/s2, in all 0.55 m"
-    _SOUND_M, _REVERSED_M = 0.004, 0.55
+    reason = (
+        "4 mm for feet on a resting belt; motor reversed: 20 mm, then coasting from 0.6 m/s at 0.4 m/s2, in all 0.55 m; and the "
+        "relay welded besides: 16 m"
+    )
+    _SOUND_M, _REVERSED_M, _WELDED_M = 0.004, 0.55, 16.0
 
     def __init__(self) -> None:
         self._furthest_m = 0.0
+        self._without_relay = False
+        """Since the belt last went forward or rested the motor was reversed behind a welded relay."""
 
     def look(self, seen: Observation) -> str | None:
         """See Invariant."""
         if seen.travel_m >= self._furthest_m:
             self._furthest_m = seen.travel_m
+            self._without_relay = False
             return None
+        self._without_relay = self._without_relay or (seen.welded and seen.motor_reversed)
         back_m = self._furthest_m - seen.travel_m
-        if back_m > (self._REVERSED_M if seen.power_stage_hurt else self._SOUND_M):
+        allowed_m = self._REVERSED_M if seen.power_stage_hurt else self._SOUND_M
+        if back_m > (self._WELDED_M if self._without_relay else allowed_m):
             return f"the belt ran {back_m * 1000:.0f} mm the wrong way"
         if abs(seen.speed_m_s) < REST_M_S and not seen.relay_closed:
+            self._without_relay = False
             self._furthest_m = seen.travel_m  # at rest again: what a broken motor took back is told, and counted anew
         return None
 
@@ -196,7 +213,7 @@ class KeepsThePrescription:
 
     def _watch_session(self, seen: Observation) -> None:
         """Another session begins, at the earliest, after a clip-open at rest or in another life of the controller."""
-        clip_open = not seen.pins & Input.CLIP.bit
+        clip_open = not seen.pins & _CLIP
         if (clip_open and not self._clip_open and abs(seen.speed_m_s) < REST_M_S) or seen.lives != self._lives:
             self._walked_ns = 0
             self._allowed_ns = self._belt_time_ns
@@ -257,7 +274,7 @@ class LatchOpensByHandAlone:
 
     def look(self, seen: Observation) -> str | None:
         """See Invariant."""
-        if seen.pins & Input.RESET.bit:
+        if seen.pins & _RESET:
             self._pressed_ns = seen.now_ns
         opened = self._was_latched and not seen.latched and seen.lives == self._lives and seen.alive
         self._was_latched, self._lives = seen.latched, seen.lives
@@ -284,6 +301,7 @@ class RelayRests:
         """See Invariant."""
         if abs(seen.speed_m_s) > REST_M_S or not seen.relay_closed or seen.welded:
             self._moved_ns = seen.now_ns
+            return None
         if seen.now_ns - max(self._moved_ns, self._released.start_ns) > self._LIMIT_NS:
             return "the motor's relay has been closed for 8 s at a belt that rests"
         return None

@@ -18,6 +18,8 @@ SEND_BUFFER_BYTES = 64 * 1024
 LINE_BUFFER_BYTES = 4096
 """What a tty keeps for a host that does not read."""
 _DESCRIPTOR = 3
+_NOTHING_WAITS = BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+"""What most reads of a socket end with, two or three a scan: made once, and raised without the way it went the last time."""
 
 
 class Tty:
@@ -254,7 +256,7 @@ class MemorySocket:
     def accept(self) -> tuple[MemorySocket, str]:
         """The next connection; raises BlockingIOError without one."""
         if not self._backlog:
-            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+            raise _NOTHING_WAITS.with_traceback(None)
         return self._backlog.popleft(), ""
 
     def connect(self, path: str) -> None:
@@ -285,7 +287,7 @@ class MemorySocket:
             return datagram[:size]
         if self._ended:
             return b""
-        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        raise _NOTHING_WAITS.with_traceback(None)
 
     def close(self) -> None:
         """The peer reads what it has not read, then the end."""

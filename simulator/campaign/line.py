@@ -22,12 +22,13 @@ class Direction:
         self.delay_ns = 0
         self.passed: deque[bytes] = deque(maxlen=64)
         """The newest chunks that went in, for whoever sends them again."""
-        self._waiting: deque[tuple[int, bytes]] = deque()
+        self.waiting: deque[tuple[int, bytes]] = deque()
+        """What is on its way, each with the time at which it arrives."""
 
     @property
     def disturbed(self) -> bool:
         """Whether bytes fare otherwise than on a sound cable."""
-        return bool(self.dead or self._waiting or self.delay_ns or self.lost_share or self.corrupt_share or self.doubled_share)
+        return bool(self.dead or self.waiting or self.delay_ns or self.lost_share or self.corrupt_share or self.doubled_share)
 
     def carry(self, data: bytes, now_ns: int) -> bytes:
         """Takes what is sent now, returns what arrives now."""
@@ -36,10 +37,10 @@ class Direction:
         if not self.disturbed:
             return data
         if data and not self.dead:
-            self._waiting.append((now_ns + self.delay_ns, self._spoil(data)))
+            self.waiting.append((now_ns + self.delay_ns, self._spoil(data)))
         arrived = b""
-        while self._waiting and self._waiting[0][0] <= now_ns:
-            arrived += self._waiting.popleft()[1]
+        while self.waiting and self.waiting[0][0] <= now_ns:
+            arrived += self.waiting.popleft()[1]
         return arrived
 
     def _spoil(self, data: bytes) -> bytes:
@@ -74,11 +75,11 @@ class Cable:
 
     def carry(self, from_drive: bytes, now_ns: int) -> None:
         """Lets everything go on to now_ns."""
-        if from_drive or self.up.disturbed:
+        if from_drive or self.up.waiting:
             arrived = self.up.carry(from_drive, now_ns)
             if arrived:
                 self._to_host(arrived)
-        if self._from_host or self.down.disturbed:
+        if self._from_host or self.down.waiting:
             sent, self._from_host = self._from_host, b""
             arrived = self.down.carry(sent, now_ns)
             if arrived:

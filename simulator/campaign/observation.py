@@ -7,7 +7,7 @@ from typing import Protocol
 
 from controller.core.chart import LATCHED_STATES
 from controller.core.inputs import ALL_INPUTS_MASK
-from simulator.campaign.stage import Stage
+from simulator.campaign.stage import FOR_EVER_NS, Stage
 
 POWER_STAGE = frozenset({"motor-runaway", "motor-reversed", "brake-failed", "encoder-slip", "relay-welded"})
 """The motor does not what the firmware wants, or the firmware does not see what the motor does."""
@@ -26,7 +26,10 @@ HOSTILE = frozenset(
 )
 """Somebody else than the controller commands the drive, with a lease that is good."""
 WELDED = frozenset({"relay-welded"})
+REVERSED = frozenset({"motor-reversed"})
 LOAD_CELL = frozenset({"load-gap", "load-glitch", "load-drift", "load-stuck", "load-saturated"})
+ACCIDENTS = (POWER_STAGE, DRIVE_AWAY, HOSTILE, LOAD_CELL, WELDED, REVERSED)
+"""In the order of an observation's fields."""
 
 
 @dataclass
@@ -56,6 +59,7 @@ class Observation:
     hostile: bool = False
     load_cell_hurt: bool = False
     welded: bool = False
+    motor_reversed: bool = False
     load_silent: bool = False
 
 
@@ -88,16 +92,19 @@ class Court:
         self.violations: list[Violation] = []
         self.highest_m_s = 0.0
         self.moving_ns = 0
+        self._notes = 0
+        self._accidents_until_ns = 0
+        """Until when the accidents in `seen` are as they are, unless a fault begins or ends."""
         stage.system.world.watchers.append(self._look)
 
     def _look(self) -> None:
         seen = self.seen
         self._fill(seen)
-        for pair in self._looks:
-            text = pair[1](seen)
+        for invariant, look in self._looks:
+            text = look(seen)
             if text is not None:
-                self.violations.append(Violation(pair[0].name, (seen.now_ns - self._stage.began_ns) / 1e9, text))
-                self._looks = [other for other in self._looks if other[0] is not pair[0]]
+                self.violations.append(Violation(invariant.name, (seen.now_ns - self._stage.began_ns) / 1e9, text))
+                self._looks = [other for other in self._looks if other[0] is not invariant]
 
     def _fill(self, seen: Observation) -> None:
         stage = self._stage
@@ -120,10 +127,15 @@ class Court:
         seen.lives = system.lives
         seen.alive = controller is not None and not system.frozen
         seen.latched = controller is not None and controller.state.chart in LATCHED_STATES
-        if stage.last_seen_ns:
-            seen.power_stage_hurt = stage.suffered(POWER_STAGE)
-            seen.drive_away = stage.suffered(DRIVE_AWAY)
-            seen.hostile = stage.suffered(HOSTILE)
-            seen.load_cell_hurt = stage.suffered(LOAD_CELL)
-            seen.load_silent = "load-gap" in stage.active
-            seen.welded = stage.suffered(WELDED)
+        if stage.notes != self._notes or (self._accidents_until_ns < seen.now_ns and stage.notes):
+            self._fill_accidents(seen)
+
+    def _fill_accidents(self, seen: Observation) -> None:
+        stage, now_ns = self._stage, seen.now_ns
+        untils_ns = [stage.suffered_until_ns(names) for names in ACCIDENTS]
+        hurt, away, hostile, cell, welded, motor_reversed = (now_ns <= until_ns for until_ns in untils_ns)
+        seen.power_stage_hurt, seen.drive_away, seen.hostile = hurt, away, hostile
+        seen.load_cell_hurt, seen.welded, seen.motor_reversed = cell, welded, motor_reversed
+        seen.load_silent = "load-gap" in stage.active
+        self._notes = stage.notes
+        self._accidents_until_ns = min((until_ns for until_ns in untils_ns if now_ns <= until_ns), default=FOR_EVER_NS)

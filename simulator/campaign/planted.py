@@ -72,6 +72,8 @@ _BLIND_GATE: Change = (
     "    if command.action is not Action.RUN:",
     '    if command.action is Action.RUN:\n        return ""\n    if command.action is not Action.RUN:',
 )
+_SEES_NOTHING: tuple[Change, ...] = (("    found: list[tuple[Event, Detail]] = []\n", "    return []\n"),)
+"""The core overlooks whatever the drive does: it would take the watchdog's pulses away within a tenth of a second."""
 _DRIVE_SAYS_ALL = (
     "    return run->target_mm_s > drive->grant.ceiling_mm_s ? REFUSAL_ABOVE_GRANTED : REFUSAL_NONE;",
     "    return REFUSAL_NONE;",
@@ -97,6 +99,7 @@ DEFECTS: tuple[Defect, ...] = (
         "firmware: a RUN may ask for more than hands granted",
         ("never faster than hands released",),
         _HOSTILE,
+        core={"controller.core.drive_watch:_findings": _SEES_NOTHING},
         firmware={"commands.c": (_DRIVE_SAYS_ALL,)},
     ),
     Defect(
@@ -193,7 +196,7 @@ DEFECTS: tuple[Defect, ...] = (
         ("drive-reset",),
         core={
             "controller.core.drive_watch:_judge_link": (("if before.nonce not in (-1, reading.nonce):", "if False:"),),
-            "controller.core.drive_watch:_judge_drive_says": (("if reading.state is DriveState.FAULT:", "if False:"),),
+            "controller.core.drive_watch:_judge_drive_says": (("if reading.state is _FAULT:", "if False:"),),
         },
         firmware={
             "drive.c": (
@@ -275,7 +278,7 @@ DEFECTS: tuple[Defect, ...] = (
         "shell: event ids begin anew in each life",
         (events.NAME,),
         ("controller-killed",),
-        core={"controller.scan:Controller.__init__": (("ring.last_id + 1 if ring.last_id else found.reserved_event_id + 1", "1"),)},
+        core={"controller.scan:Controller.__init__": (("ring.first_id(found.reserved_event_id)", "1"),)},
     ),
     Defect(
         "shell: the ring forgets an event too many",
@@ -293,6 +296,19 @@ DEFECTS: tuple[Defect, ...] = (
                     "        received = await self._in_thread(self._write, events, sessions, speeds, give_up_below)\n",
                     "        self._on_committed(max((event.id for event in events), default=0))\n"
                     "        received = await self._in_thread(self._write, events, sessions, speeds, give_up_below)\n",
+                ),
+            )
+        },
+    ),
+    Defect(
+        "telemetry: the journal knows age by the wall clock alone",
+        (events.NAME,),
+        ("wall-clock-jump", "telemetry-killed"),
+        shell={
+            "journal": (
+                (
+                    "newest_beyond(self._moment, oldest_id, now_day, retention_days + KEPT_LONGER_DAYS)",
+                    'self._one("SELECT MAX(id) FROM events WHERE julianday(time) < ?", (now_day - retention_days,))',
                 ),
             )
         },

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from controller.configuration import Configuration, parse_configuration
+from controller.core.chart import State
 from controller.core.settings import CoreSettings
 from controller.session.admission import admit
 from controller.session.facts import FIXED_FLAT
@@ -23,7 +24,7 @@ from controller.session.local_day import Clock
 from controller.session.settings import ClinicalSettings
 from messages.patient import Screening
 from messages.plan import Phase, PhaseKind, Plan
-from simulator.campaign.events import judge_events
+from simulator.campaign.events import RECONNECTED_NS, have_arrived, judge_events
 from simulator.campaign.fault import Fault
 from simulator.campaign.faults import KINDS
 from simulator.campaign.invariants import all_invariants
@@ -44,6 +45,8 @@ _FAULTS_AN_HOUR = 1400
 _DRAWS_AT_MOST = 2000
 TODAY = date(2026, 1, 1)
 _TRACE = struct.Struct("<qddBIIB")
+_MODES = {state: number for number, state in enumerate(State, start=1)}
+"""What the trace calls each state of the chart; 0 is no controller."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +166,8 @@ def play(
         while system.now_ns < end_ns and not (stop_early and court.violations):
             stage.advance(min(end_ns, system.now_ns + 10 * _LOOK_NS))
         if not (stop_early and court.violations):
+            while system.now_ns < end_ns + RECONNECTED_NS and not have_arrived(system):
+                stage.advance(system.now_ns + 10 * _LOOK_NS)
             court.violations.extend(judge_events(system, script.lasts_s))
         codes = Counter(code for _, _, code in system.appended)
         return RunResult(
@@ -209,11 +214,11 @@ def _schedule(stage: Stage, script: Script) -> Counter[str]:
 
 
 class _Recorder:
-    """The trace: every instant's truth and what the controller made of it, as bytes into a hash."""
+    """The trace: every instant's truth and what the controller made of it, as bytes, 34 an instant, that are hashed at the end."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._hash = hashlib.sha256()
+        self._instants = bytearray()
         self._latched = False
         self.stops = 0
         stage.system.world.watchers.append(self._look)
@@ -221,14 +226,15 @@ class _Recorder:
     def _look(self) -> None:
         system = self._stage.system
         drive, state = system.drive, system.state
-        mode = 0 if state is None else list(type(state.chart)).index(state.chart) + 1
+        mode = 0 if state is None else _MODES[state.chart]
         command = 0 if state is None else state.command.target_mm_s
-        self._hash.update(
-            _TRACE.pack(system.now_ns, drive.speed_m_s, drive.travel_m, drive.relay_closed, system.pins.closed, command, mode)
+        self._instants += _TRACE.pack(
+            system.now_ns, drive.speed_m_s, drive.travel_m, drive.relay_closed, system.pins.closed, command, mode
         )
 
     def digest(self, system: WholeSystem) -> str:
         """The hash, with every event that was told and every event that the broker got."""
-        self._hash.update(repr(system.appended).encode())
-        self._hash.update(repr([(event.id, event.code) for event in system.broker.events]).encode())
-        return self._hash.hexdigest()
+        whole = hashlib.sha256(self._instants)
+        whole.update(repr(system.appended).encode())
+        whole.update(repr([(event.id, event.code) for event in system.broker.events]).encode())
+        return whole.hexdigest()

@@ -20,6 +20,7 @@ _BYSTANDER_NS = 1_000_000_000
 """How long anybody needs to reach the mushroom when the belt runs though its drive has let go."""
 _PREPARE_EVERY_NS = 3_000_000_000
 _LINGERS_NS = 3_000_000_000
+FOR_EVER_NS = 1 << 62
 _RISES = 1000
 
 
@@ -40,6 +41,8 @@ class Stage:
         """Faults that last now, by name, and how many of each."""
         self.last_seen_ns: dict[str, int] = {}
         """When a fault of that name last was active."""
+        self.notes = 0
+        """Beginnings and ends of faults so far: as long as it stays, so does every answer of `suffered_until_ns`."""
         self.network_stop_ns = 0
         """When a stop last was sent to a controller that was there to hear it."""
         self._agenda: list[tuple[int, int, Callable[[], object]]] = []
@@ -62,21 +65,24 @@ class Stage:
     def begin(self, name: str) -> None:
         """A fault of this name has begun."""
         self.active[name] = self.active.get(name, 0) + 1
-        self.last_seen_ns[name] = self.now_ns
+        self._note(name)
 
     def end(self, name: str) -> None:
         """One has ended."""
         self.active[name] -= 1
         if not self.active[name]:
             del self.active[name]
-        self.last_seen_ns[name] = self.now_ns
+        self._note(name)
 
-    def suffered(self, names: frozenset[str], within_ns: int = _LINGERS_NS) -> bool:
-        """Whether one of these lasts, or did so lately."""
+    def _note(self, name: str) -> None:
+        self.last_seen_ns[name] = self.now_ns
+        self.notes += 1
+
+    def suffered_until_ns(self, names: frozenset[str]) -> int:
+        """Until when one of these lasts, or did so lately; before all time when none ever was."""
         if not names.isdisjoint(self.active):
-            return True
-        since_ns = self.now_ns - within_ns
-        return any(self.last_seen_ns[name] >= since_ns for name in names.intersection(self.last_seen_ns))
+            return FOR_EVER_NS
+        return max((self.last_seen_ns[name] + _LINGERS_NS for name in names.intersection(self.last_seen_ns)), default=-1)
 
     def stop_from_network(self, stop: Stop) -> None:
         """A stop through the socket."""
@@ -110,7 +116,7 @@ class Stage:
             system.prepare(self.plan, self.screening)
 
     def _tick(self) -> None:
-        now_ns = self.now_ns
+        now_ns = self.system.world.now_ns
         if now_ns >= self._next_tick_ns:
             self._next_tick_ns = now_ns + TICK_NS
             self.ticks += 1

@@ -81,6 +81,7 @@ class StopsInTime:
         self.name = f"stops: {rule.name}"
         self.reason = rule.reason
         self._rule = rule
+        self._is_pressed = rule.pressed
         self._was_pressed = False
         self._due_ns = 0
         self._began_ns = 0
@@ -95,10 +96,11 @@ class StopsInTime:
 
     def look(self, seen: Observation) -> str | None:
         """See Invariant."""
-        pressed = self._rule.pressed(seen)
-        if pressed and not self._was_pressed and not self._due_ns and seen.speed_m_s > STANDSTILL_M_S:
-            self._begin(seen)
-        self._was_pressed = pressed
+        pressed = self._is_pressed(seen)
+        if pressed is not self._was_pressed:
+            self._was_pressed = pressed
+            if pressed and not self._due_ns and seen.speed_m_s > STANDSTILL_M_S:
+                self._begin(seen)
         return self._judge(seen) if self._due_ns else None
 
     def _begin(self, seen: Observation) -> None:
@@ -136,32 +138,33 @@ class StopsInTime:
         return None
 
 
-class _Lasting:
+def _lasting(holds: Callable[[Observation], bool], for_s: float) -> Callable[[Observation], bool]:
     """A condition that counts once it has held for a time."""
+    for_ns = int(for_s * S)
+    since_ns: int | None = None
 
-    def __init__(self, holds: Callable[[Observation], bool], for_s: float) -> None:
-        self._holds = holds
-        self._for_ns = int(for_s * S)
-        self._since_ns = 0
-
-    def __call__(self, seen: Observation) -> bool:
-        if not self._holds(seen):
-            self._since_ns = 0
+    def has_lasted(seen: Observation) -> bool:
+        nonlocal since_ns
+        if not holds(seen):
+            since_ns = None
             return False
-        self._since_ns = self._since_ns or seen.now_ns
-        return seen.now_ns - self._since_ns >= self._for_ns
+        if since_ns is None:
+            since_ns = seen.now_ns
+        return seen.now_ns - since_ns >= for_ns
+
+    return has_lasted
 
 
-class _Changed:
+def _changed(number: Callable[[Observation], int]) -> Callable[[Observation], bool]:
     """True at the one instant at which a number is another than before."""
+    before: int | None = None
 
-    def __init__(self, number: Callable[[Observation], int]) -> None:
-        self._number = number
-        self._before: int | None = None
+    def has_changed(seen: Observation) -> bool:
+        nonlocal before
+        then, before = before, number(seen)
+        return then is not None and then != before
 
-    def __call__(self, seen: Observation) -> bool:
-        before, self._before = self._before, self._number(seen)
-        return before is not None and before != self._before
+    return has_changed
 
 
 def _made_rules(mass_kg: float) -> tuple[StopRule, ...]:
@@ -171,14 +174,14 @@ def _made_rules(mass_kg: float) -> tuple[StopRule, ...]:
     return (
         StopRule(
             FALL,
-            _Lasting(lambda seen: seen.load_n > fall_n and not seen.load_cell_hurt, WAITS_ON_PATIENT_S),
+            _lasting(lambda seen: seen.load_n > fall_n and not seen.load_cell_hurt, WAITS_ON_PATIENT_S),
             LEASE_S,
             0.5,
             "a tenth above 0.30 BW, or 260 N, for 0.1 s: two samples and a gap of the cell; then 0.5 m/s2 and more",
         ),
         StopRule(
             RAILS,
-            _Lasting(lambda seen: not seen.pins & both, 2.5),
+            _lasting(lambda seen: not seen.pins & both, 2.5),
             LEASE_S,
             0.15,
             "0.4 s of grace and 2 s of slowing have passed: pause",
@@ -192,21 +195,21 @@ def _made_rules(mass_kg: float) -> tuple[StopRule, ...]:
         ),
         StopRule(
             DRIVE_RESTART,
-            _Changed(lambda seen: seen.resets),
+            _changed(lambda seen: seen.resets),
             0.05,
             COASTING_M_S2,
             "a boot opens the relay and forgets every grant: the belt coasts",
         ),
         StopRule(
             NETWORK_STOP,
-            _Changed(lambda seen: seen.network_stop_ns),
+            _changed(lambda seen: seen.network_stop_ns),
             LEASE_S,
             0.15,
             "anyone may stop: a planned stop, 0.15 m/s2",
         ),
         StopRule(
             LOAD_UNKNOWN,
-            _Lasting(lambda seen: seen.load_silent, 0.15),
+            _lasting(lambda seen: seen.load_silent, 0.15),
             LEASE_S,
             0.30,
             "100 ms without a sample is unknown, and unknown means stop: at 0.5 m/s2, or by the lease",

@@ -225,7 +225,7 @@ class WholeSystem:
         )
         channel = module_over("controller.channel", defects.get("channel", ()), socket=self.sockets, os=self.sockets)
         self._bridge = ReferenceDrive(serial_link.SerialLink(DEVICE), self._limits, self.now_ns)
-        self._adapter = DriveAdapter(self._bridge)
+        self._adapter = DriveAdapter(self._bridge, panel_is_simulated=True)
         self._ring = EventRing(self.directory / "events.ring")
         self._memory = DelayedMemory(self.directory / "controller.json")
         self._channel = channel.Channel(self.directory / "controller.sock", self._ring, _about, own_user_only())

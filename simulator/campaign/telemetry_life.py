@@ -48,8 +48,7 @@ class TelemetryLife:
         self._service: Any = None
         self._task: asyncio.Task[None] | None = None
         self.clock_offset_s = 0.0
-        """How far the wall clock is off, and how far it ever was."""
-        self.furthest_clock_offset_s = 0.0
+        """How far the wall clock is off."""
         self.frozen = False
         self.disk_delay_s = 0.0
         self._disk_full = False
@@ -115,7 +114,6 @@ class TelemetryLife:
     def jump(self, offset_s: float) -> None:
         """The wall clock, which the controller's records show too, leaps to so far off."""
         self.clock_offset_s = offset_s
-        self.furthest_clock_offset_s = max(self.furthest_clock_offset_s, abs(offset_s))
 
     def kill(self) -> None:
         """As SIGKILL: no line of it runs any more. The sockets end, as the kernel ends them."""

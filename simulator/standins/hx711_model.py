@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from simulator.pins import DoutHeld, Word
+from simulator.pins import ChipWord, DoutHeld, Word
 
 _POWERS_DOWN_AFTER_NS: Final = 60_000
 _SETTLES_IN_NS: Final = 50_000_000
@@ -22,7 +22,9 @@ _LONGEST_BACKLOG: Final = 16
 class Hx711Model:
     """One chip. Times are monotonic nanoseconds; a call with a time before the last one's counts as at the last one's."""
 
-    def __init__(self, words: memoryview, now_ns: int) -> None:
+    def __init__(self, words: memoryview, now_ns: int, first: Word = Word.HARNESS_CELL) -> None:
+        """words: the whole board's; first: where the chip's own begin."""
+        words = words[first : first + len(ChipWord)]
         self._words = words
         self._now_ns = now_ns
         self._clock_high_since_ns: int | None = None
@@ -31,7 +33,7 @@ class Hx711Model:
         self._pulses = 0
         self._gain_shift = 0
         self._conversions = 0
-        self._glitches_taken = words[Word.GLITCH_SEQUENCE]
+        self._glitches_taken = words[ChipWord.GLITCH_SEQUENCE]
         self._next_ready_ns = now_ns + _SETTLES_IN_NS
 
     def set_clock(self, level: int, now_ns: int) -> None:
@@ -50,7 +52,7 @@ class Hx711Model:
 
     def data(self, now_ns: int) -> int:
         """The level of DOUT."""
-        held = self._words[Word.DOUT_HELD]
+        held = self._words[ChipWord.DOUT_HELD]
         if held != DoutHeld.FREE:
             return int(held == DoutHeld.HIGH)
         now_ns = self._advance(now_ns)
@@ -74,7 +76,7 @@ class Hx711Model:
         self._now_ns = now_ns
         if now_ns < self._next_ready_ns:
             return now_ns
-        period_ns = self._words[Word.PERIOD_NS]
+        period_ns = self._words[ChipWord.PERIOD_NS]
         # Nobody looked for a while: only the newest conversions can still matter.
         behind = (now_ns - self._next_ready_ns) // period_ns
         if behind > _LONGEST_BACKLOG:
@@ -87,16 +89,16 @@ class Hx711Model:
         words = self._words
         ended_ns = self._next_ready_ns
         self._conversions += 1
-        doubled_every = words[Word.DOUBLED_EVERY]
+        doubled_every = words[ChipWord.DOUBLED_EVERY]
         doubled = doubled_every and self._conversions % doubled_every == 0
         self._next_ready_ns = ended_ns + (2 * period_ns if doubled else period_ns)
-        if ended_ns < words[Word.NO_CONVERSION_BEFORE_NS]:
+        if ended_ns < words[ChipWord.NO_CONVERSION_BEFORE_NS]:
             return
-        counts = words[Word.COUNTS] >> self._gain_shift
-        sequence = words[Word.GLITCH_SEQUENCE]
+        counts = words[ChipWord.COUNTS] >> self._gain_shift
+        sequence = words[ChipWord.GLITCH_SEQUENCE]
         if sequence != self._glitches_taken:
             self._glitches_taken = sequence
-            counts = words[Word.GLITCH_COUNTS]
+            counts = words[ChipWord.GLITCH_COUNTS]
         self._register = counts & 0xFFFFFF
         if not self._ready or self._pulses > _DATA_PULSES:
             self._pulses = 0

@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from simulator.pins import PINS_VARIABLE, Word, map_words
+from simulator.pins import PINS_VARIABLE, ChipWord, Word, map_words
 from simulator.standins.hx711_model import Hx711Model
 
 
@@ -22,12 +22,15 @@ class SpiDev:
         """Open /dev/spidev<bus>.<device>; it exists where the board's load cell is wired to the SPI bus."""
         path = os.environ.get(PINS_VARIABLE, "")
         words = map_words(Path(path)) if path else None
-        if words is None or bus != 0 or words[Word.PD_SCK] >= 0:
+        if words is None or bus != 0 or words[Word.HARNESS_CELL + ChipWord.PD_SCK] >= 0:
             raise FileNotFoundError(2, f"No such file or directory: /dev/spidev{bus}.{device}")
         self._chip = Hx711Model(words, time.monotonic_ns())
 
-    def xfer2(self, values: list[int]) -> list[int]:
-        """Send the bytes; what came back meanwhile. MISO is sampled in the middle of each MOSI bit."""
+    def xfer2(self, values: list[int] | tuple[int, ...]) -> list[int] | tuple[int, ...]:
+        """Send the bytes; what came back meanwhile. MISO is sampled in the middle of each MOSI bit.
+
+        As in spidev 3.8, a list that was given is overwritten with what came back, and is itself the answer.
+        """
         if self._chip is None:
             raise OSError(9, "Bad file descriptor")
         if self.mode != 0:
@@ -48,7 +51,10 @@ class SpiDev:
             received.append(byte)
         if mosi:
             chip.set_clock(0, at_ns)
-        return received
+        if isinstance(values, list):
+            values[:] = received
+            return values
+        return tuple(received)
 
     def close(self) -> None:
         """Close the device."""

@@ -14,6 +14,7 @@ from controller.core.balance_settings import limits_for
 from controller.core.events import RULES, Effect, Event, Happening
 from controller.core.load_chain import LoadEstimate
 from controller.core.readings import Quality, Reading
+from tests.core.told import check_told
 
 SETTINGS = BalanceSettings()
 MS = 1_000_000
@@ -70,6 +71,7 @@ class Bench:
             reading = msgspec.structs.replace(seen.estimate.load, measured_at_ns=self.sampled_at_ms(fresh) * MS)
             seen = msgspec.structs.replace(seen, estimate=msgspec.structs.replace(seen.estimate, load=reading))
             self.state, found = judge_balance(self.state, seen, SETTINGS, self.now_ms * MS)
+            check_told(found, self.now_ms * MS)
             said.extend(found)
         self.said.extend(said)
         return [one.event for one in said]
@@ -309,6 +311,7 @@ def test_a_retractor_that_pulls_no_more_is_said_after_its_time() -> None:
     assert bench.scan(facts(retractor=True, estimate=estimate(20.0, 0.0, 20.0)), 5000) == []
     assert bench.scan(facts(retractor=True, estimate=estimate(7.0)), 300) == []
     assert bench.scan(facts(retractor=True, estimate=estimate(7.0)), 10) == [Event.TENSION_LOST]
+    assert bench.scan(facts(retractor=True, estimate=estimate(7.0)), 2000) == [], "said once, at its onset"
     assert Bench().scan(facts(retractor=False, estimate=estimate(0.0)), 5000) == []
 
 

@@ -298,3 +298,13 @@ def test_no_samples_whatever_make_a_good_load_out_of_range(counts: list[int]) ->
 def test_the_state_survives_being_written_down() -> None:
     bench = settled()
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(bench.state), type=LoadChainState) == bench.state
+
+
+def test_a_sample_from_the_future_is_no_load_that_is_known() -> None:
+    """It would be the newest for as long as its time has not come, and nothing after it would count."""
+    bench = Bench()
+    bench.feed(*[0.0] * 20)
+    assert bench.quality is Quality.GOOD
+    bench.give(sample(bench.now_ms + 5_000, 1.0))
+    assert bench.quality is not Quality.GOOD
+    assert [happening.event for happening in bench.said] == [Event.LOAD_GAP]

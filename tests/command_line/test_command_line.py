@@ -14,6 +14,7 @@ from controller import __version__
 from controller.command_line import DONE, NOT_REACHED, REFUSED, WRONG_INPUT, main
 from controller.configuration_tables import PathSettings
 from messages.wire import Cancel, CertificateDates, Health, Reply, Stop
+from simulator.demo_configuration import write_configuration
 from tests.command_line.conftest import ABOUT, SNAPSHOT, Machine
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -145,6 +146,38 @@ def test_the_status_says_what_keeps_patients_away_when_things_are_due_and_how_th
         "Computer: 52 °C, 2048 MB of disk free, under-voltage since the boot, full speed, clock set",
     ):
         assert f"{line}\n" in said
+
+
+def test_the_status_says_what_the_rails_bear_and_why_it_is_unknown(
+    machine: Machine, configuration: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.snapshot = msgspec.structs.replace(
+        SNAPSHOT,
+        rail_left_load_n=0.0,
+        rail_loads_unknown={"rail-right": "not calibrated: sternway calibrate --cell rail-right"},
+    )
+    assert main(["status", "--config", str(configuration)]) == DONE
+    said = capsys.readouterr().out
+    assert "Hand on the left rail: 0 N\n" in said
+    assert "Hand on the right rail: load unknown, not calibrated: sternway calibrate --cell rail-right\n" in said
+    machine.snapshot = SNAPSHOT
+    assert main(["status", "--config", str(configuration)]) == DONE
+    assert "rail" not in capsys.readouterr().out, "no cell is fitted there"
+
+
+def test_a_configuration_with_rail_cells_is_correct_and_says_how_they_stand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_configuration(tmp_path, tmp_path, 1, rail_cells=True)
+    assert main(["check-config", str(path)]) == DONE
+    said = capsys.readouterr().out
+    assert "rail-left is calibrated\n" in said
+    (tmp_path / "calibration-rail-right.json").unlink()
+    assert main(["check-config", str(path)]) == DONE
+    said = capsys.readouterr().out
+    assert "rail-left is calibrated\n" in said
+    words = "rail-right is shown as unknown, not calibrated: sternway calibrate --cell rail-right; the treadmill runs without it\n"
+    assert words in said
 
 
 def test_telemetrys_table_is_judged_with_the_rest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from controller.commissioning.calibrate import Work, calibrate
+from controller.commissioning.cells import CELLS, HARNESS, CalibratedCell
 from controller.commissioning.certificate import CALIBRATION_FILE, CalibrationCertificate, read_certificate
 from controller.commissioning.console import AbandonedError
 from controller.configuration import load_configuration
@@ -71,8 +72,12 @@ class Bench:
         self.cell.load_kg = 0.0
         return ""
 
-    def calibrate(self) -> CalibrationCertificate | None:
-        work = Work(self.path, CalibrationSettings(maximum_n=9000.0), False, lambda: NOW, self.cell.wait)
+    def calibrate(self, cell: CalibratedCell = HARNESS) -> CalibrationCertificate | None:
+        work = Work(self.path, CalibrationSettings(maximum_n=9000.0), False, lambda: NOW, self.cell.wait, cell)
+        return calibrate(self.cell, self.technician, work)
+
+    def calibrate_at(self, now: datetime) -> CalibrationCertificate | None:
+        work = Work(self.path, CalibrationSettings(maximum_n=9000.0), False, lambda: now, self.cell.wait)
         return calibrate(self.cell, self.technician, work)
 
     def written(self) -> bool:
@@ -192,6 +197,29 @@ def test_a_load_that_creeps_is_measured_again_or_given_up(bench: Bench) -> None:
     assert not bench.written()
 
 
+def test_a_rail_cell_has_its_own_table_and_certificate_and_may_be_weighed_with_less(bench: Bench) -> None:
+    bench.weights = [5.0, 10.0]
+    bench.technician.answers["Press Enter when the left rail is empty"] = ""
+    certificate = bench.calibrate(CELLS["rail-left"])
+    assert certificate is not None, bench.technician.text
+    assert certificate.cell == "rail-left"
+    assert "hang known weights on the left rail" in bench.technician.text
+    assert read_certificate(bench.path.parent / "calibration-rail-left.json", CalibrationCertificate) == certificate
+    assert not (bench.path.parent / CALIBRATION_FILE).exists()
+    configuration = load_configuration(bench.path)
+    rail = configuration.rail_left_cell
+    assert rail.calibration == CalibrationSettings(certificate.zero_counts, certificate.newtons_per_count, 2000.0, "C-1234")
+    assert configuration.core.calibration.newtons_per_count == 0.0036, "the harness cell's is as it was"
+
+
+def test_a_rail_cells_weights_must_reach_what_a_hand_bears(bench: Bench) -> None:
+    bench.weights = [5.0, 9.9]
+    bench.technician.answers["Press Enter when the right rail is empty"] = ""
+    assert bench.calibrate(CELLS["rail-right"]) is None
+    assert "The heaviest weight must be 10 kg or more" in bench.technician.text
+    assert not bench.written()
+
+
 def test_nothing_is_written_without_a_yes(bench: Bench) -> None:
     bench.technician.answers["Accept"] = "no"
     assert bench.calibrate() is None
@@ -238,3 +266,11 @@ def test_the_certificate_is_a_file_that_people_can_read(bench: Bench) -> None:
     text = (bench.path.parent / CALIBRATION_FILE).read_text()
     assert '"made_by": "Ada"' in text
     assert msgspec.json.decode(text)["checksum"].startswith("sha256:")
+
+
+def test_a_clock_that_nobody_has_set_certifies_nothing(bench: Bench) -> None:
+    """The controller would call such a certificate damaged."""
+    assert bench.calibrate_at(datetime(1970, 1, 1, 0, 5, tzinfo=UTC)) is None
+    assert not bench.written()
+    assert bench.technician.asked == [], "it is said before anybody hangs a weight"
+    assert "This computer's clock says 1970-01-01; allowed is 2020 or later" in bench.technician.text

@@ -5,14 +5,16 @@ Everything here is emulated, and the certificates say so.
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from controller.command_line import DONE, NOT_REACHED, REFUSED, main
+from controller.command_line import DONE, NOT_REACHED, REFUSED, WRONG_INPUT, main
+from controller.commissioning.calibrate import Cell, Work
+from controller.commissioning.cells import CELLS
 from controller.commissioning.certificate import (
     CALIBRATION_FILE,
     SELF_TEST_FILE,
@@ -32,9 +34,11 @@ from firmware_bridge.codec import Decoder, Sender
 from firmware_bridge.drive import Run, Stop
 from simulator.demo_configuration import write_configuration
 from simulator.load_cell import CellParameters
-from simulator.pins import PINS_VARIABLE, STANDINS_DIRECTORY, PinBoard
+from simulator.pins import DoutHeld, PinBoard, PinMode
+from simulator.rail_cells import RAIL_CELL
 from simulator.treadmill import RealTimeTreadmill
 from tests.commissioning.people import Technician
+from tests.standins import standins
 
 pytestmark = pytest.mark.real_time
 NO_BROKER = 1
@@ -43,15 +47,17 @@ NO_BROKER = 1
 class Site:
     """The emulated treadmill in real time, with its configuration and nobody's certificates."""
 
-    def __init__(self, directory: Path) -> None:
-        self.configuration = write_configuration(directory, directory, NO_BROKER)
+    def __init__(self, directory: Path, *, rail_cells: bool = False) -> None:
+        self.configuration = write_configuration(directory, directory, NO_BROKER, rail_cells=rail_cells)
         self.directory = directory
         for name in (CALIBRATION_FILE, SELF_TEST_FILE):
             (directory / name).unlink()
         cell = CellParameters()
         settings = LoadCellSettings(counts_zero=cell.zero_counts, newtons_per_count=cell.newtons_per_count)
-        self.board = PinBoard.create(directory / "pins", PinSettings(), settings)
-        self.treadmill = RealTimeTreadmill(directory, self.board, 7, directory / "controller.sock")
+        rails = load_configuration(self.configuration).rails
+        self.board = PinBoard.create(directory / "pins", PinSettings(), settings, rails)
+        chips = self.board.rail_cells if rail_cells else None
+        self.treadmill = RealTimeTreadmill(directory, self.board, 7, directory / "controller.sock", rail_chips=chips)
         self.world = self.treadmill.world
         self.bytes_to_drive = bytearray()
         self.treadmill.heard_host.append(lambda data, _now: self.bytes_to_drive.extend(data))
@@ -66,28 +72,46 @@ class Site:
         time.sleep(0.3)
         return f"{kg}"
 
+    def lean(self, rail: int, kg: float) -> str:
+        """A weight, or somebody, on the left (0) or right (1) emulated rail."""
+        cells = self.treadmill.rail_cells
+        assert cells is not None
+        cells.hung_n[rail] = kg * GRAVITY_M_S2
+        time.sleep(0.3)
+        return f"{kg}"
+
     def close(self) -> None:
         self.treadmill.close()
         self.board.close()
 
 
-def _forget_standins() -> None:
-    gpio = sys.modules.get("RPi.GPIO")
-    if gpio is not None:
-        gpio.cleanup()
-    for name in ("RPi.GPIO", "RPi", "spidev"):
-        sys.modules.pop(name, None)
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    with standins(monkeypatch, tmp_path / "pins"):
+        made = Site(tmp_path)
+        yield made
+        made.close()
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    _forget_standins()
-    monkeypatch.syspath_prepend(str(STANDINS_DIRECTORY))
-    monkeypatch.setenv(PINS_VARIABLE, str(tmp_path / "pins"))
-    made = Site(tmp_path)
-    yield made
-    made.close()
-    _forget_standins()
+def wait_until() -> Callable[..., None]:
+    """Waits for what a sampling thread does; fails, saying for what, where it does not come."""
+
+    def wait(condition: Callable[[], object], what: str, timeout_s: float = 10.0) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
+            time.sleep(0.01)
+
+    return wait
+
+
+@pytest.fixture
+def site_with_rail_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    with standins(monkeypatch, tmp_path / "pins"):
+        made = Site(tmp_path, rail_cells=True)
+        yield made
+        made.close()
 
 
 def runs_on_the_wire(data: bytes) -> list[Run | Stop]:
@@ -127,6 +151,39 @@ def test_a_calibration_of_the_emulated_cell(site: Site, monkeypatch: pytest.Monk
     assert read_certificates(site.directory).self_test is None
 
 
+def test_a_rail_cells_calibration_opens_that_cell_alone(
+    site_with_rail_cells: Site, monkeypatch: pytest.MonkeyPatch, wait_until: Callable[..., None]
+) -> None:
+    """What it does with the cell is shown in virtual time (test_rail_cell_calibration.py): here pulses wait for other threads."""
+    site = site_with_rail_cells
+    worked: list[Work] = []
+
+    def calibrate(cell: Cell, _console: Technician, work: Work) -> None:
+        worked.append(work)
+        counts: list[int] = []
+
+        def came() -> bool:
+            counts.extend(sample.counts for sample in cell.drain())
+            return len(counts) >= 5
+
+        wait_until(came, "samples of the right rail")
+        assert all(abs(count - RAIL_CELL.zero_counts) < 1000 for count in counts)
+        assert site.board.mode_of(8) is PinMode.INPUT_PULLED_UP
+        assert site.board.mode_of(0) is PinMode.UNUSED
+
+    monkeypatch.setattr("controller.commissioning.programs.calibrate", calibrate)
+    assert main(["calibrate", "--cell", "rail-right", "--config", str(site.configuration)]) == REFUSED
+    (work,) = worked
+    assert (work.cell, work.emulated) == (CELLS["rail-right"], True)
+    assert work.before == load_configuration(site.configuration).rail_right_cell.calibration
+    assert site.board.mode_of(8) is PinMode.UNUSED, "given back"
+
+
+def test_a_rail_cell_that_is_not_fitted_is_not_calibrated(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["calibrate", "--cell", "rail-left", "--config", str(site.configuration)]) == WRONG_INPUT
+    assert "rail_left_cell.fitted = false: allowed is true" in capsys.readouterr().err
+
+
 class Walker(Technician):
     """Does with the emulated panel what each line says."""
 
@@ -162,7 +219,11 @@ class Walker(Technician):
             self._site.hang(12.0)
         elif words == "Let go.":
             self._site.hang(0.0)
-        elif words in self._steps:
+        elif words.startswith(("Lean on the left rail", "Lean on the right rail")):
+            self._site.lean(int("right" in words), 15.0)
+        elif words.startswith(("Let go of the left rail", "Let go of the right rail")) and self._site.treadmill.rail_cells:
+            self._site.lean(int("right" in words), 0.0)
+        if words in self._steps:
             line, actuated = self._steps[words]
             lines = (Input.EMERGENCY_A, Input.EMERGENCY_B) if line is Input.EMERGENCY_A else (line,)
             for one in lines:
@@ -205,6 +266,25 @@ def test_a_walk_through_the_whole_emulated_machine(site: Site, monkeypatch: pyte
     assert site.world.belt_m_s == 0.0
 
 
+def test_a_rail_cell_that_feels_nothing_is_recorded_and_keeps_nobody_away(
+    site_with_rail_cells: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = site_with_rail_cells
+    site.board.rail_cells[1].hold_dout(DoutHeld.HIGH)
+    walker = Walker(site)
+    monkeypatch.setattr("controller.commissioning.self_test.WAIT_S", 8.0)
+    assert walk(site, walker, monkeypatch) == DONE, walker.text
+    certificate = read_certificate(site.directory / SELF_TEST_FILE, SelfTestCertificate)
+    assert certificate is not None
+    assert certificate.passed
+    rails = {item.name: (item.passed, item.found) for item in certificate.items if not item.protects}
+    assert rails == {
+        "load cell at the left rail": (True, "felt, and back"),
+        "load cell at the right rail": (False, "no sample comes"),
+    }
+    assert "no reason to refuse a patient: load cell at the right rail" in walker.text
+
+
 def test_what_is_dead_is_found_recorded_and_keeps_patients_away(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("controller.commissioning.self_test.WAIT_S", 0.5)
     walker = Walker(site, deaf=Input.LANYARD)
@@ -222,6 +302,15 @@ def test_the_devices_belong_to_one_program_at_a_time(site: Site, capsys: pytest.
         for command in ("calibrate", "selftest"):
             assert main([command, "--config", str(site.configuration)]) == NOT_REACHED
             assert "systemctl stop sternway-controller" in capsys.readouterr().err
+
+
+def test_a_walk_by_a_clock_that_nobody_has_set_is_not_begun(site: Site) -> None:
+    walker = Walker(site)
+    configuration = load_configuration(site.configuration)
+    assert not run_self_test(configuration, site.configuration, walker, lambda: datetime(1970, 1, 1, 0, 5, tzinfo=UTC))
+    assert "NOT TESTED. This computer's clock says 1970-01-01" in walker.text
+    assert walker.asked == []
+    assert not (site.directory / SELF_TEST_FILE).exists()
 
 
 def test_who_leaves_in_the_middle_writes_nothing(site: Site) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from controller.commissioning.cells import CELLS
 from controller.commissioning.certificate import (
     CalibrationCertificate,
     CertificateError,
@@ -29,7 +32,7 @@ from controller.commissioning.settings import CommissioningSettings
 from controller.core.display_text import COLUMNS
 from controller.core.settings import CalibrationSettings
 from controller.hardware.settings import LoadCellSettings, PinSettings
-from controller.readiness_watch import ReadinessWatch, read_certificates
+from controller.readiness_watch import OLDEST_LOOK_S, ReadinessWatch, read_calibration, read_certificates
 from messages.wire import Health
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -210,17 +213,87 @@ def test_one_kind_is_not_the_other_and_a_date_must_be_one(tmp_path: Path) -> Non
             read_certificate(tmp_path / "c.json", CalibrationCertificate)
 
 
+@pytest.mark.parametrize("name", ["rail-left", "rail-right"])
+def test_a_certificate_of_another_cell_in_this_ones_place_is_damaged(tmp_path: Path, name: str) -> None:
+    write_certificate(tmp_path / "calibration-harness.json", REPLACE(CALIBRATION, cell=name))
+    found = read_certificates(tmp_path).calibration
+    assert isinstance(found, Damaged)
+    assert f"is of the cell {name}, not of harness" in found.reason
+    write_certificate(tmp_path / CELLS[name].file, CALIBRATION)
+    assert isinstance(read_calibration(tmp_path, CELLS[name]), Damaged)
+    write_certificate(tmp_path / CELLS[name].file, REPLACE(CALIBRATION, cell=name))
+    assert read_calibration(tmp_path, CELLS[name]) == REPLACE(CALIBRATION, cell=name)
+
+
+def test_rail_cells_neither_void_a_self_test_nor_make_one() -> None:
+    """A record made before there were rail cells has the same seal and fits the same wiring."""
+    assert WIRING == "20e3109e53d846c3"
+    assert wiring_fingerprint(PinSettings(), LoadCellSettings(spi_chip_select=False), "reference") == WIRING
+    assert msgspec.json.encode(SelfTestItem("clip", True, "both ways")) == b'{"name":"clip","passed":true,"found":"both ways"}'
+    rail = SelfTestItem("load cell at the left rail", False, "the cell did not feel it", protects=False)
+    assert judge(self_test=REPLACE(SELF_TEST, items=(*SELF_TEST.items, rail))) == ()
+    assert judge(self_test=REPLACE(SELF_TEST, items=(REPLACE(rail, passed=True),))) == (Unready.SELF_TEST_FAILED,)
+
+
 def test_the_watch_says_at_once_what_lies_there_and_closes(tmp_path: Path) -> None:
     write_certificate(tmp_path / "calibration-harness.json", CALIBRATION)
     (tmp_path / "self-test.json").write_text("{}")
     found = read_certificates(tmp_path)
     assert found.calibration == CALIBRATION
     assert isinstance(found.self_test, Damaged)
-    watch = ReadinessWatch(found, FITTED, SETTINGS, lambda: Health(temperature_c=50.0), NOW.timestamp)
+    watch = ReadinessWatch(found, FITTED, SETTINGS, lambda: Health(temperature_c=50.0), NOW.timestamp, lambda: 0.0, print)
     try:
         assert watch.unready == ("self-test damaged",)
         assert watch.health == Health(temperature_c=50.0)
         assert watch.dates()["calibration"].due_at == "2026-10-18T12:00:00+00:00"
         assert set(watch.dates()) == {"calibration"}
+    finally:
+        watch.close()
+
+
+READY = Certificates(CALIBRATION, SELF_TEST)
+
+
+def test_a_drive_that_is_refused_keeps_patients_away_from_the_scan_in_which_it_is_on() -> None:
+    refused = [True, False, True]
+    watch = ReadinessWatch(READY, FITTED, SETTINGS, Health, NOW.timestamp, lambda: 0.0, print, refused.pop)
+    try:
+        assert [watch.unready for _ in range(3)] == [("drive refused",), (), ("drive refused",)]
+    finally:
+        watch.close()
+
+
+def _no_health() -> Health:
+    raise OSError(5, "Input/output error")
+
+
+@pytest.mark.parametrize(
+    ("read_health", "wall_clock"), [(_no_health, NOW.timestamp), (Health, lambda: 1e30), (Health, lambda: math.nan)]
+)
+def test_a_look_that_fails_is_no_readiness_and_ends_nothing(
+    read_health: Callable[[], Health], wall_clock: Callable[[], float]
+) -> None:
+    said: list[str] = []
+    watch = ReadinessWatch(READY, FITTED, SETTINGS, read_health, wall_clock, lambda: 0.0, said.append)
+    try:
+        assert watch.unready == ("readiness unknown",)
+        assert watch.health == Health()
+        (words,) = said
+        assert words.startswith("readiness cannot be judged: ")
+    finally:
+        watch.close()
+
+
+def test_an_answer_that_grows_old_is_none() -> None:
+    now_s = 100.0
+    watch = ReadinessWatch(READY, FITTED, SETTINGS, Health, NOW.timestamp, lambda: now_s, print)
+    try:
+        assert watch.unready == ()
+        now_s += OLDEST_LOOK_S
+        assert watch.unready == ()
+        now_s += 0.001
+        assert watch.unready == ("readiness unknown",)
+        now_s = math.nan
+        assert watch.unready == ("readiness unknown",)
     finally:
         watch.close()

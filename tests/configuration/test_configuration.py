@@ -76,6 +76,9 @@ def test_the_least_document_is_taken_with_every_default() -> None:
         ({"speed": [{"first_m_s": 0.1}]}, "speed", "one table [speed]"),
         ({"load_cell": {"backend": "i2c"}}, "load_cell.backend", '= "i2c": allowed is "gpio" or "spi"'),
         ({"load_cell": {"counts_zero": 5}}, "load_cell.counts_zero", "remove it"),
+        ({"rail_left_cell": {"fited": True}}, "rail_left_cell.fited", "perhaps rail_left_cell.fitted was meant"),
+        ({"rail_right_cell": {"dout": 28}}, "rail_right_cell.dout", "from 0 to 27"),
+        ({"rail_cells": {"dout": 3}}, "rail_cells.dout", "one of pd_sck; remove it"),
         ({"balance": {"rails": {}}}, "balance.rails", "remove it"),
     ],
 )

@@ -112,6 +112,12 @@ def test_there_is_a_mark_on_the_strap_between_the_slack_limits(pitch_m: float, l
     assert keys_of_problems(good_values() | slack) == ([] if fits else ["session.slack_pitch_m"])
 
 
+@pytest.mark.parametrize(("walking_m_s", "most_m", "fits"), [(1.0, 0.1, True), (0.9, 0.15, True), (0.9, 0.149, False)])
+def test_a_treadmill_that_runs_allows_the_slack_of_running(walking_m_s: float, most_m: float, fits: bool) -> None:
+    running = {"speed.ceiling_m_s": 1.0, "prescription.walking_ceiling_m_s": walking_m_s, "session.slack_maximum_m": most_m}
+    assert keys_of_problems(good_values() | running) == ([] if fits else ["session.running_slack_minimum_m"])
+
+
 def test_the_converter_must_reach_the_cells_range() -> None:
     values = good_values() | {"calibration.zero_counts": 0, "calibration.newtons_per_count": 1e-3}
     assert keys_of_problems(values | {"calibration.maximum_n": 8388.6}) == []
@@ -152,6 +158,50 @@ def test_no_pin_shares_another_functions_number(name: str) -> None:
 )
 def test_the_load_cells_wires_are_no_other_functions_pins(changes: dict[str, Any], shared: bool) -> None:
     assert bool(keys_of_problems(good_values() | changes)) is shared
+
+
+_BOTH_RAILS = {"rail_left_cell.fitted": True, "rail_right_cell.fitted": True, "load_cell.spi_chip_select": False}
+
+
+@pytest.mark.parametrize(
+    ("changes", "keys"),
+    [
+        (_BOTH_RAILS, []),
+        ({"rail_left_cell.fitted": True}, []),
+        ({"rail_right_cell.fitted": True}, ["rail_right_cell.dout"]),
+        ({"rail_right_cell.fitted": True, "load_cell.backend": "gpio"}, []),
+        ({"rail_right_cell.fitted": True, "load_cell.spi_bus": 1}, []),
+        (_BOTH_RAILS | {"rail_left_cell.dout": 8}, ["rail_left_cell.dout"]),
+        (_BOTH_RAILS | {"rail_left_cell.dout": 1}, ["rail_cells.pd_sck"]),
+        (_BOTH_RAILS | {"rail_cells.pd_sck": 10}, ["rail_cells.pd_sck"]),
+        (_BOTH_RAILS | {"rail_cells.pd_sck": 9, "load_cell.backend": "gpio"}, ["load_cell.dout"]),
+        (_BOTH_RAILS | {"rail_right_cell.dout": 25}, ["pins.ok"]),
+        ({"rail_left_cell.dout": 25, "rail_cells.pd_sck": 25}, []),
+    ],
+)
+def test_the_rail_cells_wires_are_no_other_functions_pins(changes: dict[str, Any], keys: list[str]) -> None:
+    """The harness cell's clock and data are never shared; cells that are not fitted take no pin."""
+    assert keys_of_problems(good_values() | changes) == keys
+
+
+def test_who_takes_the_chip_selects_pin_is_told_how_to_free_it() -> None:
+    (problem,) = judge_values(good_values() | {"rail_right_cell.fitted": True})
+    assert "load_cell SPI chip select" in problem.remedy
+    assert "dtoverlay=spi0-0cs" in problem.remedy
+    assert "load_cell.spi_chip_select = false" in problem.remedy
+
+
+@pytest.mark.parametrize("table", ["rail_left_cell", "rail_right_cell"])
+def test_a_rail_cells_range_is_what_its_converter_can_show(table: str) -> None:
+    values = good_values() | {f"{table}.zero_counts": 0, f"{table}.newtons_per_count": 1e-4}
+    assert keys_of_problems(values | {f"{table}.maximum_n": 838.8}) == []
+    assert keys_of_problems(values | {f"{table}.maximum_n": 838.9}) == [f"{table}.maximum_n"]
+
+
+def test_a_rail_pin_that_is_wrong_by_itself_takes_no_default_into_a_conflict() -> None:
+    values = good_values() | _BOTH_RAILS | {"rail_left_cell.dout": 8}
+    del values["rail_right_cell.dout"]
+    assert keys_of_problems(values) == []
 
 
 def test_a_pin_that_is_wrong_by_itself_takes_no_default_into_a_conflict() -> None:

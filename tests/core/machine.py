@@ -22,12 +22,13 @@ from controller.core.start import missing_to_start
 from controller.core.state import GRAVITY_M_S2, Outputs, Request, ScanInputs, SessionRequest, Settings
 from controller.core.step import start_state, step
 from controller.drive_adapter import reading_of_status
-from controller.session.caps import treadmill_limits
+from exploration.limits import treadmill_limits
 from firmware_bridge.codec import Decoder, Sender, encode
 from firmware_bridge.drive import Clear, Run, StatusFrame, Stop
 from messages.plan import Phase, PhaseKind, Plan
 from messages.wire import Symptom
 from simulator.drive import NativeDrive
+from tests.core.told import check_told, check_types
 
 MS = 1_000_000
 S = 1000 * MS
@@ -96,6 +97,7 @@ class Machine:
         self.outputs: Outputs | None = None
         self._decoder = Decoder(Sender.DRIVE)
         self._reading: DriveReading | None = None
+        self._said_state = DriveState.IDLE
         self._sequence = 0
         self._scans = 0
         self.state = start_state("b00t", unclean, self.now_ns, unclean_starts)
@@ -131,6 +133,9 @@ class Machine:
         self.edges, self.lateness_ns = 0, 0
         self.requests.clear()
         self.state, self.outputs = step(self.state, self.inputs, self.settings, self.now_ns)
+        if self.outputs.happenings:
+            check_told(self.outputs.happenings, self.now_ns)
+            check_types(self.state)
         self.happenings += self.outputs.happenings
         self.answers += self.outputs.answers
         self._obey()
@@ -149,12 +154,13 @@ class Machine:
         for packet in self._decoder.feed(data):
             if isinstance(packet.frame, StatusFrame):
                 reading = reading_of_status(packet.frame, self.now_ns)
+                self._said_state = reading.state
                 if self.status_frozen and self._reading is not None:
                     reading = msgspec.structs.replace(self._reading, received_at_ns=self.now_ns)
                 self._reading = msgspec.structs.replace(reading, **self._faked())
 
     def _faked(self) -> dict[str, object]:
-        types = {"state": DriveState, "direction": Direction}
+        types = {"state": DriveState, "direction": Direction, "relay_closed": bool}
         return {key: types.get(key, int)(value) for key, value in self.status_changes.items()}
 
     def _samples(self) -> tuple[LoadSample, ...]:
@@ -186,6 +192,11 @@ class Machine:
     def close(self, *names: Input) -> None:
         for name in names:
             self.closed |= name.bit
+
+    def restart(self) -> None:
+        """The controller dies and another begins on the same machine: it knows what had latched, and nothing else."""
+        latched = (*self.state.latched_before, *(cause.value for cause in self.state.causes))
+        self.state = start_state("b2", True, self.now_ns, 1, tuple(dict.fromkeys(latched)))
 
     def press(self, name: Input, held_s: float = 0.2) -> None:
         """A hand on a button, released again, with a moment after it."""
@@ -220,6 +231,11 @@ class Machine:
     def belt_m_s(self) -> float:
         """The plant's true speed."""
         return self.drive.speed_m_s
+
+    @property
+    def drive_state(self) -> DriveState:
+        """As the drive itself said it last, whatever the core was told."""
+        return self._said_state
 
     def lines(self) -> Lines:
         missing = missing_to_start(self.state, self.settings.core, self.now_ns)

@@ -3,10 +3,16 @@
 import msgspec
 import pytest
 
+from controller.core.chart import State
+from controller.core.commands import Action, DriveCommand
 from controller.core.drive_watch import Asked, DriveWatchState, watch_drive
 from controller.core.events import Event
+from controller.core.inputs import Input
 from controller.core.readings import Direction, DriveReading, DriveState
 from controller.core.settings import DriveSettings
+from messages.plan import Phase, PhaseKind
+from tests.core.machine import PLAN, WEIGHT_N, Machine
+from tests.core.told import check_told
 
 MS = 1_000_000
 SETTINGS = DriveSettings()
@@ -53,6 +59,7 @@ class Watch:
 
     def step(self, reading: DriveReading | None, asked: Asked = RUNNING) -> None:
         self.state, self.facts, happenings = watch_drive(self.state, reading, asked, SETTINGS, self.now_ns)
+        check_told(happenings, self.now_ns)
         self.events += [(self.now_ns, happening.event) for happening in happenings]
 
     def after_ms(self, event: Event, began_ns: int) -> float:
@@ -130,6 +137,111 @@ def test_standstill_needs_a_second_below_two_centimetres_a_second() -> None:
 @pytest.mark.hazard("H-11", "C-UNKNOWN-DRIVE")
 def test_braking_that_does_not_brake() -> None:
     watch = Watch()
+    began = watch.now_ns
+    watch.run_ms(3_000, STOPPING)
+    due_ms = 300 / 0.3 + SETTINGS.braking_margin_s * 1000
+    assert due_ms <= watch.after_ms(Event.BRAKING_FAILED, began) <= due_ms + 30
+
+
+@pytest.mark.parametrize(("gentle_m_s2", "hard_m_s2"), [(0.15, 1.0), (0.15, 0.5), (0.3, 1.0)])
+@pytest.mark.hazard("H-11", "C-UNKNOWN-DRIVE")
+def test_a_stop_that_is_made_harder_is_due_as_early_as_a_new_one(gentle_m_s2: float, hard_m_s2: float) -> None:
+    watch = Watch()
+    watch.run_ms(200, msgspec.structs.replace(STOPPING, deceleration_m_s2=gentle_m_s2), measured_mm_s=1000)
+    began = watch.now_ns
+    watch.run_ms(3_000, msgspec.structs.replace(STOPPING, deceleration_m_s2=hard_m_s2), measured_mm_s=1000)
+    due_ms = 1000 / hard_m_s2 + SETTINGS.braking_margin_s * 1000
+    assert due_ms <= watch.after_ms(Event.BRAKING_FAILED, began) <= due_ms + 30
+
+
+@pytest.mark.hazard("H-11", "C-UNKNOWN-DRIVE")
+def test_who_falls_in_a_gentle_stop_waits_no_longer_for_the_power_to_be_cut() -> None:
+    """The whole core: STOP, then a fall, and by what the drive says the belt does not brake."""
+    machine = Machine()
+    machine.to_walking()
+    machine.run(1)
+    machine.open(Input.STOP)
+    machine.status_changes = {"measured_mm_s": 200}
+    machine.run(0.2)
+    machine.load_n = 0.8 * WEIGHT_N
+    machine.run_until(lambda m: Event.HARNESS_LOADED in m.events, 0.1)
+    hardest_m_s2 = machine.settings.core.ramp.loaded_deceleration_m_s2
+    waited_s = machine.run_until(lambda m: m.state.power_off, 3)
+    assert Event.BRAKING_FAILED in machine.events
+    assert waited_s == pytest.approx(0.2 / hardest_m_s2 + SETTINGS.braking_margin_s, abs=0.03)
+
+
+@pytest.mark.hazard("H-11", "C-UNKNOWN-DRIVE")
+def test_the_belt_is_due_by_the_braking_that_is_ordered() -> None:
+    """Weight that comes into the strap after a stop makes the order harder; by what the drive says the belt does not brake."""
+    machine = Machine()
+    machine.to_walking()
+    machine.run(1)
+    machine.open(Input.DECK_REAR)
+    machine.status_changes = {"measured_mm_s": 240}
+    machine.run(0.05)
+    ordered_mm_s2 = machine.outputs.command.rate_mm_s2
+    machine.load_n = 0.15 * WEIGHT_N
+    machine.run_until(lambda m: m.outputs.command.rate_mm_s2 > ordered_mm_s2, 0.1)
+    hardest_m_s2 = machine.outputs.command.rate_mm_s2 / 1000
+    assert hardest_m_s2 == machine.settings.core.ramp.loaded_deceleration_m_s2
+    assert machine.chart is State.PROTECTIVE_STOP
+    waited_s = machine.run_until(lambda m: Event.BRAKING_FAILED in m.events, 3)
+    assert waited_s == pytest.approx(0.24 / hardest_m_s2 + SETTINGS.braking_margin_s, abs=0.03)
+
+
+@pytest.mark.hazard("H-11", "C-UNKNOWN-DRIVE")
+def test_a_stop_under_a_load_that_goes_again_is_never_made_softer() -> None:
+    """The belt is due by the hardest braking that was ordered: a softer order after it would look like a brake that failed."""
+    machine = Machine()
+    plan = msgspec.structs.replace(PLAN, phases=(Phase(PhaseKind.WARM_UP, 30, 0.25), Phase(PhaseKind.WORK, 600, 0.25)))
+    machine.to_walking(plan)
+    machine.run(5)
+    machine.commands_lost = True  # by what the drive says the belt moves all the while
+    machine.open(Input.DECK_REAR)
+    machine.run(0.05)
+    machine.load_n = 0.15 * WEIGHT_N
+    machine.run(0.1)
+    hardest_mm_s2 = machine.outputs.command.rate_mm_s2
+    machine.load_n = 0.0
+    for _ in range(10):
+        machine.scan()
+        assert machine.outputs.command == DriveCommand(Action.STOP, rate_mm_s2=hardest_mm_s2)
+
+
+def test_a_stop_made_harder_at_its_end_is_not_due_later_than_before() -> None:
+    watch = Watch()
+    began = watch.now_ns
+    watch.run_ms(900, STOPPING)
+    watch.run_ms(2_000, msgspec.structs.replace(STOPPING, deceleration_m_s2=0.31))
+    due_ms = 300 / 0.3 + SETTINGS.braking_margin_s * 1000
+    assert due_ms <= watch.after_ms(Event.BRAKING_FAILED, began) <= due_ms + 30
+
+
+def test_neither_a_noisy_speed_nor_a_gentler_wish_moves_the_time_when_the_belt_must_rest() -> None:
+    watch = Watch()
+    watch.run_ms(10, STOPPING)
+    due_ns = watch.state.stop_due_ns
+    for measured_mm_s in (350, 20, 290):
+        watch.run_ms(50, STOPPING, measured_mm_s=measured_mm_s)
+        watch.run_ms(50, msgspec.structs.replace(STOPPING, deceleration_m_s2=0.15), measured_mm_s=measured_mm_s)
+        assert watch.state.stop_due_ns == due_ns
+
+
+def test_a_deceleration_that_is_no_number_puts_nothing_off() -> None:
+    watch = Watch()
+    watch.run_ms(10, STOPPING)
+    due_ns = watch.state.stop_due_ns
+    watch.run_ms(50, msgspec.structs.replace(STOPPING, deceleration_m_s2=float("nan")))
+    assert watch.state.stop_due_ns == due_ns
+    watch.run_ms(50, msgspec.structs.replace(STOPPING, deceleration_m_s2=0.6))
+    assert watch.state.stop_due_ns < due_ns
+
+
+def test_the_next_stop_has_a_time_of_its_own() -> None:
+    watch = Watch()
+    watch.run_ms(100, msgspec.structs.replace(STOPPING, deceleration_m_s2=1.0))
+    watch.run_ms(100)
     began = watch.now_ns
     watch.run_ms(3_000, STOPPING)
     due_ms = 300 / 0.3 + SETTINGS.braking_margin_s * 1000

@@ -456,6 +456,16 @@ def _(machine: Machine) -> None:
     assert machine.chart is State.STANDBY
 
 
+@brings(Event.SESSION_ENDED)
+def _(machine: Machine) -> None:
+    machine.open(Input.STOP)
+    machine.to_rest()
+    machine.close(Input.STOP)
+    machine.requests.append(Cancel("1", "dashboard"))
+    machine.run(0.1)
+    assert machine.chart is State.COMPLETE
+
+
 @brings(Event.SESSION_LAPSED, walking=False)
 def _(machine: Machine) -> None:
     machine.to_standby()

@@ -94,6 +94,31 @@ def test_a_slower_phase_slows_and_a_faster_one_only_makes_room() -> None:
     assert next_phase(first).wanted_m_s == 0.10
 
 
+@pytest.mark.parametrize("late_ms", [0, 9, 70])
+def test_what_a_phase_was_walked_too_long_is_of_the_next_phases_time(late_ms: int) -> None:
+    """Else the phases of a stretch last longer together than they say, by a scan each."""
+    late_ns = late_ms * S // 1000
+    ended = msgspec.structs.replace(START, phase_index=0, phase_elapsed_ns=60 * S + late_ns, phase_distance_m=6.0)
+    moved = next_phase(ended)
+    assert (moved.phase_elapsed_ns, moved.phase_distance_m) == (late_ns, 0.0)
+    assert [(done.index, done.belt_time_s) for done in moved.done.phases] == [(0, 60.0)], "none of it is counted twice"
+
+
+def test_a_rest_is_not_shortened_by_what_was_walked_before_it() -> None:
+    resting = next_phase(msgspec.structs.replace(START, phase_elapsed_ns=121 * S))
+    assert (resting.phase, resting.phase_elapsed_ns) == (PLAN.phases[2], 0)
+    assert [(done.index, done.belt_time_s) for done in resting.done.phases] == [(1, 121.0)]
+    assert next_phase(resting).phase_elapsed_ns == 0
+    assert next_phase(resting).done.phases == resting.done.phases, "nobody walked in the rest"
+
+
+def test_after_the_last_phase_nothing_is_left_over() -> None:
+    over = next_phase(msgspec.structs.replace(START, phase_index=3, phase_elapsed_ns=31 * S))
+    assert over.phase is None
+    assert over.phase_elapsed_ns == 0
+    assert [(done.index, done.belt_time_s) for done in over.done.phases] == [(3, 31.0)]
+
+
 def test_motion_is_counted() -> None:
     state = count_motion(START, S, 0.3)
     assert (state.belt_time_ns, state.work_time_ns, state.phase_elapsed_ns) == (S, S, S)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from controller.core.chart import State
+from controller.core.chart import MOVING_STATES, State
 from controller.core.events import Event
 from controller.core.inputs import Input
 from messages.figures import Question
@@ -124,3 +124,61 @@ def test_falls_and_deck_ends_stop_the_belt_in_the_window_too(event: Event) -> No
     machine.run(0.2)
     assert event in machine.events
     assert machine.chart is State.PROTECTIVE_STOP
+
+
+@pytest.mark.parametrize("cause", [Input.STOP, Input.CLIP, Input.DECK_REAR, Input.EMERGENCY_A])
+def test_the_window_closes_with_the_belt(cause: Input) -> None:
+    machine = opened()
+    machine.open(*BOTH)
+    machine.run(1)
+    if machine.closed & cause.bit:
+        machine.open(cause)
+    else:
+        machine.press(cause)
+    machine.run(0.1)
+    assert machine.chart not in MOVING_STATES, machine.where()
+    assert not machine.state.exercise.hands_free.open
+
+
+@pytest.mark.parametrize("following", [(), (Phase(PhaseKind.REST, 30, 0.0), Phase(PhaseKind.WORK, 60, 0.1))])
+def test_the_window_closes_with_the_phases_end(following: tuple[Phase, ...]) -> None:
+    machine = Machine()
+    plan = msgspec.structs.replace(PLAN, phases=(Phase(PhaseKind.WARM_UP, 8, 0.1), *following))
+    machine.to_walking(plan, hands_free=True)
+    machine.run(2.5)
+    machine.press(Input.OK, 2.1)
+    assert machine.state.exercise.hands_free.open, machine.where()
+    machine.run_until(lambda m: m.chart not in MOVING_STATES, 10)
+    assert machine.chart is (State.REST if following else State.COMPLETE)
+    assert not machine.state.exercise.hands_free.open
+
+
+@pytest.mark.parametrize(("free_s", "left_s"), [(1.0, 3.0), (6.0, 3.0), (8.0, 1.7)])
+def test_slower_asks_the_hands_back_and_leaves_the_windows_last_seconds(free_s: float, left_s: float) -> None:
+    """free_s: of the ten seconds, walked before the press; what is left then is never more than before it."""
+    machine = opened()
+    machine.open(*BOTH)
+    machine.run(free_s)
+    machine.close(Input.SLOWER)
+    machine.run_until(lambda m: Event.SLOWER_PRESSED in m.events, 0.1)
+    assert machine.lines()[2].startswith("HOLD THE RAILS")
+    assert machine.state.exercise.hands_free.open
+    pressed_ns = machine.now_ns
+    machine.open(Input.SLOWER)
+    machine.run_until(lambda m: Event.HANDS_FREE_ENDED in m.events, 4)
+    assert (machine.now_ns - pressed_ns) / 1e9 == pytest.approx(left_s, abs=0.15)
+    machine.run_until(lambda m: Event.RAIL_PAUSE in m.events, 3)
+
+
+def test_slower_in_a_window_beeps_for_the_hands_and_their_grip_is_no_escape() -> None:
+    machine = opened()
+    machine.open(*BOTH)
+    machine.run(2)
+    machine.close(Input.SLOWER)
+    machine.run_until(lambda m: Event.SLOWER_PRESSED in m.events, 0.1)
+    assert machine.outputs.buzzer
+    machine.open(Input.SLOWER)
+    machine.close(*BOTH)
+    machine.run(4)
+    assert Event.RAILS_GRABBED not in machine.events
+    assert machine.chart is State.WARM_UP

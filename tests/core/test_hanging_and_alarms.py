@@ -1,11 +1,18 @@
 """The nurse call after a fall, and how alarms are told by lamp and buzzer."""
 
+import math
+
 import pytest
 
 from controller.core.alarms import active_priority, clear_alarms, indicate, raise_alarms, silence
+from controller.core.chart import State
 from controller.core.events import RULES, Event, Happening, Priority
 from controller.core.hanging import NOBODY, judge_hanging
+from controller.core.inputs import Input
 from controller.core.state import AlarmState
+from messages.wire import Cancel, Silence
+from tests.core.machine import WEIGHT_N as MASS_N
+from tests.core.machine import Machine
 
 MS = 1_000_000
 S = 1000 * MS
@@ -16,28 +23,96 @@ WEIGHT_N = 700.0
 def test_the_call_comes_at_once_then_at_one_and_three_minutes_and_stays_until_reset() -> None:
     state, said = NOBODY, []
     for second in range(0, 200):
-        state, happenings = judge_hanging(state, True, 400.0, WEIGHT_N, second * S + S)
+        state, happenings = judge_hanging(state, True, False, 400.0, WEIGHT_N, second * S + S)
         said += [(second, happening.event) for happening in happenings]
     assert said == [(0, Event.NURSE_CALL), (60, Event.HANGING_60_S), (180, Event.HANGING_180_S)]
-    state, _ = judge_hanging(state, True, 5.0, WEIGHT_N, 300 * S)
+    state, _ = judge_hanging(state, True, False, 5.0, WEIGHT_N, 300 * S)
     assert state.called
     assert state.since_ns == 0
-    assert judge_hanging(state, False, 5.0, WEIGHT_N, 301 * S) == (NOBODY, ())
+    assert judge_hanging(state, False, False, 5.0, WEIGHT_N, 301 * S) == (NOBODY, ())
 
 
 def test_a_hoisted_patient_who_is_not_in_a_stop_calls_nobody() -> None:
-    assert judge_hanging(NOBODY, False, 600.0, WEIGHT_N, S) == (NOBODY, ())
+    assert judge_hanging(NOBODY, False, False, 600.0, WEIGHT_N, S) == (NOBODY, ())
 
 
-def test_an_unknown_load_neither_calls_nor_takes_the_call_back() -> None:
-    assert judge_hanging(NOBODY, True, None, WEIGHT_N, S) == (NOBODY, ())
-    called, _ = judge_hanging(NOBODY, True, 400.0, WEIGHT_N, S)
-    assert judge_hanging(called, True, None, WEIGHT_N, 2 * S) == (called, ())
+def test_an_unknown_load_without_a_fall_calls_nobody() -> None:
+    assert judge_hanging(NOBODY, True, False, None, WEIGHT_N, S) == (NOBODY, ())
+
+
+@pytest.mark.hazard("H-21", "C-HANGING")
+@pytest.mark.parametrize(("first_n", "fell"), [(400.0, False), (None, True)], ids=["cell lost later", "cell lost before"])
+def test_who_fell_or_hangs_is_called_for_on_time_though_the_load_is_unknown(first_n: float | None, fell: bool) -> None:
+    state, said = judge_hanging(NOBODY, True, fell, first_n, WEIGHT_N, S)
+    for second in range(1, 200):
+        state, more = judge_hanging(state, True, fell, None, WEIGHT_N, S + second * S)
+        said += more
+    assert [happening.event for happening in said] == [Event.NURSE_CALL, Event.HANGING_60_S, Event.HANGING_180_S]
+    assert [dict(happening.detail)["hanging_s"] for happening in said] == [0.0, 60.0, 180.0]
+    assert ["load_n" in dict(happening.detail) for happening in said] == [first_n is not None, False, False]
+    assert judge_hanging(state, True, fell, 5.0, WEIGHT_N, 300 * S)[0].since_ns == 0, "a known empty strap holds nobody"
+
+
+@pytest.mark.hazard("H-21", "C-HANGING")
+def test_a_load_that_is_no_number_hangs() -> None:
+    assert judge_hanging(NOBODY, True, False, math.nan, WEIGHT_N, S)[0].called
+
+
+@pytest.mark.hazard("H-21", "C-HANGING")
+def test_a_fall_onto_the_overload_switch_calls_though_the_cell_is_silent() -> None:
+    machine = Machine()
+    machine.to_walking()
+    machine.run(1.0)
+    machine.load_silent = True
+    machine.run(0.05)
+    machine.open(Input.OVERLOAD)
+    machine.run(0.2)
+    assert machine.outputs.nurse_call
+
+
+@pytest.mark.hazard("H-21", "C-HANGING")
+@pytest.mark.parametrize("cell", ["sees it", "is silent"])
+def test_a_controller_that_died_calls_again_for_whoever_it_left_hanging(cell: str) -> None:
+    machine = Machine()
+    machine.to_walking()
+    machine.run(1.0)
+    machine.load_n = 0.5 * MASS_N
+    machine.run(1.0)
+    assert machine.outputs.nurse_call
+    machine.restart()
+    machine.load_silent = cell == "is silent"
+    machine.run(0.6)
+    assert machine.chart is State.SELF_TEST
+    assert machine.outputs.nurse_call, "before the first look is over"
+    machine.run(200.0)
+    assert machine.chart is State.FAULT
+    assert machine.outputs.nurse_call
+    assert machine.events.count(Event.HANGING_180_S) == 1
+
+
+@pytest.mark.hazard("H-21", "C-HANGING")
+def test_whoever_falls_while_nobody_watches_is_called_for_by_the_next_life() -> None:
+    machine = Machine()
+    machine.to_walking()
+    machine.restart()
+    machine.load_n = 0.5 * MASS_N
+    machine.run(20.0)
+    assert machine.outputs.nurse_call
+    machine.load_n = 0.0
+    machine.run(3.0)
+    machine.press(Input.RESET)
+    machine.run(0.2)
+    assert machine.chart is State.STANDBY
+    assert not machine.outputs.nurse_call
+    machine.load_n = 0.5 * MASS_N
+    machine.open(Input.EMERGENCY_A, Input.EMERGENCY_B)
+    machine.run(1.0)
+    assert not machine.outputs.nurse_call, "a weight on the hook, and nobody in a session"
 
 
 def test_a_light_load_is_nobody() -> None:
-    assert judge_hanging(NOBODY, True, 69.9, WEIGHT_N, S) == (NOBODY, ())
-    assert judge_hanging(NOBODY, True, 70.1, WEIGHT_N, S)[0].called
+    assert judge_hanging(NOBODY, True, False, 69.9, WEIGHT_N, S) == (NOBODY, ())
+    assert judge_hanging(NOBODY, True, False, 70.1, WEIGHT_N, S)[0].called
 
 
 def alarms_of(*events: Event) -> AlarmState:
@@ -110,31 +185,137 @@ def test_a_prompt_beeps_once_also_beside_a_low_alarm() -> None:
 @pytest.mark.hazard("H-21", "C-HANGING")
 def test_somebody_hangs_from_a_tenth_of_body_weight_and_is_down_below_a_twentieth() -> None:
     """Between the two nothing changes: weight that shifts neither calls twice nor takes the time back."""
-    assert judge_hanging(NOBODY, True, 0.10 * WEIGHT_N, WEIGHT_N, S)[0].since_ns == S
-    hangs, called = judge_hanging(NOBODY, True, 400.0, WEIGHT_N, S)
+    assert judge_hanging(NOBODY, True, False, 0.10 * WEIGHT_N, WEIGHT_N, S)[0].since_ns == S
+    hangs, called = judge_hanging(NOBODY, True, False, 400.0, WEIGHT_N, S)
     assert dict(called[0].detail) == {"load_n": 400.0, "hanging_s": 0.0}
     assert hangs.stage == 1
-    assert judge_hanging(hangs, True, 0.05 * WEIGHT_N, WEIGHT_N, 2 * S)[0].since_ns == S
-    down, said = judge_hanging(hangs, True, 0.0499 * WEIGHT_N, WEIGHT_N, 2 * S)
+    assert judge_hanging(hangs, True, False, 0.05 * WEIGHT_N, WEIGHT_N, 2 * S)[0].since_ns == S
+    down, said = judge_hanging(hangs, True, False, 0.0499 * WEIGHT_N, WEIGHT_N, 2 * S)
     assert (down.since_ns, down.stage, down.called, said) == (0, 0, True, ())
-    again, called = judge_hanging(down, True, 400.0, WEIGHT_N, 3 * S)
+    again, called = judge_hanging(down, True, False, 400.0, WEIGHT_N, 3 * S)
     assert [happening.event for happening in called] == [Event.NURSE_CALL], "who hangs again is called for again"
     assert again.since_ns == 3 * S
 
 
 @pytest.mark.hazard("H-21", "C-HANGING")
 def test_each_call_comes_exactly_at_its_time_with_how_long() -> None:
-    state, _ = judge_hanging(NOBODY, True, 400.0, WEIGHT_N, S)
-    assert judge_hanging(state, True, 400.0, WEIGHT_N, 61 * S - 1) == (state, ())
-    state, (at_one_minute,) = judge_hanging(state, True, 412.34, WEIGHT_N, 61 * S)
+    state, _ = judge_hanging(NOBODY, True, False, 400.0, WEIGHT_N, S)
+    assert judge_hanging(state, True, False, 400.0, WEIGHT_N, 61 * S - 1) == (state, ())
+    state, (at_one_minute,) = judge_hanging(state, True, False, 412.34, WEIGHT_N, 61 * S)
     assert dict(at_one_minute.detail) == {"load_n": 412.3, "hanging_s": 60.0}
-    assert judge_hanging(state, True, 400.0, WEIGHT_N, 181 * S - 1) == (state, ())
-    state, (at_three_minutes,) = judge_hanging(state, True, 400.0, WEIGHT_N, 181 * S)
+    assert judge_hanging(state, True, False, 400.0, WEIGHT_N, 181 * S - 1) == (state, ())
+    state, (at_three_minutes,) = judge_hanging(state, True, False, 400.0, WEIGHT_N, 181 * S)
     assert at_three_minutes.event is Event.HANGING_180_S
-    assert judge_hanging(state, True, 400.0, WEIGHT_N, 999 * S) == (state, ())
+    assert judge_hanging(state, True, False, 400.0, WEIGHT_N, 999 * S) == (state, ())
 
 
 def test_without_a_latch_nobody_hangs_and_an_open_call_ends() -> None:
-    called, _ = judge_hanging(NOBODY, True, 400.0, WEIGHT_N, S)
-    assert judge_hanging(called, False, 400.0, WEIGHT_N, 2 * S)[0] is NOBODY
-    assert judge_hanging(NOBODY, False, None, WEIGHT_N, 2 * S)[0] is NOBODY
+    called, _ = judge_hanging(NOBODY, True, False, 400.0, WEIGHT_N, S)
+    assert judge_hanging(called, False, False, 400.0, WEIGHT_N, 2 * S)[0] is NOBODY
+    assert judge_hanging(NOBODY, False, False, None, WEIGHT_N, 2 * S)[0] is NOBODY
+
+
+def beeps(machine: Machine, seconds: float) -> int:
+    """Returns in how many scans the buzzer sounded."""
+    heard = 0
+    for _ in range(round(seconds * 100)):
+        machine.scan()
+        heard += machine.outputs.buzzer
+    return heard
+
+
+def alarming(machine: Machine) -> set[Event]:
+    return {event for event, _ in machine.state.alarms.active}
+
+
+@pytest.mark.parametrize("away_s", [0.5, 1.5])
+def test_a_hand_back_on_the_rail_ends_the_prompt_and_the_next_release_beeps_again(away_s: float) -> None:
+    machine = Machine()
+    machine.to_walking()
+    machine.run(3)
+    machine.open(Input.RAIL_LEFT)
+    assert beeps(machine, away_s)
+    assert Event.RAIL_RELEASED in alarming(machine)
+    assert machine.outputs.lamp_yellow
+    machine.close(Input.RAIL_LEFT)
+    machine.run(0.3)
+    assert alarming(machine) == set()
+    assert not machine.outputs.lamp_yellow
+    assert "hands" not in "".join(machine.lines())
+    machine.open(Input.RAIL_LEFT)
+    assert beeps(machine, 0.5)
+
+
+def test_a_rail_that_stays_free_pauses_and_says_so_until_the_restart() -> None:
+    machine = Machine()
+    machine.to_walking()
+    machine.run(3)
+    machine.open(Input.RAIL_LEFT)
+    machine.run_until(lambda m: m.chart is State.PAUSED, 10)
+    machine.to_rest()
+    machine.close(Input.RAIL_LEFT)
+    machine.run(1)
+    assert alarming(machine) == {Event.RAIL_PAUSE}
+    machine.press(Input.OK)
+    machine.start()
+    assert alarming(machine) == set()
+
+
+def test_the_pedal_pressed_again_ends_the_attendants_alarm() -> None:
+    machine = Machine()
+    machine.to_walking()
+    machine.run(3)
+    machine.open(Input.ATTENDANT)
+    machine.run_until(lambda m: Event.ATTENDANT_GONE in m.events, 5)
+    machine.run(0.05)
+    assert alarming(machine) == {Event.ATTENDANT_GONE}
+    machine.close(Input.ATTENDANT)
+    machine.run(0.1)
+    assert machine.chart is State.WARM_UP
+    assert alarming(machine) == set()
+    assert not machine.outputs.lamp_yellow
+
+
+def test_of_nobody_a_symptom_is_recorded_and_alarms_for_nobody_to_end() -> None:
+    machine = Machine()
+    machine.to_standby()
+    machine.tap_symptom()
+    assert machine.events[-1] is Event.SYMPTOM_BUTTON
+    assert alarming(machine) == set()
+    assert beeps(machine, 10) == 0
+
+
+@pytest.mark.parametrize("how", ["report", "cancel"])
+def test_a_session_taken_back_leaves_no_alarm_behind(how: str) -> None:
+    machine = Machine()
+    machine.to_standby()
+    machine.prepare()
+    machine.tap_symptom()
+    assert alarming(machine) == {Event.SYMPTOM_BUTTON}, "there is a patient to ask"
+    if how == "report":
+        machine.report("spinning")
+    else:
+        machine.requests.append(Cancel("c", "desk"))
+        machine.run(0.1)
+    assert machine.chart is State.STANDBY
+    assert alarming(machine) == set()
+    assert beeps(machine, 10) == 0
+
+
+@pytest.mark.hazard("H-24", "C-SYMPTOMS")
+def test_a_patient_who_presses_again_is_heard_though_the_alarm_was_silenced() -> None:
+    machine = Machine()
+    machine.to_walking()
+    machine.run(1)
+    machine.tap_symptom()
+    machine.to_rest()
+    machine.requests.append(Silence("hush", "desk"))
+    machine.run(11)
+    assert not any(heard(machine) for _ in range(1_100)), "silenced"
+    machine.tap_symptom()
+    assert any(heard(machine) for _ in range(1_100)), "within a burst's time"
+
+
+def heard(machine: Machine) -> bool:
+    machine.scan()
+    return machine.outputs.buzzer

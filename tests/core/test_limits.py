@@ -16,8 +16,9 @@ from controller.core.events import Event
 from controller.core.exercise import prescribed_distance_m
 from controller.core.inputs import Input
 from controller.core.patient import acceleration_m_s2, belt_time_limit_s, ceiling_m_s
+from controller.core.preparation import Step
 from controller.core.stages import stricter_attendant, stricter_rails
-from controller.session.caps import treadmill_limits
+from exploration.limits import treadmill_limits
 from messages.plan import AttendantStage, Phase, PhaseKind, Plan, RailStage
 from tests.core.machine import CORE, PLAN, Machine
 
@@ -112,6 +113,40 @@ def test_the_longest_bout_ends_in_a_pause_and_a_rest() -> None:
     assert machine.chart in MOVING_STATES
 
 
+class LateScans(Machine):
+    """Each scan is late by a time of its own, below 1.5 ms; the grid stays."""
+
+    def __init__(self, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._chance, self._late_ns, self._monkeypatch = random.Random(seed), 0, monkeypatch
+        super().__init__()
+
+    def scan(self) -> None:
+        late_ns = self._chance.randrange(1_500_000)
+        self._monkeypatch.setattr("tests.core.machine.PERIOD_NS", 10_000_000 + late_ns - self._late_ns)
+        self._late_ns = late_ns
+        super().scan()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_stretches_as_long_as_the_longest_bout_end_in_their_rests_however_late_the_scans(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five phases a stretch: each ends in a scan that comes late, and all of them together not a scan later than the bout."""
+    stretch = tuple(Phase(PhaseKind.WORK, duration_s, 0.10) for duration_s in (4, 4.3, 3.1, 0.3, 0.3))
+    plan = msgspec.structs.replace(FLAT, phases=(*stretch, Phase(PhaseKind.REST, 5), *stretch))
+    machine = LateScans(seed, monkeypatch)
+    machine.to_walking(plan, bout_s=12.0)
+    machine.run_until(lambda m: m.chart not in MOVING_STATES, 20)
+    assert machine.chart is State.REST, machine.where()
+    assert 0 <= machine.state.exercise.bout_ns - 12 * 10**9 < 12_000_000
+    machine.run_until(lambda m: m.state.preparation.step is Step.ARROW, 6)
+    machine.press(Input.OK)
+    machine.start()
+    machine.run_until(lambda m: m.chart not in MOVING_STATES, 20)
+    assert machine.state.exercise.over == Event.SESSION_COMPLETE.value, machine.where()
+    assert Event.BOUT_TOO_LONG not in machine.events
+
+
 def test_a_short_pause_is_no_rest() -> None:
     machine = Machine()
     machine.to_walking(FLAT, bout_s=15.0)
@@ -185,3 +220,42 @@ def test_the_prescribed_distance_ends_the_session_and_says_so() -> None:
     done = next(happening for happening in machine.happenings if happening.event is Event.SESSION_COMPLETE)
     assert dict(done.detail) == {"reason": "distance", "distance_m": pytest.approx(short.prescribed_m, abs=0.01)}
     machine.to_rest()
+
+
+def test_a_rest_that_a_pause_interrupted_is_a_rest_to_the_bout() -> None:
+    """The rest is kept to its end all the same: the stretch after it is as long as the longest bout again."""
+    machine = Machine()
+    walk = Phase(PhaseKind.WORK, 20, 0.1)
+    plan = msgspec.structs.replace(FLAT, phases=(Phase(PhaseKind.WARM_UP, 20, 0.1), Phase(PhaseKind.REST, 30), walk))
+    machine.to_walking(plan, bout_s=20.0)
+    machine.run_until(lambda m: m.chart is State.REST, 30)
+    machine.run(25)
+    machine.open(Input.STOP)
+    machine.run(0.2)
+    machine.close(Input.STOP)
+    machine.run(6)
+    assert machine.chart is State.PAUSED
+    machine.press(Input.OK)
+    machine.start()
+    assert machine.chart is State.WORK, machine.where()
+    assert Event.BOUT_TOO_LONG not in machine.events
+    machine.run_until(lambda m: m.chart is State.COMPLETE, 25)
+    assert machine.state.exercise.over == "session-complete"
+
+
+def test_a_latch_in_the_rest_after_a_bout_asks_for_no_second_rest() -> None:
+    machine = Machine()
+    machine.to_walking(FLAT, bout_s=15.0)
+    machine.run_until(lambda m: Event.BOUT_TOO_LONG in m.events, 20)
+    machine.open(Input.DECK_REAR)
+    machine.run(40)
+    machine.close(Input.DECK_REAR)
+    machine.run(0.2)
+    machine.press(Input.RESET)
+    assert machine.chart is State.PAUSED, machine.where()
+    machine.harness_check()
+    machine.run(15)
+    machine.start()
+    machine.run(2)
+    assert machine.chart in MOVING_STATES, machine.where()
+    assert machine.events.count(Event.BOUT_TOO_LONG) == 1

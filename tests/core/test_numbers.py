@@ -58,6 +58,7 @@ NUMBERS: dict[type, dict[str, float]] = {
         "session.slack_pitch_m": 0.025,
         "session.slack_maximum_m": 0.15,
         "session.slack_minimum_m": 0.03,
+        "session.running_slack_minimum_m": 0.15,
         "session.tare_limit_n": 50.0,
         "checks.answer_s": 20.0,
         "checks.slow_time_s": 10.0,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 import pytest
 
@@ -20,7 +22,14 @@ OPEN_CLIP = ALL_INPUTS_MASK & ~Input.CLIP.bit
 def facts(*pressed: Input, closed: int = ALL_INPUTS_MASK, **known: object) -> PreparationFacts:
     mask = sum(name.bit for name in pressed)
     digital = DigitalFacts(closed=closed, pressed=mask, released=0, changed_at_ns=())
-    values = {"load_n": 0.0, "mean_1s_n": 0.0, "body_weight_n": WEIGHT_N, "standstill": True, "rails_held": True}
+    values = {
+        "load_n": 0.0,
+        "mean_1s_n": 0.0,
+        "body_weight_n": WEIGHT_N,
+        "standstill": True,
+        "rails_held": True,
+        "least_slack_m": 0.0,
+    }
     return PreparationFacts(digital=digital, **{**values, **known})
 
 
@@ -99,6 +108,9 @@ def test_slack_is_counted_in_marks_and_kept_within_its_limits() -> None:
     assert refusal(marked(1), facts(Input.OK)) == "strap too taut: let it out"
     assert confirmed(marked(6), facts(Input.OK))["slack_m"] == 0.15
     assert confirmed(marked(2), facts(Input.OK))["slack_m"] == 0.05
+    assert refusal(marked(5), facts(Input.OK, least_slack_m=0.15)) == "strap too taut: let it out"
+    assert refusal(marked(6), facts(Input.OK, least_slack_m=math.nan)) == "strap too taut: let it out"
+    assert confirmed(marked(6), facts(Input.OK, least_slack_m=0.15))["slack_m"] == 0.15
 
 
 class Sitting:

@@ -33,7 +33,7 @@ DOES: dict[Effect, set[str]] = {
     },
     Effect.END: {
         *("session-complete", "pause-too-long", "pain-severe", "dizziness-again", "dizziness-severe", "nausea", "leg-symptoms"),
-        *("effort-severe", "heart-rate-high", "blood-pressure-high", "blood-pressure-fall"),
+        *("effort-severe", "heart-rate-high", "blood-pressure-high", "blood-pressure-fall", "session-ended"),
     },
     Effect.PROTECTIVE_STOP: {
         *("clip-open", "overload-switch", "deck-front", "deck-rear", "harness-loaded", "loading-fast", "tension-lost"),
@@ -56,10 +56,10 @@ AS_INTENDED = {
 NOT_AS_PLANNED = {
     *("balance-recovered", "scan-late", "reset-refused", "request-refused", "start-refused", "session-lapsed", "step-refused"),
     *("stop-pressed", "rail-released", "telemetry-lost", "display-lost", "check-missed", "network-stop", "bout-too-long"),
-    "pause-too-long",
+    *("pause-too-long", "session-ended"),
 }
 """Somebody should know; nobody's health is asked after."""
-WITHOUT_ALARM = {"stop-pressed", "post-fall-form", "pain-raised", "effort-high", "breath-short"}
+WITHOUT_ALARM = {"stop-pressed", "session-ended", "post-fall-form", "pain-raised", "effort-high", "breath-short"}
 """Beside what is only recorded: who pressed or answered knows it already."""
 QUIETLY_ALARMED = {"rail-released", "rail-slow", *(NOT_AS_PLANNED & {event for names in DOES.values() for event in names})}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 
@@ -9,12 +11,15 @@ from controller.core.chart import State
 from controller.core.commands import Action
 from controller.core.events import Event
 from controller.core.inputs import Input
-from controller.core.preparation import Step
+from controller.core.preparation import HARNESS_STEPS, Step
+from controller.core.readings import DriveState
 from controller.core.state import CoreState
 from messages.figures import Question
 from messages.plan import AttendantStage, Phase, PhaseKind, RailStage
 from messages.wire import Stop
 from tests.core.machine import PLAN, WEIGHT_N, Machine, proposal
+
+LONG = msgspec.structs.replace(PLAN, phases=(Phase(PhaseKind.WARM_UP, 30, 0.1), Phase(PhaseKind.WORK, 600, 0.2)))
 
 
 def test_a_whole_session_by_hands_alone() -> None:
@@ -175,6 +180,92 @@ def test_a_long_pause_and_an_open_clip_ask_for_the_harness_again() -> None:
     machine.harness_check()
     machine.run(125)
     assert machine.state.preparation.step in (Step.CLIP, Step.TAUT)
+
+
+BRISK = msgspec.structs.replace(PLAN, phases=(Phase(PhaseKind.WARM_UP, 60, 0.1), Phase(PhaseKind.WORK, 200, 0.2)))
+
+
+@pytest.mark.hazard("H-08", "C-FITTING-STOP")
+@pytest.mark.parametrize(
+    ("first", "then", "expected"),
+    [
+        ((Input.STOP,), (), [150, 150]),
+        ((Input.SYMPTOM,), (), [300, 300]),
+        ((Input.STOP,), (Input.SYMPTOM,), [150, 300]),
+        ((Input.SYMPTOM,), (Input.STOP,), [300, 300]),
+        ((Input.STOP, Input.SYMPTOM), (), [300, 300]),
+    ],
+)
+def test_a_harder_stop_raises_the_braking_and_a_softer_one_never_lowers_it(
+    first: tuple[Input, ...], then: tuple[Input, ...], expected: list[int]
+) -> None:
+    machine = Machine()
+    machine.to_walking(BRISK)
+    machine.run(3)
+    asked = []
+    for opened in (first, then):
+        machine.open(*opened)
+        machine.scan()
+        asked.append(machine.outputs.command.rate_mm_s2)
+        machine.run(0.1)
+    assert asked == expected
+    assert machine.chart is State.PAUSED
+    slower_m_s = machine.belt_m_s
+    machine.run(0.1)
+    fell_m_s2 = (slower_m_s - machine.belt_m_s) / 0.1
+    assert fell_m_s2 == pytest.approx(expected[-1] / 1000, rel=0.35), "and the drive brakes so"
+
+
+def test_a_symptom_brakes_harder_while_the_belt_slows_at_the_sessions_end() -> None:
+    machine = Machine()
+    machine.to_walking(BRISK)
+    machine.run(3)
+    machine.report("spinning")
+    assert machine.chart is State.COMPLETE
+    assert machine.outputs.command.rate_mm_s2 == 150
+    machine.open(Input.SYMPTOM)
+    machine.scan()
+    assert machine.outputs.command.rate_mm_s2 == 300
+
+
+@pytest.mark.parametrize("step", [Step.TAUT, Step.SLACK, Step.SIT, Step.ARROW, Step.READY])
+@pytest.mark.hazard("H-10", "H-12", "C-HARNESS-CHECK")
+def test_a_clip_opened_before_the_start_takes_the_harness_check_back(step: Step) -> None:
+    """Whatever was found of the strap may be another strap's, or let out by a metre."""
+    machine = Machine()
+    machine.to_standby()
+    machine.prepare()
+    steps = HARNESS_STEPS[HARNESS_STEPS.index(step) :]
+    preparation = msgspec.structs.replace(machine.state.preparation, steps=steps)
+    machine.state = msgspec.structs.replace(machine.state, preparation=preparation)
+    machine.open(Input.CLIP)
+    machine.run(20)
+    assert machine.state.preparation.step is Step.CLIP
+    machine.close(Input.CLIP)
+    machine.run(1)
+    machine.press(Input.START, 0.3)
+    machine.run(2)
+    assert machine.state.preparation.step is Step.TAUT
+    assert machine.drive.travel_m < 0.001
+    machine.harness_check()
+    machine.start()
+    assert machine.chart is State.WARM_UP
+
+
+def test_a_clip_that_opens_before_its_step_takes_nothing_back() -> None:
+    machine = Machine()
+    machine.to_standby()
+    machine.open(Input.CLIP)
+    machine.run(0.2)
+    machine.requests.append(proposal("r", "test", PLAN))
+    machine.run(0.2)
+    machine.press(Input.OK)
+    assert machine.state.preparation.step is Step.LIST
+    machine.close(Input.CLIP)
+    machine.run(0.2)
+    machine.open(Input.CLIP)
+    machine.run(0.2)
+    assert machine.state.preparation.step is Step.LIST
 
 
 @pytest.mark.hazard("H-08", "H-09", "H-10", "H-11", "C-FITTING-STOP", "C-LOADED-HARNESS")
@@ -464,3 +555,70 @@ def test_an_unready_machine_prepares_nobody_and_says_why() -> None:
     assert not machine.answers[-1].accepted
     assert "not calibrated, self-test overdue" in machine.answers[-1].reason
     assert machine.lines() == ("STANDBY, but:       ", "not calibrated      ", "self-test overdue   ", " " * 20)
+
+
+def press_symptom(machine: Machine) -> None:
+    machine.tap_symptom()
+
+
+def press_stop(machine: Machine) -> None:
+    machine.open(Input.STOP)
+    machine.run(0.2)
+    machine.close(Input.STOP)
+    machine.run(0.2)
+
+
+def report_breathless(machine: Machine) -> None:
+    machine.report("breath", grade=8)
+
+
+def stop_from_afar(machine: Machine) -> None:
+    machine.requests.append(Stop("s", "desk"))
+    machine.run(0.1)
+
+
+@pytest.mark.parametrize("paused", [True, False], ids=["paused", "prepared"])
+@pytest.mark.parametrize("asks_to_wait", [press_symptom, press_stop, report_breathless, stop_from_afar])
+@pytest.mark.hazard("H-24", "C-SYMPTOMS")
+def test_what_pauses_a_belt_takes_back_that_the_patient_is_ready(asks_to_wait: Callable[[Machine], None], paused: bool) -> None:
+    """OK and START to go on, say all of these: at the step READY a START alone ran the belt."""
+    machine = Machine()
+    machine.to_standby()
+    machine.prepare(LONG)
+    if paused:
+        machine.start()
+        press_stop(machine)
+        machine.to_rest()
+        machine.press(Input.OK)
+    assert machine.state.preparation.step is Step.READY, machine.where()
+    asks_to_wait(machine)
+    assert machine.state.preparation.step is Step.ARROW, machine.where()
+    machine.run(1.0)
+    machine.press(Input.START, 0.3)
+    machine.run(1.0)
+    assert machine.chart is (State.PAUSED if paused else State.PREPARED)
+    assert machine.belt_m_s == 0.0
+    machine.press(Input.OK)
+    machine.start()
+
+
+def test_a_stop_from_afar_while_the_drives_grant_is_awaited_keeps_the_belt_at_rest() -> None:
+    machine = Machine()
+    machine.to_standby()
+    machine.prepare(LONG)
+    machine.run(1.0)
+    machine.close(Input.START)
+    machine.run(0.3)
+    machine.status_changes = {"state": DriveState.IDLE}  # the drive's word of its grant is late
+    machine.open(Input.START)
+    machine.run_until(lambda m: m.state.start_until_ns > 0, 0.1)
+    machine.requests.append(Stop("s", "desk"))
+    machine.run(0.1)
+    machine.status_changes = {}
+    machine.run(1.0)
+    assert machine.chart is State.PREPARED
+    assert machine.belt_m_s == 0.0
+    assert Event.NETWORK_STOP in machine.events
+    machine.requests += [Stop("s2", "desk"), Stop("s3", "desk")]
+    machine.run(0.1)
+    assert machine.events.count(Event.NETWORK_STOP) == 1, "nothing waits for START any more"

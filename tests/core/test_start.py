@@ -13,7 +13,7 @@ from controller.core.preparation import Step
 from controller.core.readings import DriveState, Quality, Reading
 from controller.core.start import missing_to_start
 from controller.core.state import CoreState
-from tests.core.machine import CORE, WEIGHT_N, Machine
+from tests.core.machine import CORE, PERIOD_NS, WEIGHT_N, Machine
 
 MS = 1_000_000
 
@@ -142,6 +142,45 @@ def test_a_grant_that_the_drive_does_not_give_is_refused_after_half_a_second() -
     hand = Hand()
     hand.machine.start_wire_cut = True
     assert hand.press(200) == "the drive did not grant it"
+
+
+def waiting_for_the_drive() -> Hand:
+    """START was honoured, and its wire to the drive is cut."""
+    hand = Hand()
+    hand.machine.start_wire_cut = True
+    hand.machine.close(Input.START)
+    hand.machine.run(0.2)
+    hand.machine.open(Input.START)
+    hand.machine.run_until(lambda machine: machine.state.start_until_ns > 0, 1)
+    hand.machine.happenings.clear()
+    return hand
+
+
+@pytest.mark.parametrize(("late_ns", "starts"), [(0, True), (PERIOD_NS, False)])
+def test_the_drives_grant_counts_up_to_the_last_scan_of_its_time(late_ns: int, starts: bool) -> None:
+    machine = waiting_for_the_drive().machine
+    answers_ns = machine.state.start_until_ns + late_ns
+    machine.run_until(lambda machine: machine.now_ns == answers_ns - PERIOD_NS, 1)
+    assert machine.chart is State.PREPARED
+    machine.status_changes = {"state": DriveState.GRANTED}
+    machine._reading = msgspec.structs.replace(machine._reading, state=DriveState.GRANTED)
+    machine.scan()
+    assert (machine.chart is State.WARM_UP) is starts
+    assert machine.state.start_until_ns == 0, "granted or refused, no press is left waiting"
+
+
+@pytest.mark.parametrize("lost", ["the step", "a rail"])
+def test_what_is_lost_while_the_drive_has_not_granted_takes_the_start_back(lost: str) -> None:
+    machine = waiting_for_the_drive().machine
+    if lost == "the step":
+        preparation = msgspec.structs.replace(machine.state.preparation, steps=(Step.ARROW, Step.READY))
+        machine.state = msgspec.structs.replace(machine.state, preparation=preparation)
+    else:
+        machine.open(Input.RAIL_LEFT)
+    machine.run(0.1)
+    refused = [dict(happening.detail) for happening in machine.happenings if happening.event is Event.START_REFUSED]
+    assert refused == [{"missing": "not at the step READY" if lost == "the step" else "hold the rails"}]
+    assert machine.state.start_until_ns == 0
 
 
 @pytest.mark.parametrize(("open_ms", "honoured"), [(990, False), (1000, True)])

@@ -11,6 +11,7 @@ from controller.core.inputs import Input
 from controller.core.preparation import Step
 from messages.figures import Question
 from messages.plan import Phase, PhaseKind
+from messages.wire import Symptom
 from tests.core.machine import PLAN, Machine
 
 pytestmark = pytest.mark.hazard("H-24", "C-SYMPTOMS")
@@ -188,6 +189,74 @@ def test_a_report_that_ends_takes_a_prepared_session_back() -> None:
     assert Event.SESSION_CANCELLED in machine.events
 
 
+def stopped_at_the_deck_end() -> Machine:
+    """Latched, with a session that may be resumed."""
+    machine = walking()
+    machine.run(3)
+    machine.open(Input.DECK_REAR)
+    machine.run(0.3)
+    machine.close(Input.DECK_REAR)
+    machine.to_rest()
+    machine.run(1)
+    return machine
+
+
+def test_what_ends_a_session_ends_it_under_a_latch_as_well() -> None:
+    machine = stopped_at_the_deck_end()
+    machine.report("dizziness", grade=9)
+    assert machine.chart is State.PROTECTIVE_STOP
+    assert machine.state.stopped_by is Event.DECK_REAR, "the display still says what to clear"
+    machine.report("spinning")
+    assert machine.state.exercise.over == "dizziness-severe", "what ended it first"
+    machine.press(Input.RESET)
+    assert machine.chart is State.COMPLETE
+    assert machine.state.stopped_by is Event.DIZZINESS_SEVERE, "now it says why the session is over"
+    travel_m = machine.drive.travel_m
+    machine.press(Input.OK)
+    machine.press(Input.START, 0.3)
+    machine.run(3)
+    assert machine.drive.travel_m - travel_m < 0.001
+
+
+def test_what_ends_nothing_under_a_latch_leaves_the_session() -> None:
+    machine = stopped_at_the_deck_end()
+    machine.report("effort", grade=2)
+    machine.run(1)
+    machine.report("dizziness", grade=1)
+    assert machine.events[-1] is Event.DIZZINESS_MILD
+    assert machine.state.exercise.over == ""
+    machine.press(Input.RESET)
+    assert machine.chart is State.PAUSED
+
+
+def test_a_report_that_ends_counts_in_the_scan_that_latches() -> None:
+    machine = walking()
+    machine.run(3)
+    machine.open(Input.DECK_REAR)
+    machine.requests.append(Symptom("r", "desk", "spinning"))
+    machine.scan()
+    assert machine.chart is State.PROTECTIVE_STOP
+    assert machine.state.exercise.over == "dizziness-severe"
+
+
+def test_the_guard_against_floods_drops_nothing_that_ends() -> None:
+    machine = walking()
+    machine.run(3)
+    machine.open(Input.STOP)
+    machine.run(0.2)
+    machine.close(Input.STOP)
+    machine.to_rest()
+    machine.run(2)
+    machine.requests += [Symptom("1", "desk", "effort", grade=2), Symptom("2", "desk", "spinning")]
+    machine.run(0.1)
+    assert machine.chart is State.COMPLETE
+    told = len(machine.happenings)
+    for number in range(50):
+        machine.requests.append(Symptom(f"again-{number}", "desk", "spinning"))
+        machine.scan()
+    assert len(machine.happenings) == told, "once it is over, a flood of the same is no flood of events"
+
+
 def test_a_flood_of_harmless_reports_is_one_event_a_second() -> None:
     machine = walking()
     for _ in range(100):
@@ -207,3 +276,40 @@ def test_after_the_session_it_is_asked_once_more_and_holds_nobody_back() -> None
     machine.run(0.2)
     assert machine.chart is State.STANDBY
     assert machine.state.exercise.check.asking == ()
+
+
+def dizzy_at_ready() -> Machine:
+    """Before START, dizziness is reported; two minutes later it is asked for again."""
+    machine = Machine()
+    machine.to_standby()
+    machine.prepare(LONG)
+    machine.report("dizziness", grade=2)
+    machine.run(110)
+    assert not machine.state.exercise.check.asking
+    machine.run(11)
+    assert machine.state.exercise.check.asking == (Question.DIZZINESS,)
+    return machine
+
+
+def test_dizziness_told_before_the_start_is_asked_for_again_before_the_start() -> None:
+    machine = dizzy_at_ready()
+    assert machine.lines()[1] == "dizzy, lost the way?"
+    machine.press(Input.OK)
+    assert not machine.state.exercise.check.asking
+    machine.press(Input.OK)
+    machine.start()
+    machine.run(1)
+    assert machine.events.count(Event.CHECK_ASKED) == 1
+
+
+def test_who_is_dizzy_again_before_the_start_does_not_start() -> None:
+    machine = dizzy_at_ready()
+    machine.press(Input.START, 0.3)
+    machine.run(1)
+    assert machine.belt_m_s == 0.0
+    machine.press(Input.SLOWER)
+    assert Event.DIZZINESS_AGAIN in machine.events
+    assert Event.SESSION_CANCELLED in machine.events
+    assert machine.chart is State.STANDBY
+    assert not machine.state.exercise.session
+    assert not machine.state.alarms.active

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from controller.core.events import RULES, Effect, Event
 from controller.core.limits import SessionLimits
 from controller.core.symptoms import Band, band_of, bands, event_of, grade_of, judge_measured
-from controller.session.caps import treadmill_limits
+from exploration.limits import treadmill_limits
 from messages.figures import Question
 from messages.wire import Symptom
 from tests.core.machine import CORE, PLAN

@@ -108,10 +108,15 @@ class Clinic:
         journal.close()
 
 
-def walked_blocks(session: str = "boot-1", shorter_s: float = 0.0, seed: int = 1) -> tuple[SpeedBlock, ...]:
-    """PLAN as it was walked, through the collector that telemetry has."""
+def walked_blocks(
+    session: str = "boot-1", shorter_s: float = 0.0, seed: int = 1, rails_n: tuple[float, float] | None = None
+) -> tuple[SpeedBlock, ...]:
+    """PLAN as it was walked, through the collector that telemetry has. rails_n: what left and right rail bore, where measured."""
     collector, blocks = SpeedCollector(), []
     for snapshot in _snapshots(session, 260.0 - shorter_s, random.Random(seed)):
+        if rails_n is not None:
+            left_n, right_n = rails_n if snapshot.asked_speed_m_s > 0 else (400.0, 400.0)
+            snapshot = msgspec.structs.replace(snapshot, rail_left_load_n=left_n, rail_right_load_n=right_n)  # noqa: PLW2901
         block = collector.take(snapshot)
         if block is not None:
             blocks.append(block)

@@ -11,11 +11,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from controller.session.local_day import Clock
 from desk import patient_command
-from desk.place import DONE, REFUSED, WRONG_INPUT, Place
+from desk.place import DONE, NOT_REACHED, REFUSED, WRONG_INPUT, Place
 from messages.patient import Profile, SessionKind
-from telemetry.patient_records import FallForm, Logged, Note, Numbers
+from telemetry.journal import open_journal
+from telemetry.patient_records import Entry, FallForm, Logged, Note, Numbers
 from telemetry.patients import PatientFile
+from telemetry.utc import rfc3339
 from tests.desk.clinic import DAY, NOW, PROFILE, Clinic
 
 Say = Callable[..., int]
@@ -85,6 +88,25 @@ def test_what_is_kept_of_a_patient_others_cannot_read(clinic: Clinic, say: Say, 
         os.umask(before)
     for path in (clinic.place.patients, tmp_path / "export.json"):
         assert path.stat().st_mode & 0o007 == 0, path
+
+
+def test_an_export_that_cannot_be_written_or_read_is_named(
+    clinic: Clinic, say: Say, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A directory stands in its place: no user may write or read it as a file."""
+    clinic.keep()
+    path = tmp_path / "export.json"
+    path.mkdir()
+    assert say("export", "p-17", str(path), by=None) == NOT_REACHED
+    said = capsys.readouterr()
+    assert f"{path} may not be written here: is a directory" in said.err
+    assert "patients' file" not in said.err
+    assert said.out == ""
+    assert say("import", str(path)) == WRONG_INPUT
+    said = capsys.readouterr()
+    assert "a file that can be read" in said.err
+    assert str(path) in said.err
+    assert "patients' file" not in said.err
 
 
 def test_every_decision_is_signed(say: Say, clinic: Clinic, capsys: pytest.CaptureFixture[str]) -> None:
@@ -270,6 +292,26 @@ def test_who_has_not_been_here_for_the_retention_is_named(clinic: Clinic, say: S
     assert "p-17" not in said
 
 
+@pytest.mark.parametrize("clock", [Clock(DAY, False), Clock(None, True), Clock(None, False)])
+def test_nothing_is_pruned_by_a_clock_that_nobody_keeps(
+    clinic: Clinic, say: Say, capsys: pytest.CaptureFixture[str], clock: Clock
+) -> None:
+    clinic.keep()
+    with PatientFile(clinic.place.patients, write=True) as file:
+        for week in range(200, 0, -1):
+            time = rfc3339(NOW - timedelta(weeks=week))
+            file.write_down("p-17", Entry(time=time, on=DAY, by="doc-1", content=Note(text="x")))
+    clinic.clock = clock
+    assert say("prune", by=None) == REFUSED
+    assert "Nothing was deleted" in capsys.readouterr().err
+    with PatientFile(clinic.place.patients) as file:
+        assert len(file.entries("p-17")) == 200
+    clinic.clock = Clock(DAY, True)
+    assert say("prune", by=None) == DONE
+    with PatientFile(clinic.place.patients) as file:
+        assert 104 <= len(file.entries("p-17")) <= 107
+
+
 def test_an_erasure_is_asked_for_twice_and_never_during_a_session(
     clinic: Clinic, say: Say, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -282,6 +324,53 @@ def test_an_erasure_is_asked_for_twice_and_never_during_a_session(
     assert say("erase", "p-17", "--yes") == WRONG_INPUT
     assert "boot-2 is not over" in capsys.readouterr().err
     assert stored(clinic.place) == PROFILE
+
+
+def test_a_session_that_runs_is_seen_although_the_clock_was_set_back_since_another(clinic: Clinic, say: Say) -> None:
+    clinic.keep()
+    clinic.record("boot-1", time="2026-09-09T08:00:00.000Z", patient="p-18")
+    clinic.record_running("boot-2")
+    assert say("erase", "p-17", "--yes") == WRONG_INPUT
+    assert stored(clinic.place) == PROFILE
+
+
+@pytest.mark.parametrize("name", ["p-71", "", " ", "p 17", "p-17\n"])
+def test_who_mistypes_is_not_told_that_somebody_was_erased(
+    clinic: Clinic, say: Say, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    clinic.keep()
+    clinic.record("boot-1")
+    assert say("erase", name, "--yes") == WRONG_INPUT
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "nothing was erased" in said.err or "a pseudonym, never a name" in said.err
+    with PatientFile(clinic.place.patients) as file:
+        assert file.erasures() == []
+
+
+def test_an_erasure_can_be_said_again_and_reaches_who_has_sessions_only(
+    clinic: Clinic, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patient_command, "ERASED_WITHIN_S", 0.05)
+    clinic.keep()
+    clinic.record("boot-1", patient="p-99")
+    for name in ("p-17", "p-17", "p-99"):
+        assert say("erase", name, "--yes") == REFUSED, "asked of telemetry, which is not here"
+    with PatientFile(clinic.place.patients) as file:
+        assert sorted(erasure.patient for erasure in file.erasures()) == ["p-17", "p-17", "p-99"]
+
+
+def test_a_session_that_was_interrupted_is_over(clinic: Clinic, say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut ended it, and telemetry has marked it since: nobody can end it any more."""
+    clinic.keep()
+    clinic.record_running("boot-1")
+    journal, _ = open_journal(clinic.place.journal, 64, NOW)
+    assert journal.interrupt_sessions("boot") == 0
+    assert journal.interrupt_sessions("next") == 1
+    journal.close()
+    monkeypatch.setattr(patient_command, "ERASED_WITHIN_S", 0.05)
+    assert say("erase", "p-17", "--yes") == REFUSED, "asked of telemetry, which is not here"
+    assert stored(clinic.place) is None
 
 
 def test_an_erasure_without_telemetry_says_that_it_is_not_finished(

@@ -13,9 +13,9 @@ import pytest
 
 from desk import report_command
 from desk.gait import GaitFigures, NotMeasured
-from desk.place import DONE, WRONG_INPUT
+from desk.place import DONE, NOT_REACHED, WRONG_INPUT
 from desk.report_csv import HEADINGS, report_csv
-from desk.report_data import Mark, Point, Report, read_report
+from desk.report_data import Mark, Point, Report, rail_figures, read_report
 from desk.report_page import report_page
 from desk.report_svg import session_figure
 from messages.wire import EventRecord
@@ -110,6 +110,38 @@ def test_the_report_says_what_was_done_and_what_happened(clinic: Clinic) -> None
     assert "http" not in report_page(report, UTC).replace("http-equiv", ""), "nothing is fetched"
 
 
+def test_how_much_was_leaned_on_the_rails_is_said_beside_the_last_session(clinic: Clinic) -> None:
+    """Standing at rest a patient leans as they like: only walking counts."""
+    clinic.keep()
+    clinic.record("boot-0", time="2026-03-05T08:00:00.000Z", blocks=walked_blocks("boot-0", 60, seed=5, rails_n=(50.0, 60.0)))
+    clinic.record("boot-1", blocks=walked_blocks("boot-1", rails_n=(30.0, 40.0)))
+    report = read_report(clinic.place, "boot-1")
+    assert report.rails is not None
+    assert report.last_rails is not None
+    assert report.rails.mean_n == pytest.approx(70.0, abs=3.0)
+    assert report.rails.body_weight_percent == pytest.approx(70.0 / (71.5 * 9.80665) * 100, abs=0.5)
+    assert report.rails.known_s == pytest.approx(230.0, abs=2.0)
+    assert report.last_rails.mean_n == pytest.approx(110.0, abs=4.0)
+    words, _ = read(report_page(report, UTC))
+    assert (
+        f"On the rails {report.rails.mean_n:.0f} N, {report.rails.body_weight_percent:.1f} % {report.last_rails.mean_n:.0f} N"
+        in words
+    )
+    assert f"On the rails while walking: {report.rails.mean_n:.0f} N" in words
+    at_work = next(row for row in csv.DictReader(report_csv(report).splitlines()) if float(row["time_s"]) >= 60)
+    assert at_work["rails_load_n"] == "70.000"
+
+
+def test_without_cells_at_the_rails_nothing_is_said_of_them(clinic: Clinic) -> None:
+    report = walked(clinic)
+    assert report.rails is None
+    words, _ = read(report_page(report, UTC))
+    assert "rails while walking" not in words
+    assert "On the rails" not in words
+    assert rail_figures((Point(0.0, 0.4, 0.4, None, 0, 50.0),) * 19, 70.0) is None, "ten seconds of it at least"
+    assert rail_figures((Point(0.0, 0.4, 0.4, None, 0, 50.0),) * 20, 70.0) is not None
+
+
 def test_the_steps_of_the_report_are_those_that_were_walked(clinic: Clinic) -> None:
     """The recorded speed has a dip every 0.63 s."""
     report = walked(clinic)
@@ -167,6 +199,15 @@ def test_a_session_that_is_not_there_is_said_with_those_that_are(
     assert said in capsys.readouterr().err
 
 
+def test_the_last_session_is_the_one_that_came_last_although_the_clock_was_set_back(clinic: Clinic, tmp_path: Path) -> None:
+    """Else the page of another patient lies in the printer."""
+    clinic.record("boot-1", time="2026-09-09T08:00:00.000Z", patient="p-18")
+    clinic.record("boot-2", time="2026-03-09T08:00:00.000Z", patient="p-17")
+    page = tmp_path / "r.html"
+    assert report_command.main(["last", "--output", str(page)]) == DONE
+    assert "<h1>p-17</h1>" in page.read_text(encoding="utf-8")
+
+
 def test_without_a_journal_there_is_no_report(clinic: Clinic, capsys: pytest.CaptureFixture[str]) -> None:
     assert report_command.main(["last"]) == WRONG_INPUT
     assert "there is none yet" in capsys.readouterr().err
@@ -180,7 +221,7 @@ def test_the_newest_session_is_written_as_page_and_as_table(clinic: Clinic, tmp_
     assert "p-17" in read(page.read_text(encoding="utf-8"))[0]
     rows = list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
     assert tuple(rows[0]) == HEADINGS
-    assert all(any(heading.endswith(unit) for unit in ("_s", "_weight", "phase")) for heading in HEADINGS), (
+    assert all(any(heading.endswith(unit) for unit in ("_s", "_n", "_weight", "phase")) for heading in HEADINGS), (
         "the unit is in the heading"
     )
     assert len(rows) == pytest.approx(520, abs=3), "twice a second"
@@ -192,9 +233,26 @@ def test_the_newest_session_is_written_as_page_and_as_table(clinic: Clinic, tmp_
     assert fall, "a peak of 1.2 s shows"
 
 
+@pytest.mark.parametrize("words", [(), ("--csv",), ("--output", "nowhere/r.html")])
+def test_a_file_that_may_not_be_written_is_named_and_nothing_else_is_blamed(
+    clinic: Clinic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    """Directories of the files' names stand in their way: no user may write to one, the superuser neither."""
+    walked(clinic)
+    (tmp_path / "boot-1.html").mkdir()
+    (tmp_path / "boot-1.csv").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert report_command.main(["last", *words]) == NOT_REACHED
+    said = capsys.readouterr()
+    name = {(): "boot-1.html", ("--csv",): "boot-1.csv"}.get(words, "nowhere/r.html")
+    assert f"{tmp_path / name} may not be written here: " in said.err
+    assert "patients' file" not in said.err
+    assert said.out == ""
+
+
 def test_an_unknown_load_is_an_empty_cell(clinic: Clinic) -> None:
     report = msgspec.structs.replace(walked(clinic), points=(Point(0.0, 0.2, None, None, 0), Point(0.5, 0.2, 0.1, 2.0, 99)))
-    assert report_csv(report).splitlines()[1:] == ["0.0,warm_up,0.200,,", "0.5,,0.200,0.100,2.000"]
+    assert report_csv(report).splitlines()[1:] == ["0.0,warm_up,0.200,,,", "0.5,,0.200,0.100,2.000,"]
 
 
 def test_the_figure_is_sound_whatever_was_recorded() -> None:

@@ -93,6 +93,31 @@ def test_a_session_is_prepared_with_its_screening_and_repeated_in_one_step(
     assert max(p.speed_m_s for p in again.plan.phases) <= max(p.speed_m_s for p in first.plan.phases)
 
 
+def test_a_session_that_is_prepared_is_said_to_be_although_the_profile_was_changed_meanwhile(
+    clinic: Clinic, machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clinic.keep()
+
+    def while_another_desk_writes(request: Prepare) -> Reply:
+        clinic.keep(msgspec.structs.replace(PROFILE, mass_kg=72.0))
+        return Reply(request.request, True, "", "boot-9")
+
+    machine.answer = while_another_desk_writes
+    assert prepare_command.main(["p-17", *FIRST]) == DONE
+    said = capsys.readouterr()
+    assert "Session boot-9 is prepared for p-17" in said.out
+    assert "Only this was not kept" in said.err
+    assert "was changed in the meantime" in said.err
+    assert profile_now(clinic).mass_kg == 72.0
+    assert profile_now(clinic).accepted_plan is None
+
+
+@pytest.mark.parametrize("words", [("pain", "9" * 30), ("--heart-rate", "9" * 30), ("--heart-rate", "-1")])
+def test_a_number_that_no_message_can_carry_is_a_wrong_command(clinic: Clinic, machine: Machine, words: tuple[str, ...]) -> None:
+    assert symptom_command.main(list(words)) == WRONG_INPUT
+    assert machine.requests == []
+
+
 def test_the_third_session_of_a_week_is_refused(clinic: Clinic, machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     clinic.keep()
     for number, day in enumerate((5, 8)):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from controller.configuration import parse_configuration
+from controller.configuration_tables import TABLES
 from controller.hardware.settings import PinSettings
+from tests.configuration.documents import least
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -42,6 +46,20 @@ def test_the_licence_is_the_apache_licence() -> None:
     assert "Version 2.0, January 2004" in licence
     assert [f"\n   {number}. " in licence for number in range(1, 10)] == [True] * 9
     assert "END OF TERMS AND CONDITIONS" in licence
+
+
+@pytest.mark.parametrize("name", ["rail_cells.pd_sck", "rail_left_cell.dout", "rail_right_cell.dout"])
+def test_the_wiring_page_gives_every_rail_cells_pin_its_default_number(name: str) -> None:
+    wiring = (ROOT / "docs" / "wiring.md").read_text(encoding="utf-8")
+    table, key = name.split(".")
+    number = getattr(TABLES[table](), key)
+    assert re.search(rf"^\| `{name}` \| {number} \|", wiring, re.MULTILINE), name
+
+
+def test_the_wiring_pages_lines_for_both_rails_make_a_correct_configuration() -> None:
+    wiring = (ROOT / "docs" / "wiring.md").read_text(encoding="utf-8")
+    (lines,) = re.findall(r"```toml\n(.*?)```", wiring, re.DOTALL)
+    assert list(parse_configuration(least(**tomllib.loads(lines))).rails.fitted) == ["rail-left", "rail-right"]
 
 
 @pytest.mark.parametrize("name", PinSettings.__struct_fields__)

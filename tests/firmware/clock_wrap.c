@@ -43,6 +43,10 @@ int main(void) {
         printf("no grant across the wrap, state %d\n", (int)drive.state);
         return 1;
     }
+    if (drive.nonce != 78) {
+        printf("the next round has nonce %u\n", (unsigned)drive.nonce);
+        return 1;
+    }
     send_run(&drive, 1, 77, drive.tick_ms); /* what a host said one round ago */
     if (drive.state != STATE_GRANTED || drive.refusal != REFUSAL_STALE) {
         printf("accepted\n");

@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from controller.hardware.settings import LoadCellSettings, PinSettings
-from simulator.pins import PINS_VARIABLE, STANDINS_DIRECTORY, PinBoard
+from controller.hardware.settings import NO_RAIL_CELLS, LoadCellSettings, PinSettings, RailCells
+from simulator.pins import PinBoard
+from tests.standins import standins
 
-BoardMaker = Callable[[LoadCellSettings], PinBoard]
-
-
-def _forget_standins() -> None:
-    gpio = sys.modules.get("RPi.GPIO")
-    if gpio is not None:
-        gpio.cleanup()
-    for name in ("RPi.GPIO", "RPi", "spidev"):
-        sys.modules.pop(name, None)
+BoardMaker = Callable[..., PinBoard]
 
 
 @pytest.fixture
 def make_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BoardMaker]:
-    """Makes a board for a load cell's settings and puts the stand-ins before any installed library."""
+    """Makes a board for the load cells' settings and puts the stand-ins before any installed library."""
     boards: list[PinBoard] = []
 
-    def make(load_cell: LoadCellSettings) -> PinBoard:
-        board = PinBoard.create(tmp_path / "pins", PinSettings(), load_cell)
-        monkeypatch.setenv(PINS_VARIABLE, str(board.path))
+    def make(load_cell: LoadCellSettings, rail_cells: RailCells = NO_RAIL_CELLS) -> PinBoard:
+        board = PinBoard.create(tmp_path / "pins", PinSettings(), load_cell, rail_cells)
         boards.append(board)
         return board
 
-    _forget_standins()
-    monkeypatch.syspath_prepend(str(STANDINS_DIRECTORY))
-    yield make
-    _forget_standins()
+    with standins(monkeypatch, tmp_path / "pins"):
+        yield make
     for board in boards:
         board.close()
 

@@ -6,7 +6,18 @@ import msgspec
 import pytest
 
 from controller.core.inputs import Input
-from controller.hardware.settings import DisplaySettings, LoadCellSettings, PinSettings, functions_by_pin
+from controller.hardware.settings import (
+    NO_RAIL_CELLS,
+    RAIL_RIGHT,
+    DisplaySettings,
+    LoadCellSettings,
+    PinSettings,
+    RailCells,
+    RailClockSettings,
+    RailLeftCellSettings,
+    RailRightCellSettings,
+    functions_by_pin,
+)
 
 OUTPUTS = {"lamp_red", "lamp_yellow", "buzzer", "nurse_call", "watchdog_pulse"}
 
@@ -35,6 +46,20 @@ def test_two_functions_on_one_pin_are_named() -> None:
     assert 9 not in functions_by_pin(PinSettings(), LoadCellSettings(spi_bus=1))
 
 
+def test_the_rail_cells_have_pins_that_nothing_else_has_and_are_off_as_delivered() -> None:
+    assert NO_RAIL_CELLS.fitted == {}
+    both = RailCells(RailClockSettings().pd_sck, RailLeftCellSettings(fitted=True), RailRightCellSettings(fitted=True))
+    functions = functions_by_pin(PinSettings(), LoadCellSettings(), both)
+    assert [functions[number] for number in (0, 1, 8)] == [
+        ["rail_left_cell.dout"],
+        ["rail_cells.pd_sck"],
+        ["rail_right_cell.dout"],
+    ]
+    assert [names for names in functions.values() if len(names) > 1] == []
+    assert sorted(functions) == list(range(28)), "the header is full"
+    assert list(both.only(RAIL_RIGHT).fitted) == [RAIL_RIGHT]
+
+
 @pytest.mark.parametrize(
     ("kind", "value"),
     [
@@ -48,6 +73,13 @@ def test_two_functions_on_one_pin_are_named() -> None:
         (LoadCellSettings, {"newtons_per_count": float("nan")}),
         (LoadCellSettings, {"newtons_per_count": float("inf")}),
         (LoadCellSettings, {"spi_clock_hz": 10_000}),
+        (RailLeftCellSettings, {"dout": -1}),
+        (RailRightCellSettings, {"dout": 28}),
+        (RailClockSettings, {"pd_sck": 28}),
+        (RailLeftCellSettings, {"fitted": 1}),
+        (RailLeftCellSettings, {"newtons_per_count": float("nan")}),
+        (RailRightCellSettings, {"maximum_n": float("inf")}),
+        (RailRightCellSettings, {"cell_serial": "x" * 41}),
         (DisplaySettings, {"devices": "/dev/ttyUSB0"}),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -165,11 +166,34 @@ def test_spi_takes_the_second_sample_of_each_pulse(bits: int) -> None:
 
         def close(self) -> None: ...
 
-        def xfer2(self, values: list[int]) -> list[int]:
+        def xfer2(self, values: tuple[int, ...]) -> tuple[int, ...]:
             assert "".join(f"{value:08b}" for value in values) == "10" * 25 + "0" * 6, "25 pulses, and low at the end"
-            return [int(pairs[at : at + 8], 2) for at in range(0, 56, 8)]
+            return tuple(int(pairs[at : at + 8], 2) for at in range(0, 56, 8))
 
-    assert SpiClocked(Wire()).shift() == bits
+    cell = SpiClocked(Wire())
+    assert cell.shift() == bits
+    assert cell.shift() == bits, "what came back is never sent as the next pulses"
+
+
+def test_the_bus_is_given_nothing_that_spidev_would_overwrite() -> None:
+    """spidev 3.8 puts what it received into a list that it is given; only the kernel's own bus shows that, and the stand-in."""
+    given: list[object] = []
+
+    class Bus:
+        max_speed_hz, mode = 500_000, 0
+
+        def open(self, bus: int, device: int) -> None: ...
+
+        def close(self) -> None: ...
+
+        def xfer2(self, values: tuple[int, ...]) -> tuple[int, ...]:
+            given.append(values)
+            return (0xFF,) * len(values)
+
+    cell = SpiClocked(Bus())
+    cell.is_ready()
+    cell.shift()
+    assert [type(values) for values in given] == [tuple, tuple]
 
 
 # --- the sampling thread -------------------------------------------------------------------------------------------------
@@ -197,21 +221,21 @@ def test_the_chips_own_rate_is_followed(rig: Rig, wait_until: Callable[..., None
     rig.board.set_conversions(period_ns=16 * MILLISECOND_NS, doubled_every=4)
     wait_until(lambda: len(rig.drain()) >= 43, "43 samples")
     times = [sample.measured_at_ns for sample in rig.samples[3:43]]
-    mean_ms = (times[-1] - times[0]) / (len(times) - 1) / MILLISECOND_NS
-    # Every fourth takes 32 ms: 20 ms in the mean, and no stall of this machine can make that less.
-    assert 19 <= mean_ms <= 26
+    four_ms = [(later - earlier) / MILLISECOND_NS for earlier, later in zip(times, times[4:], strict=False)]
+    # Every fourth takes 32 ms, so that any four take 80 ms; a stall of this machine lengthens some and moves no median.
+    assert 76 <= statistics.median(four_ms) <= 90
 
 
 def test_a_glitch_passes_on_as_it_came(rig: Rig, wait_until: Callable[..., None]) -> None:
     wait_until(lambda: rig.counts()[-1:] == [1000], "a sample")
-    rig.board.glitch((1 << 20) - 1)
+    rig.board.harness_cell.glitch((1 << 20) - 1)
     wait_until(lambda: (1 << 20) - 1 in rig.counts() and rig.counts()[-1] == 1000, "the glitch and a sample after it")
     assert rig.counts().count((1 << 20) - 1) == 1
 
 
 def test_a_gap_is_a_gap(rig: Rig, wait_until: Callable[..., None]) -> None:
     wait_until(rig.drain, "a sample")
-    rig.board.pause_conversions(300 * MILLISECOND_NS)
+    rig.board.harness_cell.pause_conversions(300 * MILLISECOND_NS)
     paused_ns = time.monotonic_ns()
     wait_until(lambda: rig.drain()[-1].measured_at_ns > paused_ns + 100 * MILLISECOND_NS, "a sample after the gap")
     times = [sample.measured_at_ns for sample in rig.samples]
@@ -251,7 +275,7 @@ def test_a_held_up_pulse_costs_its_sample_and_nothing_else(make_board, wait_unti
     rig = Rig(board, open_load_cell(settings))
     wait_until(rig.drain, "a sample")
     dropped = rig.sampler.discarded[Discard.LONG_PULSE]
-    board.stall_next_pulse(2 * MILLISECOND_NS)
+    board.harness_cell.stall_next_pulse(2 * MILLISECOND_NS)
     wait_until(lambda: rig.sampler.discarded[Discard.LONG_PULSE] > dropped, "the dropped sample")
     before = len(rig.drain())
     wait_until(lambda: len(rig.drain()) > before, "samples after it")
@@ -276,7 +300,9 @@ def test_a_shift_that_a_killed_controller_left_half_done_spoils_nothing(
     wait_until(lambda: len(rig.drain()) >= 3, "three samples")
     rig.sampler.close()
     assert set(rig.counts()) == {0x2AAAAA}
-    assert rig.sampler.discarded[Discard.SETTLING] == 2
+    discarded = rig.sampler.discarded
+    unsound = sum(number for why, number in discarded.items() if why is not Discard.SETTLING)  # each asks for one more to settle
+    assert 2 <= discarded[Discard.SETTLING] <= 2 + unsound
 
 
 def test_what_nobody_drains_is_bounded_and_counted(rig: Rig, wait_until: Callable[..., None]) -> None:

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from controller.hardware.pi_health import read_pi_health
+from controller.hardware import pi_health
 from messages.wire import Health
+
+
+def read_pi_health(state_directory: Path, root: Path, *, clock_is_kept: bool = True) -> Health:
+    return pi_health.read_pi_health(state_directory, lambda: clock_is_kept, root)
 
 
 def pi(root: Path, **files: str) -> Path:
@@ -15,8 +19,6 @@ def pi(root: Path, **files: str) -> Path:
         "model": "proc/device-tree/model",
         "throttled": "sys/devices/platform/soc/soc:firmware/get_throttled",
         "temperature": "sys/class/thermal/thermal_zone0/temp",
-        "synchronised": "run/systemd/timesync/synchronized",
-        "rtc": "sys/class/rtc/rtc0/hctosys",
     }
     for name, text in files.items():
         path = root / paths[name]
@@ -29,7 +31,7 @@ MODEL = "Raspberry Pi 4 Model B Rev 1.4\0"
 
 
 def test_a_healthy_pi(tmp_path: Path) -> None:
-    found = read_pi_health(tmp_path, pi(tmp_path, model=MODEL, throttled="0\n", temperature="48312\n", synchronised=""))
+    found = read_pi_health(tmp_path, pi(tmp_path, model=MODEL, throttled="0\n", temperature="48312\n"))
     assert (found.under_voltage, found.under_voltage_seen, found.throttled) == (False, False, False)
     assert found.temperature_c == 48.312
     assert found.clock_known is True
@@ -53,10 +55,10 @@ def test_the_firmwares_flags(tmp_path: Path, flags: str, now: bool, seen: bool, 
     assert (found.under_voltage, found.under_voltage_seen, found.throttled) == (now, seen, slowed)
 
 
-def test_the_clock_is_known_by_network_time_or_by_a_real_time_clock(tmp_path: Path) -> None:
-    assert read_pi_health(tmp_path, pi(tmp_path, model=MODEL)).clock_known is False
-    assert read_pi_health(tmp_path, pi(tmp_path, rtc="0\n")).clock_known is False
-    assert read_pi_health(tmp_path, pi(tmp_path, rtc="1\n")).clock_known is True
+def test_whether_the_clock_is_kept_is_told_of_a_pi(tmp_path: Path) -> None:
+    root = pi(tmp_path, model=MODEL)
+    assert read_pi_health(tmp_path, root, clock_is_kept=False).clock_known is False
+    assert read_pi_health(tmp_path, root, clock_is_kept=True).clock_known is True
 
 
 @pytest.mark.parametrize("text", ["", "x", "\xff", "9" * 1000, "nan"])

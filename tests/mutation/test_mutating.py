@@ -7,8 +7,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from mutating import c_core, equivalents, judging, page, removals, tables
+from mutating import c_core, equivalents, functions, judging, page, proofs, removals, suites, tables, verdicts
 from mutating.mutant import ROOT, Judged, Mutant, numbered
+from mutating.proofs import Proofs
+from mutating.watched_tests import Watched
 from mutating.workspace import MutationError
 from tracing.analysis import Control, Cut
 from tracing.marks import MarkedTest
@@ -59,7 +61,12 @@ def test_every_cell_of_a_table_and_every_threshold_is_mutated() -> None:
 
 def test_the_tables_of_the_core_are_among_the_mutants() -> None:
     places = {(one.file.rpartition("/")[2], one.place.partition(" ")[0]) for one in tables.table_mutants()}
-    assert {("events.py", "_ROWS"), ("chart.py", "_DECLARED"), ("inputs.py", "INPUT_TABLE"), ("gate.py", "_ALL_CLOSED")} <= places
+    assert {
+        ("events.py", "_ROWS"),
+        ("chart.py", "_DECLARED"),
+        ("inputs.py", "INPUT_TABLE"),
+        ("gate.py", "_MUST_BE_CLOSED"),
+    } <= places
 
 
 def test_the_same_change_twice_in_a_place_has_two_names() -> None:
@@ -85,24 +92,162 @@ def a_mutant(old: str, new: str) -> Mutant:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(judging, "FOLDER", tmp_path)
-    monkeypatch.setattr(removals, "FOLDER", tmp_path)
-    return tmp_path
+    folder = tmp_path / "build" / "mutants"
+    folder.mkdir(parents=True)
+    for module in (judging, removals, suites):
+        monkeypatch.setattr(module, "FOLDER", folder)
+    return folder
 
 
-def test_a_mutant_that_nothing_notices_survives_and_one_that_is_noticed_does_not(folder: Path) -> None:
-    harmless = a_mutant("_LONGEST_STEP_S = 0.02", "_LONGEST_STEP_S = 0.020")
-    deadly = a_mutant("goal = min(goal, ceiling)", "goal = max(goal, ceiling)")
-    judged = judging.judge_files([harmless, deadly], lambda _: [[RAMP_TESTS]], jobs=1)
-    assert [one.outcome for one in judged] == ["survived", "killed"]
+RAMP_SUITE = suites.Suite("ramp", ("-m", "not real_time"), (RAMP_TESTS,), of_python=True)
+
+
+def outcomes(folder: Path, *mutants: Mutant, suite: suites.Suite = RAMP_SUITE) -> list[str]:
+    """Judges them in this order, one at a time."""
+    known = verdicts.Verdicts(folder / "verdicts.jsonl")
+    judged = judging.judge(mutants, suite, lambda _, reach: list(reach.tests), 1, known)
+    return [one.outcome for one in sorted(judged, key=lambda one: mutants.index(one.mutant))]
+
+
+HARMLESS = ("_LONGEST_STEP_S = 0.02", "_LONGEST_STEP_S = 0.020")
+DEADLY = ("goal = min(goal, ceiling)", "goal = max(goal, ceiling)")
+BROKEN = ("AT_REST = RampState()", "AT_REST = NoSuchName()")
+ENDLESS = ("goal = min(goal, ceiling)", "goal = min(goal, ceiling)\n    while True:\n        pass")
+
+
+def test_a_mutant_that_nothing_notices_survives_and_one_that_is_noticed_does_not(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "_LIMIT_S", 3)
+    monkeypatch.setattr(judging, "_LIMIT_FACTOR", 0)
+    mutants = [a_mutant(*change) for change in (HARMLESS, DEADLY, BROKEN, ENDLESS, HARMLESS)]
+    mutants[-1] = msgspec.structs.replace(mutants[-1], nth=2)
+    assert outcomes(folder, *mutants) == ["survived", "killed", "killed", "timed out", "survived"]
     tree = folder / "tree-0" / RAMP
     assert tree.read_text(encoding="utf-8") == (ROOT / RAMP).read_text(encoding="utf-8"), "the mutant is taken out again"
+    for source, by in ((RAMP, ""), (RAMP_TESTS, "-pytest-*")):
+        kept = (folder / "tree-0" / source).parent / "__pycache__"
+        assert list(kept.glob(f"{Path(source).stem}.*{by}.pyc")), "made once, before the first mutant: no fork compiles the project"
+
+
+def test_a_run_goes_on_where_the_last_one_ended_and_judges_survivors_again_when_a_test_is_new(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harmless, deadly = a_mutant(*HARMLESS), a_mutant(*DEADLY)
+    assert outcomes(folder, harmless, deadly) == ["survived", "killed"]
+    again = verdicts.Verdicts(folder / "verdicts.jsonl")
+    known = again.of(deadly)
+    assert known is not None
+    assert known.killer.startswith(f"{RAMP_TESTS}::test_")
+    assert again.of(harmless) is not None
+    assert again.of(msgspec.structs.replace(deadly, text=deadly.text + "\n")) is None, "the file has changed"
+    monkeypatch.setattr(verdicts, "digest_of", lambda _: "another project")
+    changed = verdicts.Verdicts(folder / "verdicts.jsonl")
+    assert changed.of(harmless) is None
+    assert changed.of(deadly) == known
+    monkeypatch.setattr(verdicts, "digest_of_file", lambda _: "another test")
+    assert changed.of(deadly) is None
+    monkeypatch.undo()
+    fresh = verdicts.Verdicts(folder / "verdicts.jsonl", fresh=True)
+    assert [fresh.of(deadly), fresh.of(harmless)] == [None, None], "a fresh run believes no earlier one"
+
+
+def test_a_kill_holds_while_the_function_is_the_same_whatever_else_of_its_file_changes(folder: Path) -> None:
+    known = verdicts.Verdicts(folder / "verdicts.jsonl")
+    mutant = next(one for one in functions.mutants_of((ROOT / RAMP).read_text(encoding="utf-8"), RAMP) if one.place == "_down")
+    known.add(Judged(mutant, "killed", f"{RAMP_TESTS}::test_x"))
+    again = verdicts.Verdicts(folder / "verdicts.jsonl")
+    assert again.of(msgspec.structs.replace(mutant, text="# one line more\n" + mutant.text)) is not None
+    assert again.of(msgspec.structs.replace(mutant, unit=mutant.unit + "\n    # one line more")) is None
+    assert again.of(msgspec.structs.replace(mutant, place="_up")) is None
+
+
+def test_a_mutant_of_a_function_carries_that_function_alone() -> None:
+    made = functions.mutants_of((ROOT / RAMP).read_text(encoding="utf-8"), RAMP)
+    assert {one.place for one in made} == {"advance_ramp", "_up", "_down"}
+    for one in made:
+        assert one.unit in one.text
+        assert f"def {one.place}(" in one.unit, one.sentence
+        assert one.unit.count("def ") == 1
+
+
+def test_mutants_of_an_unchanged_file_are_not_made_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(functions, "FOLDER", folder)
+    text = (ROOT / RAMP).read_text(encoding="utf-8")
+    first = functions._mutants_of(ROOT / RAMP)
+    assert first == functions.mutants_of(text, RAMP)
+    monkeypatch.setattr(functions, "mutants_of", lambda *_: [])
+    assert functions._mutants_of(ROOT / RAMP) == first
+    for kept in folder.glob("functions-*"):
+        kept.unlink()
+    assert functions._mutants_of(ROOT / RAMP) == [], "only what is kept is not made"
+
+
+def test_a_mutant_of_a_table_or_of_c_knows_the_row_or_the_function_that_it_stands_in() -> None:
+    for one in tables.mutants_of(MODULE, "x.py", ENUMERATIONS):
+        assert one.unit in one.text
+        assert one.unit not in MODULE, one.sentence
+    assert {len(one.unit.splitlines()) for one in tables.mutants_of(MODULE, "x.py", ENUMERATIONS)} == {1}
+    lease = c_core.CORE / "lease.c"
+    text = lease.read_text(encoding="utf-8")
+    one = c_core._named(lease, text, text.replace("> LEASE_MS", ">= LEASE_MS"))
+    assert (one.place, one.unit.splitlines()) == (
+        "lease_has_ended",
+        ["bool lease_has_ended(const struct lease *lease) {", "    return lease->since_renewal_ms >= LEASE_MS;", "}"],
+    )
+
+
+def test_only_the_c_file_that_has_changed_is_compiled_again(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core = tmp_path_factory.mktemp("core")
+    compiled: list[str] = []
+
+    def compile_nothing(path: Path, _: object) -> c_core.Made:
+        compiled.append(path.name)
+        return c_core.Made((Mutant("C", path.name, "f", "1", str(len(compiled))),), 3, 1, 1)
+
+    monkeypatch.setattr(c_core, "_compile", compile_nothing)
+    for module, name, value in ((c_core, "FOLDER", folder), (c_core, "CORE", core), (c_core, "HEADER", core / "limits.h")):
+        monkeypatch.setattr(module, name, value)
+    for file in ("a.c", "b.c", "limits.h"):
+        (core / file).write_text(file, encoding="utf-8")
+    first = c_core.c_mutants(1)
+    assert (compiled, first.made, first.refused, first.same) == (["a.c", "b.c", "limits.h"], 9, 3, 3)
+    assert c_core.c_mutants(1) == first
+    (core / "b.c").write_text("other", encoding="utf-8")
+    c_core.c_mutants(1)
+    assert compiled[3:] == ["b.c", "limits.h"], "the limits are compiled into every file"
+
+
+def test_each_part_has_its_share_of_the_time_that_is_left() -> None:
+    assert judging.share_ends_at_s(1000.0, 1180.0, 3) == 1060.0
+    assert judging.share_ends_at_s(1010.0, 1180.0, 2) == 1095.0, "what the first did not need is the others'"
+    assert judging.share_ends_at_s(1090.0, 1180.0, 1) == 1180.0
+    assert judging.share_ends_at_s(1000.0, float("inf"), 3) == float("inf")
+
+
+def test_a_run_whose_time_is_over_begins_no_mutant(folder: Path) -> None:
+    known = verdicts.Verdicts(folder / "verdicts.jsonl")
+    judged = judging.judge([a_mutant(*DEADLY)], RAMP_SUITE, lambda _, reach: list(reach.tests), 1, known, ends_at_s=0.0)
+    assert judged == []
+    assert not (folder / "verdicts.jsonl").exists()
 
 
 def test_tests_that_fail_without_a_mutant_judge_nothing(folder: Path) -> None:
-    deadly = a_mutant("goal = min(goal, ceiling)", "goal = max(goal, ceiling)")
+    suite = msgspec.structs.replace(RAMP_SUITE, options=("-p", "a_plugin_that_is_not_there"))
     with pytest.raises(MutationError, match="fail without any mutant"):
-        judging.judge_files([deadly], lambda _: [["tests/no_such_file.py"]], jobs=1)
+        outcomes(folder, a_mutant(*DEADLY), suite=suite)
+
+
+def test_the_likely_killer_comes_first_then_the_cheap_and_every_test_comes_once(folder: Path) -> None:
+    watched = {f"t.py::test_{name}": Watched(cpu_s, {}) for name, cpu_s in {"a": 0.1, "b": 5.0, "c": 2.5, "d": 0.9}.items()}
+    plan = judging.Plan(suites.Reach(watched, {}), lambda _, reach: list(reach.tests))
+    mutant = a_mutant(*DEADLY)
+    assert plan.stages(mutant) == ([], ["t.py::test_a", "t.py::test_d"], ["t.py::test_c", "t.py::test_b"])
+    plan.note(mutant, "t.py::test_b")
+    plan.note(mutant, "t.py::test_of_another_suite")
+    assert plan.stages(mutant) == (["t.py::test_b"], ["t.py::test_a", "t.py::test_d"], ["t.py::test_c"])
 
 
 def control(old: str, new: str) -> Control:
@@ -121,15 +266,43 @@ def control(old: str, new: str) -> Control:
 )
 def test_a_control_is_proved_only_by_a_test_that_turns_red_without_it(folder: Path, old: str, new: str, complaint: str) -> None:
     marked = MarkedTest(f"{RAMP_TESTS}::test_a_rise_keeps_acceleration_and_jerk", "core", ("C-RAMP",), "")
-    wrong = removals.judge_removals([control(old, new)], [marked])
+    wrong = removals.judge_removals([control(old, new)], [marked], Proofs(folder / "proofs.jsonl"))
     assert len(wrong) == bool(complaint)
     assert complaint in "".join(wrong)
+    again = Proofs(folder / "proofs.jsonl")
+    assert again.holds(control(old, new), [marked.node]) == (not complaint), "what is proved is remembered, and nothing else"
+
+
+def test_a_proof_holds_while_removal_code_and_test_are_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known, node = control("return _up(", "return _down("), f"{RAMP_TESTS}::test_a_rise_keeps_acceleration_and_jerk"
+    Proofs(folder / "proofs.jsonl").add(known, node)
+    again = Proofs(folder / "proofs.jsonl")
+    assert again.holds(known, [node])
+    assert removals.judge_removals([known], [MarkedTest(node, "core", (known.id,), "")], again) == []
+    assert not again.holds(known, []), "the test is marked with it no longer"
+    assert not again.holds(control("return _up(", "return _same("), [node])
+    monkeypatch.setattr(proofs, "digest_of_file", lambda name: f"another {name}")
+    assert not again.holds(known, [node])
+    assert not Proofs(folder / "proofs.jsonl", fresh=True).holds(known, [node])
+
+
+def test_of_a_controls_tests_those_near_its_code_come_first_and_the_dear_last() -> None:
+    nodes = ["tests/simulator/test_s.py::s", "tests/core/test_dear.py::d", "tests/core/test_cheap.py::c", "hil_tests/test_h.py::h"]
+    tests = [MarkedTest(node, "core", ("C-RAMP",), "") for node in nodes]
+    costs = {"tests/core/test_dear.py::d": 9.0, "tests/core/test_cheap.py::c": 0.1}
+    ours = control("a", "b")
+    assert removals._ordered(ours, tests, costs) == [nodes[2], nodes[1], nodes[3], nodes[0]]
+    firmware = msgspec.structs.replace(ours, layer="firmware")
+    assert removals._ordered(firmware, tests, costs) == [nodes[3], nodes[2], nodes[1], nodes[0]]
 
 
 def test_a_control_without_a_removal_or_without_a_test_is_complained_of(folder: Path) -> None:
     bare = Control("C-BARE", "nothing", "inherent", "controller")
     unmarked = msgspec.structs.replace(control("AT_REST = ", "REST = "), id="C-OTHER")
-    assert [line.partition(":")[0] for line in removals.judge_removals([bare, unmarked], [])] == ["C-BARE", "C-OTHER"]
+    assert [line.partition(":")[0] for line in removals.judge_removals([bare, unmarked], [], Proofs(folder / "p"))] == [
+        "C-BARE",
+        "C-OTHER",
+    ]
 
 
 def entry(mutant: Mutant) -> equivalents.Equivalent:

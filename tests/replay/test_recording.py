@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import random
 import zlib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -25,7 +26,10 @@ from controller.flight_format import (
 )
 from replay.comparison import compare
 from replay.recording import RecordingError, read_recording
+from telemetry.recordings import RecordingSaver
+from tests.core.machine import PLAN
 from tests.replay.recorded import Recorded, record_stumble
+from tests.telemetry import samples
 
 _FIRST_RECORD = HEADER_BYTES + SEGMENT_PREFIX.size
 
@@ -180,7 +184,7 @@ def test_no_flipped_bit_goes_unnoticed_or_crashes(tmp_path: Path, content: bytes
             refused += 1
         else:
             assert found.notes or found == whole, f"a flip at {offset} went unnoticed"
-    assert refused >= 10
+    assert refused, "none fell on anything that was written: the test looked at nothing"
 
 
 def test_a_record_torn_at_the_end_is_left_out_and_said(tmp_path: Path) -> None:
@@ -228,3 +232,19 @@ def test_what_stands_before_a_damaged_second_is_left_out_and_said(tmp_path: Path
     recording = read_recording(tmp_path / "copy")
     assert recording.segments[0].number == 6
     assert "before a damaged part" in recording.notes[0]
+
+
+def test_an_erasure_finds_the_patient_in_what_the_core_itself_recorded(tmp_path: Path, content: bytes) -> None:
+    """Telemetry may not know the core's types: it looks for how the pseudonym is encoded, in a whole ring as it stands there."""
+    (tmp_path / "flight.ring").write_bytes(content)
+    saver = RecordingSaver(tmp_path, tmp_path / "saved", 5, lambda: datetime(2026, 3, 1, tzinfo=UTC), lambda: 0)
+    saver.save(samples.event(41, "loading-fast"))
+    (saved,) = (tmp_path / "saved").glob("*")
+    assert len(read_recording(saved).segments) > 1
+    saver.erase(f"{PLAN.patient}8")
+    saver.erase(PLAN.patient[1:])
+    assert len(read_recording(saved).segments) > 1
+    saver.erase(PLAN.patient)
+    assert PLAN.patient.encode() not in saved.read_bytes()
+    with pytest.raises(RecordingError, match="whose patient was erased"):
+        read_recording(saved)

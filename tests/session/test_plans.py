@@ -8,18 +8,20 @@ from typing import Any
 import msgspec
 import pytest
 
+from controller.core.settings import SpeedSettings
 from controller.session.admission import admit
 from controller.session.facts import FIXED_FLAT
+from controller.session.local_day import Clock
 from controller.session.patient_plan import judge_plan_for_patient
 from controller.session.plan_file import load_plan
 from controller.session.plan_text import phase_rows, plan_curve, plan_rows
 from controller.session.proposal import ProposedPlan, propose_plan
 from controller.session.repetition import repeat_plan
-from messages.patient import FlagName, Grade, Screening, UsableHand
+from messages.patient import FlagName, Grade, PrescriptionKind, Screening, UsableHand
 from messages.plan import AttendantStage, Phase, PhaseKind, Plan, RailStage
 from messages.progression import Proposal, Variable
 from settings_files.problems import ProblemsError
-from tests.session.records import CLINICAL, CLOCK, CORE, flag, judged, new_patient, records
+from tests.session.records import CLINICAL, CLOCK, CORE, flag, judged, new_patient, past, prescription, records
 
 CONFIG = Path(__file__).parents[2] / "config"
 WARM_UP, WORK, REST, COOL_DOWN = PhaseKind.WARM_UP, PhaseKind.WORK, PhaseKind.REST, PhaseKind.COOL_DOWN
@@ -93,6 +95,27 @@ def test_a_measured_first_session_is_admitted_up_to_its_own_ceiling() -> None:
     assert [(problem.key, problem.remedy) for problem in unmeasured.problems] == [
         ("phases[1].speed_m_s", "change the plan (cap of rule first-session)")
     ]
+
+
+@pytest.mark.hazard("H-10", "C-HARNESS-CHECK")
+@pytest.mark.parametrize(("speed_m_s", "least_slack_m"), [(1.2, 0.0), (1.21, 0.15)])
+def test_a_plan_that_runs_asks_for_the_slack_of_running(speed_m_s: float, least_slack_m: float) -> None:
+    runs = tuple(past(days, top_speed_m_s=1.2, hands_free_s=60.0) for days in (40, 35, 30, 25, 20, 10))
+    screening = records(history=runs, profile={"prescriptions": (prescription(PrescriptionKind.RUNNING),)})
+    core = msgspec.structs.replace(CORE, speed=SpeedSettings(ceiling_m_s=1.6))
+    admission = admit(with_work(speed_m_s), screening, CLOCK, core, CLINICAL, FIXED_FLAT)
+    assert admission.limits is not None, admission.problems
+    assert admission.limits.least_slack_m == least_slack_m
+
+
+def test_the_day_for_which_somebody_vouches_goes_with_the_session() -> None:
+    plan, behind = first_plan(Phase(WARM_UP, 30, 0.1), Phase(WORK, 90, 0.2)), Clock(CLOCK.date, False)
+    vouched = new_patient()
+    vouched = msgspec.structs.replace(vouched, today=msgspec.structs.replace(vouched.today, clock_override_by="physio-1"))
+    for clock, screening, day in ((CLOCK, new_patient(), None), (CLOCK, vouched, None), (behind, vouched, vouched.today.on)):
+        admission = admit(plan, screening, clock, CORE, CLINICAL, FIXED_FLAT)
+        assert admission.limits is not None, admission.problems
+        assert admission.limits.vouched_on == day
 
 
 def test_without_screening_there_is_no_session_and_every_other_reason_is_named() -> None:

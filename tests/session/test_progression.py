@@ -63,6 +63,7 @@ def test_one_variable_at_a_time_time_then_speed_then_rails_then_attendant(
     ("screening", "words"),
     [
         (new_patient(), "the first session comes first"),
+        (records(history=(past(10, work_time_s=179.0, ending=Ending.SYMPTOM),)), "the first session comes first"),
         (records(history=(past(10),)), "1 of the last 2"),
         (sessions(worst_pain=4), "1 of the last 2"),
         (sessions(worst_dizziness=1), "1 of the last 2"),

@@ -14,7 +14,7 @@ from controller.session.rules import RULES
 from controller.session.screening import screen, session_limits
 from controller.session.verdict import Demand, Limit, Verdict
 from messages.figures import Question
-from messages.patient import Ending, FlagName, Grade, NextDay, PrescriptionKind, UsableHand, WalkTest
+from messages.patient import Ending, FlagName, Grade, NextDay, PrescriptionKind, SessionKind, UsableHand, WalkTest
 from messages.plan import AttendantStage, RailStage
 from tests.session.records import (
     CHECK,
@@ -252,9 +252,17 @@ def test_an_indication_does_not_skip_familiarisation() -> None:
     assert judged(new_patient(flags=(flag(FlagName.KNEE),))).asks_for(Demand.FAMILIARISATION)
 
 
-def test_only_a_session_that_counts_ends_familiarisation() -> None:
-    short = past(5, ending=Ending.TECHNICAL, work_time_s=179.0)
-    assert judged(records(history=(short,))).asks_for(Demand.FAMILIARISATION)
+@pytest.mark.parametrize("ending", list(Ending))
+def test_only_a_session_of_enough_work_ends_familiarisation(ending: Ending) -> None:
+    """Whatever ended it: nausea after ten seconds counts for the week, and makes nobody familiar."""
+    short = past(5, ending=ending, work_time_s=179.0)
+    verdict = judged(records(history=(short,)))
+    assert verdict.asks_for(Demand.FAMILIARISATION)
+    assert verdict.cap(Limit.BOUT_S).value == 120.0
+    forward = past(5, kind=SessionKind.FORWARD, work_time_s=180.0)
+    assert judged(records(history=(forward, short))).asks_for(Demand.FAMILIARISATION)
+    assert not judged(records(history=(past(9, work_time_s=180.0), short))).asks_for(Demand.FAMILIARISATION)
+    assert not judged(records(history=(past(5, ending=ending, work_time_s=180.0),))).asks_for(Demand.FAMILIARISATION)
     assert not judged(records(history=(past(5, work_time_s=180.0),))).asks_for(Demand.FAMILIARISATION)
 
 

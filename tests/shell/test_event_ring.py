@@ -107,12 +107,35 @@ def test_pending_is_what_came_after_the_highest_acknowledgement(tmp_path_factory
 
 def test_the_last_number_outlives_the_process_and_its_acknowledgement(tmp_path: Path) -> None:
     ring = EventRing(tmp_path / "ring")
-    assert ring.last_id == 0
+    assert ring.first_id(40) == 41
     ring.append(record(41))
     ring.acknowledge(1 << 40)
     ring.close()
     again = EventRing(tmp_path / "ring")
-    assert (again.highest_id, again.last_id) == (0, 41)
+    assert (again.highest_id, again.first_id(300)) == (0, 42)
+    again.close()
+
+
+@pytest.mark.parametrize("promised", [0, 300])
+def test_a_life_without_an_event_leaves_the_next_one_the_same_number(tmp_path: Path, promised: int) -> None:
+    ring = EventRing(tmp_path / "ring")
+    assert ring.first_id(promised) == promised + 1
+    ring.close()
+    again = EventRing(tmp_path / "ring")
+    assert again.first_id(promised + 257) == promised + 1
+    again.close()
+
+
+def test_a_torn_last_number_is_not_taken_for_one(tmp_path: Path) -> None:
+    path = tmp_path / "ring"
+    ring = EventRing(path)
+    ring.first_id(41)
+    ring.close()
+    content = bytearray(path.read_bytes())
+    content[-12] ^= 1  # the number without the checksum that belongs to it
+    path.write_bytes(content)
+    again = EventRing(path)
+    assert again.first_id(300) == 301
     again.close()
 
 

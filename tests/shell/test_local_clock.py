@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.local_clock import LocalClock, kernel_is_synchronised
+from controller.local_clock import LocalClock, clock_is_kept
 
 
 @pytest.fixture
@@ -21,10 +21,19 @@ def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-def clock_at(text: str, directory: Path, *, kernel: bool = True) -> LocalClock:
+def clock_at(text: str, directory: Path) -> LocalClock:
     seconds = datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
-    files = {"synchronised": directory / "synchronized", "real_time_clock": directory / "rtc0"}
-    return LocalClock(lambda: seconds, kernel_synchronised=lambda: kernel, **files)
+    return LocalClock(lambda: seconds, lambda: clock_is_kept(directory))
+
+
+def put(directory: Path, name: str, content: str) -> None:
+    path = directory / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+
+
+SYNCHRONISED = "run/systemd/timesync/synchronized"
+CLOCK_CHIP = "sys/class/rtc/rtc0/hctosys"
 
 
 @pytest.mark.usefixtures("berlin")
@@ -48,34 +57,37 @@ def test_the_day_is_the_clinics(utc: str, day: date, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "kernel", "trusted"),
-    [((), False, False), (("synchronized",), False, True), (("rtc0",), False, True), ((), True, True)],
+    ("name", "content", "trusted"),
+    [
+        ("nothing", "", False),
+        (SYNCHRONISED, "", True),
+        (CLOCK_CHIP, "1\n", True),
+        (CLOCK_CHIP, "0\n", False),  # a clock chip that nobody read: a Pi 5 without its battery
+        (CLOCK_CHIP, "", False),
+    ],
 )
-def test_a_clock_is_trusted_when_somebody_keeps_it(files: tuple[str, ...], kernel: bool, trusted: bool, tmp_path: Path) -> None:
-    for name in files:
-        (tmp_path / name).touch()
-    assert clock_at("2026-03-01T12:00:00", tmp_path, kernel=kernel)().trusted is trusted
+def test_a_clock_is_trusted_when_somebody_keeps_it(name: str, content: str, trusted: bool, tmp_path: Path) -> None:
+    put(tmp_path, name, content)
+    assert clock_at("2026-03-01T12:00:00", tmp_path)().trusted is trusted
 
 
 def test_trust_is_asked_anew_each_time(tmp_path: Path) -> None:
-    clock = clock_at("2026-03-01T12:00:00", tmp_path, kernel=False)
+    clock = clock_at("2026-03-01T12:00:00", tmp_path)
     assert not clock().trusted
-    (tmp_path / "synchronized").touch()
+    put(tmp_path, SYNCHRONISED, "")
     assert clock().trusted
 
 
-def test_a_clock_that_shows_no_day_has_none(tmp_path: Path) -> None:
-    clock = LocalClock(lambda: 1e30, synchronised=tmp_path, real_time_clock=tmp_path, kernel_synchronised=lambda: True)
+def test_a_clock_that_shows_no_day_has_none() -> None:
+    clock = LocalClock(lambda: 1e30, lambda: True)
     assert (clock().date, clock().trusted) == (None, False)
-
-
-def test_the_kernel_can_be_asked() -> None:
-    assert kernel_is_synchronised() in (True, False)
 
 
 def test_a_file_that_may_not_be_looked_at_is_none_and_ends_no_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_path: Path) -> bool:
         raise PermissionError(13, "Permission denied")
 
+    put(tmp_path, CLOCK_CHIP, "1\n")
     monkeypatch.setattr(Path, "exists", refuse)
-    assert not clock_at("2026-01-01T12:00:00", tmp_path, kernel=False)().trusted
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert not clock_at("2026-01-01T12:00:00", tmp_path)().trusted

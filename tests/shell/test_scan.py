@@ -26,12 +26,14 @@ from controller.gatekeeper import gatekeeper
 from controller.hardware.errors import HardwareError
 from controller.memory import Memory, Remembered
 from controller.peers import own_user_only
+from controller.rail_loads import NoRailCells, RailLoadSource
 from controller.restart_budget import WINDOW_NS
 from controller.scan import SNAPSHOT_NS, WIND_DOWN_NS, Controller, Devices
+from controller.session.admission import Admission
 from controller.session.facts import FIXED_FLAT
 from controller.session.local_day import Clock
 from controller.session.settings import ClinicalSettings
-from messages.patient import Flag, FlagName, Grade
+from messages.patient import Flag, FlagName, Grade, Screening
 from messages.plan import Phase, PhaseKind, Plan
 from messages.wire import (
     MAXIMUM_MESSAGE_BYTES,
@@ -59,6 +61,7 @@ HEARTBEAT_SCANS = 50
 MEMORY_WITHIN_S = 5.0
 KERNEL_BOOT = "kernel-1"
 WALL_CLOCK_S = 1_767_225_600.0
+NO_RAIL_CELLS = NoRailCells()
 TODAY = date(2026, 1, 1)
 
 
@@ -178,9 +181,10 @@ class NotedRecorder(FlightRecorder):
 class Treadmill(Machine):
     """The machine of the core's tests, scanned by `Controller.cycle`, with telemetry as a client on the real socket."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, rail_loads: RailLoadSource = NO_RAIL_CELLS) -> None:
         super().__init__()
         self.directory = directory
+        self.rail_loads = rail_loads
         self.acknowledges = True
         self.said: list[str] = []
         self.heard: deque[bytes] = deque(maxlen=4096)
@@ -194,7 +198,7 @@ class Treadmill(Machine):
         self.channel = NotedChannel(self.directory / "socket", self.ring, lambda: ABOUT, own_user_only())
         self.ring.calls = self.channel.calls = self.recorder.calls = self.devices.calls
         self.controller = Controller(
-            Devices(self.devices, self.devices, self.devices, self.devices, self.devices, self.devices),
+            Devices(self.devices, self.devices, self.devices, self.devices, self.devices, self.devices, rail_loads=self.rail_loads),
             self.settings,
             self.channel,
             self.ring,
@@ -422,6 +426,22 @@ def test_the_limits_that_reach_the_core_are_the_controllers_own(treadmill: Tread
     assert (limits.ceiling_m_s, limits.belt_time_s, limits.check_interval_s) == (0.35, 300.0, 300.0)
 
 
+def test_the_day_for_which_somebody_vouched_is_told_with_the_session(treadmill: Treadmill) -> None:
+    treadmill.open(Input.CLIP)
+    treadmill.run(0.2)
+    admit = treadmill.controller._admit
+
+    def admitted(plan: Plan, screening: Screening | None) -> Admission:
+        admission = admit(plan, screening)
+        assert admission.limits is not None
+        return msgspec.structs.replace(admission, limits=msgspec.structs.replace(admission.limits, vouched_on=TODAY))
+
+    treadmill.controller._admit = admitted
+    treadmill.requests.append(Prepare("good", "test", PLAN, returning_patient(PLAN, TODAY)))
+    treadmill.scan()
+    assert [record.vouched_on for record in treadmill.told(SessionRecord)] == [TODAY]
+
+
 def test_a_plan_within_the_caps_is_accepted_by_the_core(treadmill: Treadmill) -> None:
     treadmill.open(Input.CLIP)
     treadmill.run(0.2)
@@ -462,6 +482,21 @@ def test_event_ids_grow_by_one_over_a_kill_with_the_same_ring(treadmill: Treadmi
     assert len(after) > len(unacknowledged)
     ids = [*before, *after]
     assert all(later - earlier == 1 for earlier, later in itertools.pairwise(ids)), ids
+
+
+@pytest.mark.hazard("H-32", "C-EVENTS-KEPT")
+def test_a_first_life_killed_before_it_told_anything_leaves_no_gap(tmp_path: Path) -> None:
+    treadmill = Treadmill(tmp_path)
+    try:
+        treadmill.run(0.1)
+        assert not treadmill.told(EventRecord)
+        treadmill.reboot(cleanly=False)
+        treadmill.run(2.0)
+        treadmill.press(Input.RESET)
+        treadmill.run(0.2)
+        assert [event.id for event in treadmill.told(EventRecord)][:1] == [1]
+    finally:
+        treadmill.shut()
 
 
 def test_after_a_kill_with_an_empty_ring_no_id_comes_twice(treadmill: Treadmill) -> None:
@@ -593,6 +628,53 @@ def test_the_third_unclean_start_in_five_minutes_latches_and_says_why(treadmill:
     treadmill.press(Input.RESET)
     treadmill.run(0.2)
     assert treadmill.chart is State.STANDBY, "a hand that has seen it may go on"
+
+
+def remembers(treadmill: Treadmill, cause: str) -> None:
+    """Waits until the cause is on the disk."""
+    deadline = time.monotonic() + MEMORY_WITHIN_S
+    path = treadmill.directory / "controller.json"
+    while cause not in msgspec.json.decode(path.read_bytes(), type=Remembered).causes:
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def begins(treadmill: Treadmill) -> tuple[str, ...]:
+    """What each start so far has said about the life before it."""
+    told = [event for event in treadmill.told(EventRecord) if event.code in ("unclean-start", "self-test-failed")]
+    return tuple(str(event.detail.get("latched_before", "")) for event in told)
+
+
+@pytest.mark.hazard("H-03", "C-UNCLEAN-START")
+def test_a_death_wipes_out_no_cause(treadmill: Treadmill) -> None:
+    """The mushroom was pressed before the kill, and again it is when the next life looks; only a hand's RESET forgets it."""
+    treadmill.run(1.5)
+    treadmill.open(Input.EMERGENCY_A, Input.EMERGENCY_B)
+    treadmill.run(0.2)
+    remembers(treadmill, "emergency-pressed")
+    treadmill.reboot(cleanly=False)
+    treadmill.run(22.0)
+    assert "emergency-pressed" in begins(treadmill)[-1]
+    remembers(treadmill, "self-test-failed")
+    treadmill.close(Input.EMERGENCY_A, Input.EMERGENCY_B)
+    treadmill.reboot(cleanly=False)
+    treadmill.run(3.0)
+    assert {"emergency-pressed", "self-test-failed"} <= set(begins(treadmill)[-1].split(", "))
+    treadmill.press(Input.RESET)
+    treadmill.run(0.5)
+    assert treadmill.chart is State.STANDBY, treadmill.where()
+    assert treadmill.state.latched_before == ()
+
+
+@pytest.mark.hazard("H-03", "C-UNCLEAN-START")
+def test_who_ends_it_before_its_self_test_has_reset_nothing(treadmill: Treadmill) -> None:
+    treadmill.run(1.5)
+    treadmill.reboot(cleanly=False)
+    treadmill.run(0.3)
+    assert treadmill.chart is State.SELF_TEST
+    treadmill.reboot(cleanly=True)
+    treadmill.run(3.0)
+    assert treadmill.chart is State.FAULT, treadmill.where()
 
 
 def test_unclean_starts_that_lie_apart_are_only_unclean_starts(treadmill: Treadmill) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import select
 import signal
 import socket
-import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,11 +14,16 @@ import pytest
 
 from controller.hardware.device_lock import DeviceLock
 from controller.hardware.settings import LoadCellSettings, PinSettings
+from controller.memory import Memory
+from controller.rail_loads import NOT_SAMPLED, RailLoad, RailReading
 from controller.scan_loop import ScanLoop
 from controller.service import main
+from firmware_bridge.codec import Decoder, Hello, Sender, encode
+from firmware_bridge.drive import DriveLimits, DriveTarget, IdentFrame
 from simulator.demo_configuration import write_configuration
-from simulator.pins import PINS_VARIABLE, STANDINS_DIRECTORY, PinBoard
+from simulator.pins import PinBoard
 from simulator.serial_pty import SerialPty
+from tests.standins import standins
 
 NO_BROKER = 1
 
@@ -55,29 +62,18 @@ class Machine:
         self.board.close()
 
 
-def _forget_standins() -> None:
-    gpio = sys.modules.get("RPi.GPIO")
-    if gpio is not None:
-        gpio.cleanup()
-    for name in ("RPi.GPIO", "RPi", "spidev"):
-        sys.modules.pop(name, None)
-
-
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
-    _forget_standins()
-    monkeypatch.syspath_prepend(str(STANDINS_DIRECTORY))
-    monkeypatch.setenv(PINS_VARIABLE, str(tmp_path / "pins"))
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
     monkeypatch.setenv("JOURNAL_STREAM", "8:1")
     monkeypatch.setattr("controller.pairing.IDENTITY_WAIT_S", 0.1)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    made = Machine(tmp_path)
-    yield made
-    made.close()
+    with standins(monkeypatch, tmp_path / "pins"):
+        made = Machine(tmp_path)
+        yield made
+        made.close()
     for number, handler in handlers.items():
         signal.signal(number, handler)
-    _forget_standins()
 
 
 def _pin_of_another_driver(machine: Machine) -> None:
@@ -121,6 +117,25 @@ def test_why_it_does_not_start_is_said_with_its_own_exit_code(
     assert "STATUS=" in machine.told()
 
 
+def test_rail_cells_whose_pins_are_taken_keep_nobody_from_starting(
+    machine: Machine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_configuration(machine.directory, machine.directory, NO_BROKER, rail_cells=True)
+    machine.board.take_pin(8)
+    looked: list[object] = []
+
+    def scan_once(loop: ScanLoop, on_first_scan: Callable[[], object]) -> None:
+        on_first_scan()
+        looked.append(loop._controller._devices.rail_loads.read(time.monotonic_ns()))
+
+    monkeypatch.setattr(ScanLoop, "run", scan_once)
+    assert machine.start() == 0
+    said = capsys.readouterr().err
+    assert "The rail cells are not read, the treadmill runs without them: BCM 8 (rail_right_cell.dout) is in use by SPI" in said
+    assert looked == [RailReading(RailLoad(None, NOT_SAMPLED), RailLoad(None, NOT_SAMPLED))]
+    assert "READY=1" in machine.told()
+
+
 def test_two_controllers_never_share_the_devices(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     with DeviceLock(machine.directory / "runtime"):
         assert machine.start() == 3
@@ -144,3 +159,33 @@ def test_a_scan_that_fails_is_exit_code_4_with_its_traceback_in_the_journal(
     told = machine.told()
     assert "READY=1" in told
     assert "STATUS=the controller failed" in told
+
+
+def _answer_the_second_hello(cable: SerialPty, target: DriveTarget) -> None:
+    """Says nothing until the controller, which has given up waiting and scans, asks again."""
+    decoder = Decoder(Sender.HOST)
+    asked = 0
+    while asked < 2:
+        select.select([cable], [], [], 10)
+        asked += sum(isinstance(packet.frame, Hello) for packet in decoder.feed(cable.read()))
+    cable.write(encode(IdentFrame(target, (1, 0, 0), 7, DriveLimits()), 0))
+
+
+@pytest.mark.hazard("H-30", "C-PAIRING")
+def test_a_real_drive_that_speaks_only_after_the_start_ends_the_process(
+    machine: Machine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gc.freeze", lambda: None)
+    monkeypatch.setattr("gc.disable", lambda: None)
+    drive = threading.Thread(target=_answer_the_second_hello, args=(machine.cable, DriveTarget.BOARD))
+    drive.start()
+    try:
+        assert machine.start() == 3
+    finally:
+        drive.join()
+    assert "The pins are simulated, but the drive is real." in capsys.readouterr().err
+    told = machine.told()  # ten messages at most: nobody reads them meanwhile
+    assert "READY=1" in told or "STATUS=the scan has failed" in told, "it was let in, and found out while scanning"
+    memory = Memory(machine.directory / "state" / "controller.json")
+    assert not memory.found.clean, "the next start is latched"
+    memory.close(memory.found)

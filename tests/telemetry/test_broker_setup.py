@@ -31,7 +31,8 @@ pytestmark = pytest.mark.skipif(MOSQUITTO is None or shutil.which("openssl") is 
 class Clinic:
     """A broker with two treadmills, a dashboard and a therapist at the first treadmill."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *options: str) -> None:
+        """options: of the command `init`."""
         self.directory = directory
         self.environment = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -41,11 +42,10 @@ class Clinic:
             "STERNWAY_UNIT_DIRECTORY": str(directory / "unit"),
         }
         (directory / "mosquitto/conf.d").mkdir(parents=True)
-        self.run("init", "clinic-a")
+        self.run("init", "clinic-a", *options)
         for treadmill in ("treadmill-1", "treadmill-2"):
             self.run("treadmill", treadmill)
-            with tarfile.open(directory / f"home/{treadmill}.tar") as archive:
-                archive.extractall(directory / treadmill, filter="data")
+            self.unpack(treadmill)
         self.passwords = {
             "wall": self.run("dashboard", "wall").split()[-1],
             "anna": self.run("therapist", "anna", "treadmill-1").split()[-1],
@@ -53,8 +53,13 @@ class Clinic:
         self.ports = {usual: _free_port() for usual in (8883, 8884, 9443)}
         self.process: subprocess.Popen[bytes] | None = None
 
-    def run(self, *words: str) -> str:
-        done = subprocess.run(["sh", str(SCRIPT), *words], env=self.environment, capture_output=True, text=True, check=False)
+    def unpack(self, treadmill: str) -> None:
+        """What is carried to a treadmill, as if it had been."""
+        with tarfile.open(self.directory / f"home/{treadmill}.tar") as archive:
+            archive.extractall(self.directory / treadmill, filter="data")
+
+    def run(self, *words: str, script: Path = SCRIPT) -> str:
+        done = subprocess.run(["sh", str(script), *words], env=self.environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -234,6 +239,85 @@ async def test_who_is_removed_gets_in_no_more(tmp_path: Path) -> None:
                 pass
     finally:
         made.stop()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_a_broker_whose_certificate_has_ended_is_trusted_again_after_renew(tmp_path: Path) -> None:
+    made = Clinic(tmp_path)
+    made.run("renew", script=ending_at_once(tmp_path))
+    await asyncio.sleep(1.1)  # certificates count whole seconds
+    with pytest.raises(aiomqtt.MqttError, match="certificate has expired"):
+        await connect(made)
+    gc.collect()  # paho leaves the socket of a failed handshake to the collector, which warns of it
+    made.run("renew")
+    await connect(made)
+
+
+async def test_a_treadmill_whose_certificate_has_ended_is_refused(tmp_path: Path) -> None:
+    made = Clinic(tmp_path)
+    made.run("treadmill", "treadmill-3", script=ending_at_once(tmp_path))
+    made.unpack("treadmill-3")
+    await asyncio.sleep(1.1)  # certificates count whole seconds
+    made.start()
+    try:
+        assert await refused(made, made.settings("treadmill-3"))
+        assert not await refused(made, made.settings("treadmill-1"))
+    finally:
+        made.stop()
+
+
+def ending_at_once(directory: Path) -> Path:
+    """The script, with certificates that end as they begin."""
+    path = directory / "ending.sh"
+    text = SCRIPT.read_text(encoding="utf-8")
+    assert text.count("\nCERTIFICATE_DAYS=825\n") == 1
+    path.write_text(text.replace("CERTIFICATE_DAYS=825", "CERTIFICATE_DAYS=0"), encoding="utf-8")
+    return path
+
+
+async def connect(clinic: Clinic) -> None:
+    """Starts the broker, has the first treadmill connect, and stops it."""
+    clinic.start()
+    try:
+        async with await make_client(clinic.settings("treadmill-1"), "sternway-1", f"{BASE}/treadmill-1/availability"):
+            pass
+    finally:
+        clinic.stop()
+
+
+def test_renew_keeps_authority_and_names_and_makes_a_new_key(tmp_path: Path) -> None:
+    made = Clinic(tmp_path, "--name", "broker.clinic.example", "--name", "192.0.2.7")
+    server, authority = tmp_path / "mosquitto/sternway/server.crt", tmp_path / "home/authority.crt"
+
+    def told(*fields: str) -> str:
+        command = ["openssl", "x509", "-in", str(server), "-noout", *fields]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    stays, goes = ("-subject", "-issuer", "-ext", "subjectAltName,extendedKeyUsage,keyUsage"), ("-serial", "-pubkey")
+    before, authority_before = (told(*stays), told("-serial"), told("-pubkey")), authority.read_bytes()
+    assert "DNS:localhost, IP Address:127.0.0.1, DNS:broker.clinic.example, IP Address:192.0.2.7" in before[0]
+    assert "DNS:broker.clinic.example,IP:192.0.2.7" in made.run("renew")
+    assert told(*stays) == before[0]
+    assert all(told(field) != old for field, old in zip(goes, before[1:], strict=True))
+    assert authority.read_bytes() == authority_before
+    subprocess.run(["openssl", "verify", "-CAfile", str(authority), str(server)], capture_output=True, check=True)
+    key = subprocess.run(
+        ["openssl", "pkey", "-in", str(server.with_suffix(".key")), "-pubout"], capture_output=True, text=True, check=True
+    )
+    assert key.stdout == told("-pubkey"), "key and certificate belong together"
+    assert server.with_suffix(".key").stat().st_mode & 0o007 == 0
+
+
+@pytest.mark.parametrize("missing", ["home/clinic", "mosquitto/sternway/server.crt"])
+def test_renew_without_what_it_renews_changes_nothing(tmp_path: Path, missing: str) -> None:
+    made = Clinic(tmp_path)
+    (tmp_path / missing).unlink()
+    key = tmp_path / "mosquitto/sternway/server.key"
+    before = key.read_bytes()
+    done = subprocess.run(["sh", str(SCRIPT), "renew"], env=made.environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert str(tmp_path / missing) in done.stderr
+    assert key.read_bytes() == before
 
 
 def test_every_certificate_says_what_its_key_is_for(clinic: Clinic) -> None:

@@ -9,9 +9,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,10 +27,14 @@ from telemetry.journal import (
     Journal,
     JournalError,
     NewerSchemaError,
+    encode_session,
     open_journal,
 )
 from telemetry.journal_reader import JournalReader
 from telemetry.keeper import JournalKeeper
+from telemetry.publisher import event_payload
+from telemetry.screening import history_of
+from telemetry.utc import rfc3339
 from tests.telemetry import samples
 from tests.telemetry.bench import ROOT, Ear, Mosquitto, Peer, Telemetry, ear, until
 
@@ -144,17 +150,28 @@ def test_sessions_and_their_events_for_reports(path: Path) -> None:
 
 def test_retention_takes_the_old_and_confirmed_and_nothing_else(path: Path) -> None:
     journal = opened(path)
-    old, young = "2025-01-01T00:00:00.000Z", "2026-02-28T00:00:00.000Z"
-    journal.store([samples.event(n, time=old) for n in (1, 2, 3)] + [samples.event(4, time=young)], [])
+    old, older, young = "2026-01-15T00:00:00.000Z", "2026-01-14T12:00:00.000Z", "2026-01-16T12:00:00.000Z"
+    journal.store(
+        [samples.event(n, "clip-open", "s-old", older) for n in (1, 2)] + [samples.event(3, session="s-old", time=old)], []
+    )
+    journal.store(
+        [
+            samples.event(number, session="s-young", time=f"2026-{month}T12:00:00.000Z")
+            for number, month in enumerate(("01-16", "01-22", "01-28", "02-02", "02-07", "02-12", "02-17", "02-22", "02-28"), 4)
+        ],
+        [],
+    )
     journal.store([], [samples.session("ended", "s-old", old), samples.session("ended", "s-young", young)])
     assert journal.prune(NOW, 30) == 0, "nothing is confirmed"
     journal.confirm(2)
     assert journal.prune(NOW, 30) == 2
     with JournalReader(path) as reader:
-        assert [event.id for event in reader.events()] == [3, 4], "3 is old, but the broker has not confirmed it"
+        assert [event.id for event in reader.events()] == list(range(3, 13)), "3 is old, but the broker has not confirmed it"
+        assert [entry.record.session for entry in reader.sessions()] == ["s-young", "s-old"], "one goes with its last event"
+    journal.confirm(12)
+    assert journal.prune(NOW, 30) == 1
+    with JournalReader(path) as reader:
         assert [entry.record.session for entry in reader.sessions()] == ["s-young"]
-    journal.confirm(4)
-    assert journal.prune(NOW + timedelta(days=36500), 30) == 1, "age counts from the newest event, whatever the clock says"
     with pytest.raises(ConflictError):
         journal.store([samples.event(1, time=old, code="other")], [])  # an id long past can only be a new numbering
     journal.close()
@@ -247,6 +264,48 @@ def test_a_full_file_takes_nothing_half(path: Path) -> None:
     again = opened(path, limit_mb=2)
     assert again.store([samples.event(stored + 1)], []) == stored + 1
     again.close()
+
+
+def at_its_limit(path: Path) -> int:
+    """A journal of 1 MB that takes nothing more; the broker has all of it, an event every six hours. Returns how many."""
+    journal, stored = opened(path, limit_mb=1), 0
+    with pytest.raises(sqlite3.OperationalError, match="full"):  # noqa: PT012
+        while True:
+            times = [rfc3339(NOW - timedelta(days=900) + timedelta(hours=6 * n)) for n in range(stored + 1, stored + 51)]
+            journal.store([samples.event(stored + n, time=time) for n, time in enumerate(times, 1)], [])
+            stored += 50
+    journal.confirm(stored)
+    journal.close()
+    return stored
+
+
+@pytest.mark.parametrize(("retention_days", "limit_mb", "takes_more"), [(3650, 1, False), (30, 1, True), (3650, 2, True)])
+async def test_a_journal_at_its_limit_says_what_to_do_and_that_helps(
+    path: Path, retention_days: int, limit_mb: int, takes_more: bool
+) -> None:
+    stored = at_its_limit(path)
+    settings = TelemetrySettings(
+        journal_path=str(path), journal_limit_mb=limit_mb, retention_days=retention_days, journal_reserve_mb=1
+    )
+    keeper = JournalKeeper(settings, lambda: NOW, lambda: 0, lambda _id: None, lambda: None)
+    task = asyncio.create_task(keeper.run())
+    try:
+        if takes_more:
+            await until(lambda: keeper.writable, "it takes events again")
+            assert keeper.alarms == ()
+        else:
+            await until(lambda: bool(keeper.alarms), "the alarm")
+            (alarm,) = keeper.alarms
+            assert alarm.remedy == "Raise telemetry.journal_limit_mb, or lower telemetry.retention_days"
+            assert not keeper.writable
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await keeper.close()
+    with JournalReader(path) as reader:
+        kept = [event.id for event in reader.events()]
+    assert kept == list(range(kept[0], stored + 1))
+    assert (kept[0] > 1) is (retention_days == 30), "only what is beyond the retention goes"
 
 
 WRITER = """
@@ -382,4 +441,101 @@ def test_sessions_of_the_controllers_other_lives_are_marked_as_interrupted(path:
     with JournalReader(path) as reader:
         found = {entry.record.session: entry.record.status for entry in reader.sessions()}
     assert found == {"aa-1": "complete", "aa-2": "interrupted", "aa-3": "interrupted", "bb-1": "running"}
+    journal.close()
+
+
+# --- rows that cannot be read ----------------------------------------------------------------------------------------
+
+OF_ANOTHER_VERSION = msgspec.msgpack.encode({"session": "aa-1", "time": "t", "status": "running"})
+NOT_UTF_8 = encode_session(samples.session("running", "aa-1")).replace(b"p-17", b"p\xff\xfe7")
+unreadable_records = pytest.mark.parametrize(
+    "record", [OF_ANOTHER_VERSION, NOT_UTF_8, b"", b"\xc1", "text"], ids=["version", "utf-8", "empty", "bytes", "text"]
+)
+
+
+def damage_session(path: Path, record: bytes | str) -> None:
+    """Of three sessions that had not ended the first cannot be read."""
+    journal = opened(path)
+    journal.store([], [samples.session("running", name) for name in ("aa-1", "aa-2", "bb-1")])
+    journal._connection.execute("UPDATE sessions SET record = ? WHERE session = 'aa-1'", (record,))
+    journal.close()
+
+
+def statuses(path: Path) -> dict[str, str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return dict(connection.execute("SELECT session, status FROM sessions"))
+
+
+@unreadable_records
+async def test_an_unreadable_session_that_had_not_ended_ends_no_process(
+    path: Path, record: bytes | str, caplog: pytest.LogCaptureFixture
+) -> None:
+    damage_session(path, record)
+    for _start in range(2):
+        committed: list[int] = []
+        settings = TelemetrySettings(journal_path=str(path), journal_reserve_mb=0)
+        keeper = JournalKeeper(settings, lambda: NOW, lambda: 0, committed.append, lambda: None)
+        keeper.take_boot("bb")
+        keeper.take_event(samples.event(1))
+        running = asyncio.create_task(keeper.run())
+        await until(lambda task=running, ids=committed: task.done() or 1 in ids, "the event is kept")  # type: ignore[misc]
+        assert not running.done()
+        assert keeper.writable
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await keeper.close()
+    assert statuses(path) == {"aa-1": "interrupted", "aa-2": "interrupted", "bb-1": "running"}
+    assert sum("aa-1" in line for line in caplog.messages) == 1, "said once, not at every start"
+    with closing(sqlite3.connect(path)) as connection:
+        kept = connection.execute("SELECT record FROM sessions WHERE session = 'aa-1'").fetchone()
+    assert kept == (record,), "what cannot be read is left as it is"
+
+
+@unreadable_records
+def test_an_unreadable_session_holds_up_no_migration(path: Path, record: bytes | str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(journal_module.MIGRATIONS[0] + "PRAGMA user_version = 1;")
+        connection.execute("INSERT INTO sessions VALUES ('aa-1', 't', 't', 'running', ?)", (record,))
+        connection.commit()
+    journal = opened(path)
+    assert journal.interrupt_sessions("bb") == 1
+    journal.close()
+
+
+@unreadable_records
+def test_a_history_with_an_unreadable_session_is_refused_by_that_sessions_name(path: Path, record: bytes | str) -> None:
+    """The rules of screening must never see a history that leaves a session out."""
+    damage_session(path, record)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE sessions SET started_time = first_time")
+        connection.commit()
+    with JournalReader(path) as reader, pytest.raises(ValueError, match="session aa-1: its record"):
+        history_of(reader, "p-17", [], None)
+
+
+@pytest.mark.parametrize("detail", ["{'patient': 1", "", '{"a": [1]}', b'{"patient": "p\xff7"}', b"\x00\xff"])
+def test_an_event_with_an_unreadable_detail_goes_its_way(path: Path, detail: str | bytes) -> None:
+    """To the broker, out of the way of an erasure, into a report."""
+    journal = opened(path)
+    journal.store([samples.event(n) for n in (1, 2, 3)], [samples.session()])
+    journal._connection.execute("UPDATE events SET detail = CAST(? AS TEXT) WHERE id = 2", (detail,))
+    first, second, third = journal.unconfirmed(0, 10)
+    assert (first, third) == (samples.event(1), samples.event(3))
+    assert msgspec.structs.replace(second, detail={}) == msgspec.structs.replace(samples.event(2), detail={})
+    assert second.detail, "something is said of it"
+    assert msgspec.json.encode(event_payload(second))
+    journal.erase("p-17")
+    with JournalReader(path) as reader:
+        assert [(event.session, event.detail) for event in reader.events()] == [("", {})] * 3
+    journal.close()
+
+
+def test_an_unreadable_detail_that_names_an_erased_patient_goes_with_the_patient(path: Path) -> None:
+    journal = opened(path)
+    journal.store([samples.event(n, session="") for n in (1, 2)], [])
+    journal._connection.execute('UPDATE events SET detail = \'{"patient": "p-17", "lo\' WHERE id = 1')
+    journal._connection.execute('UPDATE events SET detail = \'{"patient": "p-18", "lo\' WHERE id = 2')
+    journal.erase("p-17")
+    rows = journal._connection.execute("SELECT detail FROM events ORDER BY id").fetchall()
+    assert rows == [("{}",), ('{"patient": "p-18", "lo',)]
     journal.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import signal
 import socket
@@ -34,6 +35,7 @@ from telemetry.cancelling import cancel_all
 from telemetry.keeper import MAXIMUM_PENDING_EVENTS, STALLED_NS, JournalKeeper
 from telemetry.link import ControllerLink
 from telemetry.notify import Notifier
+from telemetry.patients import Erasure
 from telemetry.rate_limit import RateLimit
 from telemetry.settings import (
     SettingsError,
@@ -184,6 +186,30 @@ def test_retained_topics_are_published_when_they_change_and_not_else() -> None:
     assert set(kinds(view, S + SESSION_PROGRESS_NS + 2)) == {"about", "state", "session", "alarm"}
 
 
+def test_an_erased_session_stays_forgotten_and_a_pseudonym_given_anew_is_told() -> None:
+    view, now_ns = View(), S
+
+    def told() -> list[tuple[str, str]]:
+        nonlocal now_ns
+        now_ns += 2 * SESSION_PROGRESS_NS
+        sent = [payload for kind, payload in view.due(NOW, now_ns) if kind == "session"]
+        return [(body["session"], body["patient"]) if body else ("", "") for body in (json.loads(p or b"{}") for p in sent)]
+
+    view.take_session(samples.session("complete", "s-1"))
+    view.take_snapshot(samples.snapshot(1, session="s-1"), NOW, S)
+    assert told() == [("s-1", "p-17")]
+    view.forget_patients((Erasure(7, "p-17"),))
+    assert told() == [("", "")]
+    view.take_session(samples.session("complete", "s-1"))
+    assert told() == []
+    view.forget_patients(())
+    view.take_session(samples.session("complete", "s-1"))
+    assert told() == [], "the controller says again what it still knows"
+    view.take_session(samples.session("prepared", "s-2"))
+    view.take_snapshot(samples.snapshot(2, session="s-2"), NOW, S)
+    assert told() == [("s-2", "p-17")], "another patient may have been given the pseudonym"
+
+
 def test_since_is_when_the_state_was_entered() -> None:
     view = View()
     view.take_snapshot(samples.snapshot(0, at_ns=100 * S, since_ns=40 * S), NOW, S)
@@ -229,6 +255,20 @@ def test_no_number_that_is_none_is_published(bad: float) -> None:
     body = msgspec.json.decode(payloads[0] or b"")
     assert body["load_n"] is None
     assert body["scan_lateness_s"] is None
+
+
+def test_what_the_rails_bear_is_published_and_null_where_it_is_unknown_or_no_cell_is() -> None:
+    view = View()
+    view.take_snapshot(samples.snapshot(1), NOW, S)
+    body = msgspec.json.decode(view.telemetry() or b"")
+    assert (body["rail_left_load_n"], body["rail_right_load_n"]) == (None, None)
+    rails = {"rail_left_load_n": -3.5, "rail_right_load_n": None, "rail_loads_unknown": {"rail-right": "stuck"}}
+    view.take_snapshot(samples.snapshot(2, **rails), NOW, S)
+    body = msgspec.json.decode(view.telemetry() or b"")
+    assert (body["rail_left_load_n"], body["rail_right_load_n"]) == (-3.5, None)
+    view.take_snapshot(samples.snapshot(3, rail_left_load_n=0.0, rail_right_load_n=math.nan), NOW, S)
+    body = msgspec.json.decode(view.telemetry() or b"")
+    assert (body["rail_left_load_n"], body["rail_right_load_n"]) == (0.0, None)
 
 
 def test_health_and_what_keeps_patients_away_are_published() -> None:

@@ -9,9 +9,11 @@ import msgspec
 import pytest
 
 from controller.core.events import EVENT_TABLE, Effect
+from controller.core.latch import ENDED_BY_FALL
 from messages.figures import Question, SessionFigures, SymptomAnswer
 from messages.patient import Ending
 from messages.wire import SessionRecord
+from telemetry.journal import decode_session, encode_session
 from telemetry.past_sessions import CHOSEN, COMPLETE, FALLS, SYMPTOMS, ending_of, local_day, past_session
 from tests.telemetry import samples
 
@@ -47,6 +49,23 @@ def test_the_day_is_the_clinics_own(time: str, zone: ZoneInfo, day: date) -> Non
     assert past.on == day, "the day it began on, whenever it ended"
 
 
+def test_the_day_for_which_somebody_vouched_is_the_sessions_whatever_the_clock_said() -> None:
+    """Without network and clock chip the clock stands still whenever the treadmill is off, and its days fall further back."""
+    record = ended(COMPLETE, "complete", vouched_on=date(2026, 3, 9))
+    for started_time in ("1970-01-01T00:10:00.000Z", "2026-02-20T08:00:00.000Z", "2099-01-01T00:00:00.000Z"):
+        past = past_session(decode_session(encode_session(record)), started_time, UTC)
+        assert past is not None
+        assert past.on == date(2026, 3, 9)
+
+
+def test_a_record_of_an_earlier_version_has_the_clocks_day() -> None:
+    fields = msgspec.to_builtins(ended(COMPLETE, "complete"))
+    del fields["vouched_on"]
+    past = past_session(decode_session(msgspec.msgpack.encode(fields)), START, UTC)
+    assert past is not None
+    assert past.on == date(2026, 3, 1)
+
+
 @pytest.mark.parametrize(
     ("record", "ending"),
     [
@@ -58,6 +77,7 @@ def test_the_day_is_the_clinics_own(time: str, zone: ZoneInfo, day: date) -> Non
         (ended("nausea"), Ending.SYMPTOM),
         (ended("blood-pressure-fall"), Ending.SYMPTOM),
         (ended("pause-too-long"), Ending.CHOSEN),
+        (ended("session-ended"), Ending.CHOSEN),
         (ended("emergency-pressed"), Ending.CHOSEN),
         (ended("drive-silent"), Ending.TECHNICAL),
         (ended("something-new"), Ending.TECHNICAL),
@@ -82,13 +102,13 @@ def test_nobody_goes_on_after_a_symptom(at_s: float, grade: int | None, ending: 
 
 def test_every_event_that_can_end_a_session_is_classified() -> None:
     """What is in none of the sets is technical: a fault. Nothing that a patient felt, and no fall, may be among those."""
-    ending = {rule.event.value for rule in EVENT_TABLE if rule.effect >= Effect.END}
+    ending = {rule.event.value for rule in EVENT_TABLE if rule.effect >= Effect.END} | {event.value for event in ENDED_BY_FALL}
     technical = ending - FALLS - SYMPTOMS - CHOSEN - {COMPLETE}
     felt = {"pain", "dizz", "nausea", "leg-", "effort", "breath", "blood", "heart", "symptom", "fall"}
     assert not {code for code in technical if any(part in code for part in felt)}
     faults = {rule.event.value for rule in EVENT_TABLE if rule.effect >= Effect.PROTECTIVE_STOP}
     assert technical <= faults
-    assert faults >= FALLS
+    assert {event.value for event in ENDED_BY_FALL} == FALLS
 
 
 def test_the_worst_is_kept_and_later_numbers_count() -> None:

@@ -18,10 +18,12 @@ from messages.patient import PastSession, SessionKind
 from messages.wire import encode
 from telemetry import journal as journal_module
 from telemetry.journal import encode_session, open_journal
+from telemetry.journal_age import KEPT_LONGER_DAYS
 from telemetry.journal_reader import JournalReader
-from telemetry.patient_records import Entry, Logged, Note, Numbers, PatientExport
+from telemetry.patient_records import Entry, Logged, Note, Numbers, PatientExport, ProfileVersion
 from telemetry.patients import PatientFile, PatientsError, patients_path
 from telemetry.screening import propose
+from telemetry.utc import rfc3339
 from tests.telemetry import samples
 from tests.telemetry.bench import ROOT, Ear, Mosquitto, Peer, Telemetry, ear, until
 
@@ -92,20 +94,65 @@ def test_export_and_import_carry_everything(tmp_path: Path) -> None:
         export = PatientExport(versions=tuple(file.versions("p-17")), entries=tuple(file.entries("p-17")))
     again = msgspec.json.decode(msgspec.json.encode(export), type=PatientExport)
     with PatientFile(tmp_path / "b.sqlite", write=True) as other:
-        other.take_in(again)
+        other.take_in(again, NOW)
         assert (other.versions("p-17"), other.entries("p-17")) == (list(export.versions), list(export.entries))
         with pytest.raises(PatientsError, match="exists already"):
-            other.take_in(again)
+            other.take_in(again, NOW)
         assert len(other.versions("p-17")) == 1
+
+
+def weekly(file: PatientFile, first: datetime, weeks: int) -> None:
+    """One note a week from a day on, each with the number of its week."""
+    for week in range(weeks):
+        file.write_down("p-17", entry(Note(text=f"{week}"), time=rfc3339(first + timedelta(weeks=week))))
+
+
+def notes(file: PatientFile) -> list[int]:
+    return [int(each.content.text) for each in file.entries("p-17") if isinstance(each.content, Note)]
 
 
 def test_retention_takes_old_entries_and_names_who_has_not_been_here(tmp_path: Path) -> None:
     with kept(tmp_path / "p.sqlite") as file:
-        file.write_down("p-17", entry(Note(text="old"), time="2024-01-01T00:00:00.000Z"))
-        file.write_down("p-17", entry(Note(text="new")))
+        weekly(file, NOW - timedelta(weeks=100), 101)
         assert file.prune(NOW, 365) == []
-        assert [each.content for each in file.entries("p-17")] == [Note(text="new")]
-        assert file.prune(NOW + timedelta(days=800), 365) == ["p-17"]
+        oldest = min(notes(file))
+        assert timedelta(days=365) <= timedelta(weeks=100 - oldest) <= timedelta(days=365 + KEPT_LONGER_DAYS)
+        assert notes(file) == list(range(oldest, 101)), "what is younger stays, whole"
+        assert file.prune(NOW, 365) == []
+        assert min(notes(file)) == oldest
+    with PatientFile(tmp_path / "other.sqlite", write=True) as file:
+        file.save(PROFILE, "doc-1", "new patient", NOW - timedelta(days=366), seen=None)
+        assert file.prune(NOW, 365) == ["p-17"]
+
+
+@pytest.mark.parametrize("leap_days", [-20000, -400, 400, 20000])
+def test_a_clock_that_leaps_deletes_no_entry(tmp_path: Path, leap_days: int) -> None:
+    with kept(tmp_path / "p.sqlite") as file:
+        weekly(file, NOW - timedelta(weeks=50), 51)
+        file.prune(NOW + timedelta(days=leap_days), 365)
+        assert notes(file) == list(range(51))
+
+
+def test_what_was_written_while_the_clock_was_wrong_is_no_older_for_it(tmp_path: Path) -> None:
+    """Without a clock chip the desk writes as of 1970 until the network has set the clock."""
+    with kept(tmp_path / "p.sqlite") as file:
+        weekly(file, NOW - timedelta(weeks=5), 5)
+        file.write_down("p-17", entry(Note(text="5"), time="1970-01-01T00:05:00.000Z"))
+        file.write_down("p-17", entry(Note(text="6"), time=rfc3339(NOW)))
+        file.prune(NOW, 365)
+        assert notes(file) == list(range(7))
+
+
+def test_a_history_that_was_imported_makes_nothing_older_and_stays_for_the_retention(tmp_path: Path) -> None:
+    with kept(tmp_path / "p.sqlite") as file:
+        weekly(file, NOW - timedelta(weeks=5), 6)
+        old = tuple(entry(Note(text="9"), time=rfc3339(NOW - timedelta(weeks=week))) for week in range(150, 2, -1))
+        arrived = msgspec.structs.replace(PROFILE, patient="p-18")
+        version = ProfileVersion(time=rfc3339(NOW), by="doc-1", change="new patient", profile=arrived)
+        file.take_in(PatientExport(versions=(version,), entries=old), NOW)
+        file.prune(NOW, 365)
+        assert notes(file) == list(range(6))
+        assert len(file.entries("p-18")) == len(old)
 
 
 # --- together with the journal ---------------------------------------------------------------------------------------
@@ -278,6 +325,41 @@ async def test_nothing_of_an_erased_patient_is_left_anywhere(mosquitto: Mosquitt
         await telemetry.end(15)
     assert name.encode() not in all_bytes(telemetry.directory)
     assert encode(record).count(name.encode()) == 1
+
+
+def test_a_request_of_a_file_begun_anew_is_not_taken_for_one_that_was_carried_out(tmp_path: Path) -> None:
+    """The patients' file was lost and begun anew; the journal stayed, and knows the requests of the first one as done."""
+    journal, _ = open_journal(tmp_path / "journal.sqlite", 64, NOW)
+    for name in ("first.sqlite", "second.sqlite"):
+        with kept(tmp_path / name) as file:
+            requests = [file.erase("p-17", "doc-1", NOW).request for _ in range(3)]
+        assert [request for request in requests if journal.erased(request)] == []
+        for request in requests:
+            journal.note_erased(request)
+    journal.close()
+
+
+@pytest.mark.parametrize(
+    ("detail", "is_theirs"),
+    [
+        ({"reason": "patient p-17: no plan was accepted yet"}, True),
+        ({"reason": "plan.patient is p-18, patient is p-17; allowed is the same"}, True),
+        ({"origin": "mqtt p-17"}, True),
+        ({"patient": "p-17"}, True),
+        ({"patient": "p-171", "origin": "mqtt xp-17", "reason": "p-17-b"}, False),
+        ({"p-17": 17}, False),
+    ],
+)
+def test_an_erasure_takes_the_pseudonym_from_the_words_of_every_event(
+    tmp_path: Path, detail: dict[str, str | int], is_theirs: bool
+) -> None:
+    journal, _ = open_journal(tmp_path / "journal.sqlite", 64, NOW)
+    journal.store([msgspec.structs.replace(samples.event(1, code="request-refused"), detail=detail)], [])
+    journal.erase("p-17")
+    journal.close()
+    with JournalReader(tmp_path / "journal.sqlite") as reader:
+        (event,) = reader.events()
+    assert event.detail == ({} if is_theirs else detail)
 
 
 async def test_an_erasure_waits_for_the_broker(peer: Peer, telemetry: Telemetry, mosquitto: Mosquitto, dashboard: Ear) -> None:

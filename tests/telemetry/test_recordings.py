@@ -16,7 +16,8 @@ import msgspec
 import pytest
 
 from messages.wire import EventRecord
-from telemetry.recordings import AFTER_NS, LONGEST_WAIT_NS, RING_HOLDS_NS, RecordingSaver
+from telemetry.patients import Erasure
+from telemetry.recordings import AFTER_NS, FORGOTTEN_NS, LONGEST_WAIT_NS, RING_HOLDS_NS, RecordingSaver
 from tests.telemetry import samples
 from tests.telemetry.bench import Peer, Telemetry, until
 
@@ -29,9 +30,10 @@ class Clock:
 
     def __init__(self) -> None:
         self.now_ns = 1000 * S
+        self.began = datetime(2026, 3, 1, tzinfo=UTC)
 
     def utc(self) -> datetime:
-        return datetime(2026, 3, 1, tzinfo=UTC) + timedelta(seconds=self.now_ns // S)
+        return self.began + timedelta(seconds=self.now_ns // S)
 
     def monotonic(self) -> int:
         return self.now_ns
@@ -70,7 +72,7 @@ def test_a_latched_stop_is_saved_ten_seconds_later(saving: Saving) -> None:
     saving.stop(41)
     assert saving.after(AFTER_NS - 1) == []
     (name,) = saving.after(1)
-    assert name == "20260301T001650Z-41-harness-loaded.flight.gz"
+    assert name == "000001-20260301T001650Z-41-harness-loaded.flight.gz"
     assert gzip.decompress((saving.recordings / name).read_bytes()) == RING
     assert saving.after(100 * S) == [name], "once"
 
@@ -133,7 +135,7 @@ def test_what_a_dead_controller_left_behind_is_saved_at_once_and_once(saving: Sa
     (saving.runtime / "flight-1a2b.ring").write_bytes(b"how it ended")
     saving.stop(41, "unclean-start", "fault")
     (name,) = saving.after(0)
-    assert name == "20260301T001640Z-life-1a2b.flight.gz"
+    assert name == "000001-20260301T001640Z-life-1a2b.flight.gz"
     assert gzip.decompress((saving.recordings / name).read_bytes()) == b"how it ended"
     assert len(saving.after(AFTER_NS)) == 2, "and then the present life's"
     saving.stop(42, "unclean-start", "fault")
@@ -145,8 +147,103 @@ def test_only_the_newest_stay_and_the_others_are_named_as_they_go(saving: Saving
     for number in range(41, 46):
         saving.stop(number)
         saved = saving.after(AFTER_NS)
-    assert [name.split("-")[1] for name in saved] == ["43", "44", "45"]
+    assert [name.split("-")[2] for name in saved] == ["43", "44", "45"]
     assert caplog.text.count("the oldest flight recording was removed") == 2
+
+
+def test_the_newest_stay_although_the_clock_went_back_to_1970(saving: Saving) -> None:
+    """Without a clock chip it is 1970 after every power cut, until the network has set the clock."""
+    for number in range(41, 44):
+        saving.stop(number)
+        saving.after(AFTER_NS)
+    saving.clock.began = datetime(1970, 1, 1, tzinfo=UTC)
+    for number in range(44, 46):
+        saving.stop(number)
+        saved = saving.after(AFTER_NS)
+    assert [name.split("-")[2] for name in saved] == ["43", "44", "45"]
+
+
+def test_what_an_earlier_version_saved_is_older_than_what_this_one_saves(saving: Saving) -> None:
+    saving.recordings.mkdir()
+    for name in ("20260101T000000Z-7-harness-loaded.flight.gz", "20270101T000000Z-life-1a2b.flight.gz"):
+        (saving.recordings / name).write_bytes(b"old")
+    for number in (41, 42):
+        saving.stop(number)
+        saved = saving.after(AFTER_NS)
+    assert [name[:6] for name in saved] == ["000001", "000002", "202701"]
+
+
+def recorded_of(patient: str) -> bytes:
+    """Part of a ring: a core's state as the controller encodes it, with this patient's plan in it."""
+    plan = msgspec.structs.replace(samples.PLAN, patient=patient)
+    return RING + msgspec.msgpack.encode({"exercise": {"plan": plan}}) + RING
+
+
+@pytest.mark.parametrize("name", ["p-17", "x", "p" * 31, "p" * 32])
+def test_an_erasure_empties_the_recordings_of_the_patient_and_leaves_the_others(tmp_path: Path, name: str) -> None:
+    saving = Saving(tmp_path, kept=9)
+    contents = (recorded_of(name), recorded_of(f"{name[1:]}a"), RING, RING + f"reason: patient {name}: no plan".encode())
+    for number, content in enumerate(contents, 41):
+        (saving.runtime / "flight.ring").write_bytes(content)
+        saving.stop(number)
+        saving.after(AFTER_NS)
+    saving.saver.forget((Erasure(7, name),))
+    assert saving.saver.forgotten == frozenset()
+    saved = saving.after(0)
+    assert saving.saver.forgotten == {7}
+    emptied = [file.split("-")[2] for file in saved if not (saving.recordings / file).stat().st_size]
+    assert emptied == ["41", "44"], "an empty file stays: what the runtime directory still has of it is not saved once more"
+
+
+def test_what_is_saved_right_after_an_erasure_is_emptied_as_well(saving: Saving) -> None:
+    (saving.runtime / "flight.ring").write_bytes(recorded_of("p-17"))
+    saving.stop(41)
+    saving.saver.forget((Erasure(7, "p-17"),))
+    saving.after(0)
+    saving.saver.forget(())
+    (name,) = saving.after(AFTER_NS)
+    assert (saving.recordings / name).stat().st_size == 0
+
+
+def test_a_pseudonym_that_is_given_again_later_is_recorded(saving: Saving) -> None:
+    saving.saver.forget((Erasure(7, "p-17"),))
+    saving.after(0)
+    saving.saver.forget(())
+    saving.clock.now_ns += FORGOTTEN_NS
+    (saving.runtime / "flight.ring").write_bytes(recorded_of("p-17"))
+    saving.stop(41)
+    (name,) = saving.after(AFTER_NS)
+    assert (saving.recordings / name).stat().st_size > 0
+
+
+def test_a_recording_that_cannot_be_read_is_emptied_with_the_first_erasure(saving: Saving) -> None:
+    """Nobody knows whose it is."""
+    saving.recordings.mkdir()
+    (saving.recordings / "20260101T000000Z-7-harness-loaded.flight.gz").write_bytes(b"\x1f\x8b torn")
+    saving.saver.forget((Erasure(7, "p-17"),))
+    (name,) = saving.after(0)
+    assert (saving.recordings / name).stat().st_size == 0
+    assert saving.saver.forgotten == {7}
+
+
+def test_an_erasure_that_the_disk_refuses_is_not_said_to_be_done(saving: Saving, monkeypatch: pytest.MonkeyPatch) -> None:
+    (saving.runtime / "flight.ring").write_bytes(recorded_of("p-17"))
+    saving.stop(41)
+    (name,) = saving.after(AFTER_NS)
+
+    def read_only(_path: Path, _mode: str = "r") -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", read_only)
+        saving.saver.forget((Erasure(7, "p-17"),))
+        saving.after(0)
+    assert saving.saver.forgotten == frozenset()
+    assert "Read-only file system" in saving.saver.alarms[0].text
+    saving.after(5 * S)
+    assert saving.saver.forgotten == {7}
+    assert saving.saver.alarms == ()
+    assert (saving.recordings / name).stat().st_size == 0
 
 
 def test_a_disk_that_is_full_is_an_alarm_and_leaves_nothing_half_written(saving: Saving, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import signal
 import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,6 +109,44 @@ def test_a_point_keeps_the_highest_load_since_the_one_before() -> None:
     assert [point.load_percent for point in block.points] == [1.0, 40.0]
 
 
+def test_a_point_keeps_the_mean_force_on_the_rails_where_all_of_it_is_known() -> None:
+    collector = SpeedCollector()
+    unknown = {"rail-right": "stuck"}
+    rails: list[tuple[float | None, float | None, dict[str, str]]] = [
+        (10.0, 20.0, {}),
+        (20.0, 30.0, {}),
+        (40.0, None, unknown),
+        (None, None, {}),
+        (math.nan, 5.0, {}),
+        (60.0, None, {}),
+        (None, None, {}),
+        (7.0, None, unknown),
+        (None, None, {}),
+        (None, None, {}),
+        (None, None, {}),
+    ]
+    for index, (left_n, right_n, why) in enumerate(rails):
+        collector.take(
+            samples.snapshot(
+                index,
+                at_ns=index * 100_000_000,
+                rail_left_load_n=left_n,
+                rail_right_load_n=right_n,
+                rail_loads_unknown=why,
+                belt_speeds=(BeltSpeed(index, 1),),
+            )
+        )
+    block = collector.finish()
+    assert block is not None
+    assert [point.rails_n for point in block.points] == [30.0, 55.0, None]
+    assert unpack("s-1", pack(block)).points == block.points
+
+
+def test_a_block_that_was_kept_before_there_were_rail_cells_is_read() -> None:
+    old = zlib.compress(msgspec.msgpack.encode([0, 0, 400, [20], [1], [[100, 1, 400, 2.5]]]))
+    assert unpack("s-1", old).points == (TracePoint(100, 1, 400, 2.5, None),)
+
+
 def test_the_journal_keeps_and_prunes_speeds(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     journal, _ = open_journal(path, 64, NOW)
@@ -122,7 +162,9 @@ def test_the_journal_keeps_and_prunes_speeds(tmp_path: Path) -> None:
         assert [len(reader.speeds(name)) for name in names] == [0, 0, 2, 2]
         assert reader.speeds("s-3") == [noisy_minute("s-3", 0), noisy_minute("s-3", 60_000)]
     journal.confirm(4)
-    journal.prune(NOW, 1)  # counted from the newest event, of 23 February
+    journal.store([samples.event(5, session="", time="2026-03-02T12:00:00.000Z")], [])
+    journal.confirm(5)
+    journal.prune(datetime(2026, 3, 8, 18, tzinfo=UTC), 1)  # and two weeks: before 21 February, 18:00
     with JournalReader(path) as reader:
         assert [entry.record.session for entry in reader.sessions()] == ["s-3", "s-2"]
         assert [len(reader.speeds(name)) for name in names] == [0, 0, 2, 2]

@@ -41,7 +41,7 @@ def _wrong(answer: dict[str, Any]) -> list[str]:
     first, second = (msgspec.convert(life, Life) for life in answer["lives"])
     fault = answer["fault"]
     if not answer["fired"]:
-        return ["the call was not reached this time"]
+        return [f"never came to the call: {first.states}, {first.highest_m_s:.3f} m/s, {first.details}, {first.said.strip()!r}"]
     return [
         f"{problem} (said: {first.said.strip()!r}; events {first.details[-4:]})"
         for problem in problems(first, second, cases.silence_is_right(fault["site"], fault["error"]))
@@ -52,9 +52,9 @@ def _wrong(answer: dict[str, Any]) -> list[str]:
 def test_each_call_fails_once(reached: dict[str, dict[str, bool]]) -> None:
     """A case that went wrong is judged by a second run of its own, as the display's and the edges' threads live in real time."""
     made = list(cases.make(SITES, reached))
-    suspects = [answer["fault"] for answer in cases.run(made) if _wrong(answer)]
+    suspects = [answer["fault"] for answer in cases.run_to_the_call(made) if _wrong(answer)]
     again = [case for case in made if case[0] in suspects]
-    wrong = {str(answer["fault"]): found for answer in cases.run(again) if (found := _wrong(answer))}
+    wrong = {str(answer["fault"]): found for answer in cases.run_to_the_call(again) if (found := _wrong(answer))}
     print(f"{len(made)} failed calls at {len({case[0]['site'] for case in made})} sites, {len(again)} run twice")
     assert not wrong, "\n".join(f"{fault}: {found}" for fault, found in wrong.items())
     assert len({case[0]["site"] for case in made}) >= len(SITES) - len(cases.UNREACHED)

@@ -17,6 +17,13 @@ NOTHING = "nothing"
 GIVEN_UP_NS = 1_100 * S
 
 
+class Unknown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Rails (left, right) whose load is unknown then, and how the reason begins."""
+
+    rails: tuple[str, ...]
+    reason: str
+
+
 class Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One row."""
 
@@ -27,6 +34,7 @@ class Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shorted: tuple[str, ...]
     notice: str
     self_test: str = ""
+    unknown: Unknown | None = None
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -194,6 +202,7 @@ _BROKEN: dict[str, _Act] = {
     "display": _display,
     "pulse": _chain,
     "output": _output,
+    **dict.fromkeys(("rail clock", "rail data left", "rail data right", "rail frozen", "rail saturated"), _output),
 }
 _SHORTED: dict[str, _Act] = {
     **_BROKEN,  # a short does the same, unless said here

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from controller.commissioning.cells import CELLS, HARNESS
+from controller.commissioning.self_test_plan import OUTPUTS, TRIALS
 from controller.core.events import RULES, Effect, Event
 from controller.core.inputs import Input
 from tests.core.machine import Machine
@@ -53,6 +55,14 @@ def test_every_code_is_an_event_and_what_nothing_notices_is_in_the_self_test() -
         assert set((*wire.broken, *wire.shorted)) - {NOTHING} <= _CODES, wire.id
         if NOTHING in (*wire.broken, *wire.shorted):
             assert wire.self_test, wire.id
+
+
+def test_the_self_test_has_the_steps_that_the_rows_name() -> None:
+    steps = {trial.name for trial in TRIALS} | {name for name, _ in OUTPUTS}
+    steps |= {f"load cell at the {cell.place}" for cell in CELLS.values() if cell is not HARNESS}
+    named = {step for wire in WIRES if wire.self_test for step in wire.self_test.split(", ")}
+    assert len(named) > 8
+    assert named <= steps, named - steps
 
 
 def test_ids_are_unique() -> None:

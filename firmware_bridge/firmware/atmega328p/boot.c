@@ -11,10 +11,10 @@ _Static_assert(WATCHDOG_MS == 120u, "WDTO_120MS below");
 static uint32_t EEMEM boots;
 
 bool boot_begin(void) {
-    bool after_watchdog = (MCUSR & _BV(WDRF)) != 0;
-    MCUSR = 0;
+    uint8_t causes = MCUSR;
+    MCUSR = 0; /* so that a start without a reset finds no cause */
     wdt_enable(WDTO_120MS);
-    return after_watchdog;
+    return causes == 0u || (causes & _BV(WDRF)) != 0;
 }
 
 /* Spreads the bits; one to one, so that different counts give different nonces. */

@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Starts the 120 ms watchdog. True if the last reset was the watchdog's. Call first. */
+/* Starts the 120 ms watchdog. True if the last reset was the watchdog's, or if there was none: a program that ran astray and came
+ * to its beginning. Call first. */
 bool boot_begin(void);
 
 /* Counts the boot in EEPROM (14 ms). Two boots share a nonce only after 2^24 of them. */

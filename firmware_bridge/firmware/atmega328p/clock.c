@@ -4,6 +4,8 @@
 #include <avr/io.h>
 #include <stdint.h>
 
+#include "limits.h"
+
 static volatile uint8_t ticks; /* taken by subtraction from the last seen: one writer a variable */
 static uint8_t taken;
 
@@ -28,4 +30,8 @@ bool clock_take_tick(void) {
     }
     taken++;
     return true;
+}
+
+bool clock_lags(void) {
+    return (uint8_t)(ticks - taken) > CLOCK_LAG_MS;
 }

@@ -16,6 +16,9 @@ static void wait(void) {
 }
 
 uint8_t current_sensor_start(void) {
+    /* A broken wire would leave the input floating, at any reading, also at that of no current. The pull-up takes it to the supply,
+     * far above any current; against the output of the sensor (some ohms, to its 20 kilohms or more) it weighs nothing. */
+    PORTC |= _BV(CURRENT_CHANNEL);
     begin(NOISE_CHANNEL);
     wait();
     uint8_t noise = (uint8_t)(ADC & 0xFFu);

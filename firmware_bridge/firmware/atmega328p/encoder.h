@@ -6,7 +6,9 @@
 
 void encoder_start(void);
 
-/* Counts since the last call; positive in the backward-gait direction, whichever way round that is built (ENCODER_DIRECTION). */
+/* Counts since the last call, for each step; positive in the backward-gait direction, whichever way round that is built
+ * (ENCODER_DIRECTION). A line that changed more often than ENCODER_INTERRUPTS_PER_STEP counts COUNTS_PER_STEP_LIMIT: how the belt
+ * moved is unknown, and the core takes that for an overspeed. */
 int16_t encoder_take_counts(void);
 
 #endif

@@ -16,11 +16,11 @@ static struct drive drive;
 
 static void start(void) {
     motor_start();
-    bool after_watchdog = boot_begin();
+    bool after_failure = boot_begin();
     contacts_start();
-    encoder_start();
     uint8_t noise = current_sensor_start();
-    drive_init(&drive, (enum drive_target)DRIVE_TARGET, boot_nonce(noise), after_watchdog);
+    drive_init(&drive, (enum drive_target)DRIVE_TARGET, boot_nonce(noise), after_failure);
+    encoder_start(); /* last: a belt that coasts while the EEPROM is written would fill one step with counts of many */
     uart_start();
     clock_start();
     sei();
@@ -35,7 +35,9 @@ static void step(void) {
     drive_step_1ms(&drive, &inputs, &outputs);
     motor_set_duty(outputs.duty);
     motor_set_relay(outputs.relay_closed);
-    wdt_reset(); /* here only: the dog is fed by a finished step, never by mere running */
+    if (!clock_lags()) {
+        wdt_reset(); /* here only: the dog is fed by a finished step in time, never by mere running */
+    }
 }
 
 static void receive(void) {

@@ -103,11 +103,14 @@ static void supervise(struct drive *drive) {
     }
 }
 
-/* The ramp waits for the relay's read-back: its contacts close without current, and no set-point runs ahead of the belt. */
+/* The ramp waits for the relay's read-back: its contacts close without current, and no set-point runs ahead of the belt. Once
+ * closed they count as closed until they are to open: PWM 0 for a read-back that chatters, or whose wire has broken, would
+ * short-circuit the motor and brake a walking patient six times harder than any stop may. Supervision opens the relay in time. */
 static void drive_belt(struct drive *drive, struct drive_outputs *outputs) {
+    drive->relay_has_closed = drive->relay_commanded && (drive->relay_has_closed || drive->inputs.relay_closed);
     outputs->relay_closed = drive->relay_commanded;
     outputs->duty = 0;
-    if (drive->relay_commanded && drive->inputs.relay_closed) {
+    if (drive->relay_has_closed) {
         motion_ramp(&drive->motion);
         outputs->duty = motion_control(&drive->motion, drive->measurement.speed_mm_s);
     }

@@ -50,6 +50,7 @@ struct drive {
     enum drive_state state;
     uint16_t faults;
     bool relay_commanded;
+    bool relay_has_closed; /* the read-back has confirmed it since it was commanded */
     bool rested;          /* standstill was proven since the relay opened */
     bool encoder_suspect; /* a stall may be the encoder's: its zero proves nothing until COASTING_MS after the relay opened */
     uint16_t relay_open_ms;

@@ -79,8 +79,13 @@
 #define COUNTS_PER_MM (1000 / ENCODER_UM_PER_COUNT)
 #define COUNTS_PER_STEP_LIMIT 300 /* 30 m/s: beyond any belt, and the window's sum stays inside 16 bits */
 
+/* What a board may spend on its encoder in a millisecond: at most a third of the ATmega328P's time, so that no disturbance on the
+ * line slows the steps down, and with them the lease. 10 m/s, far above any belt. */
+#define ENCODER_INTERRUPTS_PER_STEP 100u
+
 #define STATUS_PERIOD_MS 20u
 #define WATCHDOG_MS 120u /* the hardware's setting; the simulated drive keeps the same */
+#define CLOCK_LAG_MS 10u /* a step further behind the clock does not feed the watchdog: all times here would stretch */
 
 _Static_assert(LEASE_MS >= 100u && LEASE_MS <= 250u, "the lease is 100..250 ms, never off");
 _Static_assert(LEASE_DECELERATION_MM_S2 >= MINIMUM_STOP_DECELERATION_MM_S2, "lease loss brakes at least as hard as a stop");
@@ -100,10 +105,13 @@ _Static_assert(REST_PROOF_MS < BRAKE_MARGIN_MS, "a healthy stop proves rest befo
 _Static_assert(STANDSTILL_MS >= 1000u && COASTING_MS > STANDSTILL_MS, "standstill is proven, not hoped for");
 _Static_assert(WRONG_DIRECTION_MS <= 50u && OVERSPEED_MS <= 100u && STALL_MS <= 500u, "supervision times");
 _Static_assert(RELAY_FOLLOW_MS <= 100u, "relay read-back");
+_Static_assert(CLOCK_LAG_MS + WATCHDOG_MS < 250u, "a board counts the milliseconds that wait in 8 bits");
 _Static_assert(OVER_CURRENT_MA > 0u && OVER_CURRENT_MA < 60000u, "current fits 16 bits");
 _Static_assert(MOTOR_FULL_DUTY_MM_S >= MAXIMUM_SPEED_MM_S + TRIM_MM_S, "the motor can reach the ceiling");
 _Static_assert(ENCODER_UM_PER_COUNT % SPEED_WINDOW_MS == 0, "speed per count is a whole number");
 _Static_assert(1000 % ENCODER_UM_PER_COUNT == 0, "counts a millimetre are a whole number");
+_Static_assert(ENCODER_INTERRUPTS_PER_STEP <= 100u, "an interrupt takes some 50 of a millisecond's 16000 cycles");
+_Static_assert((long)ENCODER_INTERRUPTS_PER_STEP * ENCODER_UM_PER_COUNT >= 3L * MAXIMUM_SPEED_MM_S, "a runaway is still measured");
 _Static_assert((long)COUNTS_PER_STEP_LIMIT * SPEED_WINDOW_MS * SPEED_PER_COUNT_MM_S <= 32767L, "speed fits 16 bits");
 
 #endif

@@ -81,31 +81,27 @@ def hold_start(stage: Stage, one: Fault) -> Undo | None:
     return None
 
 
+def _hammer(stage: Stage, button: Input, *, times: int, held_ms: int, every_ms: int) -> None:
+    for number in range(times):
+        stage.system.world.hands.press(button, held_ms * _MS, after_ns=number * every_ms * _MS)
+
+
 @fault("reset-hammered", OPERATOR, 10, 10)
-def hammer_reset(stage: Stage, one: Fault) -> Undo | None:
+def hammer_reset(stage: Stage, one: Fault) -> None:
     """RESET ten times, as fast as a finger goes."""
-    hands = stage.system.world.hands
-    for number in range(10):
-        hands.press(Input.RESET, 60 * _MS, after_ns=number * int(110 + 100 * one.amount) * _MS)
-    return None
+    _hammer(stage, Input.RESET, times=10, held_ms=60, every_ms=int(110 + 100 * one.amount))
 
 
 @fault("start-hammered", OPERATOR, 10, 10)
-def hammer_start(stage: Stage, one: Fault) -> Undo | None:
+def hammer_start(stage: Stage, one: Fault) -> None:
     """START again and again, as if that helped."""
-    hands = stage.system.world.hands
-    for number in range(5):
-        hands.press(Input.START, 150 * _MS, after_ns=number * int(300 + 1200 * one.amount) * _MS)
-    return None
+    _hammer(stage, Input.START, times=5, held_ms=150, every_ms=int(300 + 1200 * one.amount))
 
 
 @fault("faster-hammered", OPERATOR, 10, 10)
-def hammer_faster(stage: Stage, one: Fault) -> Undo | None:
+def hammer_faster(stage: Stage, one: Fault) -> None:
     """FASTER again and again, offered or not."""
-    hands = stage.system.world.hands
-    for number in range(8):
-        hands.press(Input.FASTER, 120 * _MS, after_ns=number * int(250 + 400 * one.amount) * _MS)
-    return None
+    _hammer(stage, Input.FASTER, times=8, held_ms=120, every_ms=int(250 + 400 * one.amount))
 
 
 @fault("emergency-stop", OPERATOR, 500, 4000)

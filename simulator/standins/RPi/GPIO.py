@@ -13,7 +13,18 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from simulator.pins import EDGE_RECORD_BYTES, LINES, PINS_VARIABLE, PinMode, Word, edge_pipe_path, edge_record, map_words
+from simulator.pins import (
+    CHIPS,
+    EDGE_RECORD_BYTES,
+    LINES,
+    PINS_VARIABLE,
+    ChipWord,
+    PinMode,
+    Word,
+    edge_pipe_path,
+    edge_record,
+    map_words,
+)
 from simulator.standins.hx711_model import Hx711Model
 
 VERSION = "0.7.2"
@@ -85,9 +96,10 @@ class _SimulatedPins:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._words = map_words(path)
-        self._pd_sck = self._words[Word.PD_SCK]
-        self._dout = self._words[Word.DOUT]
-        self._chip = Hx711Model(self._words, time.monotonic_ns())
+        self._clocked: dict[int, list[tuple[Hx711Model, int]]] = {}
+        """By PD_SCK's number the chips that hang on it, each with its word for a stall."""
+        self._by_dout: dict[int, Hx711Model] = {}
+        self._connect_chips()
         self._numbering: int | None = None
         self._claim: int | None = None
         self._modes: dict[int, PinMode] = {}
@@ -137,8 +149,8 @@ class _SimulatedPins:
         mode = self._modes.get(channel)
         if mode is None:
             raise RuntimeError("You must setup() the GPIO channel first")
-        if channel == self._dout:
-            return self._chip.data(time.monotonic_ns())
+        if channel in self._by_dout:
+            return self._by_dout[channel].data(time.monotonic_ns())
         if mode is PinMode.OUTPUT:
             return self._words[Word.LEVEL + channel]
         return (self._pulled_up & ~self._words[_CLOSED]) >> channel & 1
@@ -147,8 +159,8 @@ class _SimulatedPins:
         """Drive an output."""
         if self._modes.get(channel) is not PinMode.OUTPUT:
             raise RuntimeError("The GPIO channel has not been set up as an OUTPUT")
-        if channel == self._pd_sck:
-            self._clock_chip(level)
+        if channel in self._clocked:
+            self._clock_chips(channel, level)
             return
         words = self._words
         level = int(bool(level))
@@ -217,12 +229,24 @@ class _SimulatedPins:
         else:
             self._pulled_up &= ~(1 << channel)
 
-    def _clock_chip(self, level: int) -> None:
-        self._chip.set_clock(level, time.monotonic_ns())
-        stall_ns = self._words[Word.STALL_NS]
-        if level and stall_ns:
-            self._words[Word.STALL_NS] = 0
-            time.sleep(stall_ns / 1e9)
+    def _connect_chips(self) -> None:
+        now_ns = time.monotonic_ns()
+        for first in CHIPS:
+            pd_sck, dout = self._words[first + ChipWord.PD_SCK], self._words[first + ChipWord.DOUT]
+            if pd_sck >= 0:
+                chip = Hx711Model(self._words, now_ns, first)
+                self._by_dout[dout] = chip
+                self._clocked.setdefault(pd_sck, []).append((chip, first + ChipWord.STALL_NS))
+
+    def _clock_chips(self, channel: int, level: int) -> None:
+        now_ns = time.monotonic_ns()
+        for chip, _ in self._clocked[channel]:
+            chip.set_clock(level, now_ns)
+        for _, stall in self._clocked[channel] if level else ():
+            stall_ns = self._words[stall]
+            if stall_ns:
+                self._words[stall] = 0
+                time.sleep(stall_ns / 1e9)
 
 
 def _pins_file() -> Path:
