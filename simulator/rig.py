@@ -31,8 +31,8 @@ from simulator.trace import Trace
 from simulator.treadmill import RealTimeTreadmill
 from simulator.verdict import Summary, judge
 
-ATTEMPTS = 8
-"""A run on a machine that stalled is void, and is repeated at most seven times."""
+ATTEMPTS = 3
+"""A run on a machine that stalled is void, and is repeated at most twice."""
 _DEVICES = "/dev/shm"
 """Where the simulated devices appear: below /dev, as the configuration asks, and never written to a disk."""
 _READY_S = 15.0
@@ -151,7 +151,7 @@ class RealMachinery:
 
 
 def play(scenario: Scenario, seed: int, report: Report, picture: Path | None = None) -> Summary:
-    """Plays a scenario on real processes; a run on a machine that stalled is said to be void, and repeated at most seven times."""
+    """Plays a scenario on real processes; a run on a machine that stalled is said to be void, and repeated at most twice."""
     for attempt in range(1, ATTEMPTS + 1):
         summary = _play_once(scenario, seed, report, picture)
         if summary.outcome != "void":

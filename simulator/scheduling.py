@@ -15,18 +15,21 @@ CONTROLLER_PRIORITY = 50
 """CPUSchedulingPriority of systemd/sternway-controller.service."""
 WORLD_PRIORITY = 60
 """Physics is not late: the belt, the drive and the patient come before the controller."""
+PROBE_PRIORITY = 70
+"""What measures whether the machine stands still comes before all it measures for: a controller that starts computes for half a
+second on a slow machine, and a probe of its own rank would wait for it, and call that a stall."""
 
 BESIDE_PRIORITY = 1
 """Of threads that share the interpreter with the world: one that waits for a processor, its lock in hand, holds the belt up."""
 
 
 @functools.cache
-def real_time_command() -> tuple[str, ...]:
-    """What to put before a command to give it the unit's scheduling; empty where that is not allowed."""
+def real_time_command(priority: int = CONTROLLER_PRIORITY) -> tuple[str, ...]:
+    """What to put before a command to schedule it first-in-first-out, as the unit is; empty where that is not allowed."""
     program = shutil.which("chrt")
     if program is None:
         return ()
-    command = (program, "--fifo", str(CONTROLLER_PRIORITY))
+    command = (program, "--fifo", str(priority))
     allowed = subprocess.run([*command, "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
     return command if allowed else ()
 

@@ -1,8 +1,8 @@
 """Measures how long this machine stands still, apart from everything else: one sleeping thread on each processor.
 
-A process of its own, so that neither the simulator's load nor its interpreter lock is taken for the machine's. The worst excess
-over the sleep asked for, with the controller's own scheduling, lies in a shared file of one 64-bit word, in nanoseconds; whoever
-reads it may set it back to 0.
+A process of its own, of a rank above all it measures for, so that neither the simulator's load, nor its interpreter lock, nor a
+controller that is starting is taken for the machine's. The worst excess over the sleep asked for lies in a shared file of one
+64-bit word, in nanoseconds; whoever reads it may set it back to 0.
 
     python -m simulator.stall_probe FILE
 """
@@ -18,7 +18,7 @@ import threading
 import time
 from pathlib import Path
 
-from simulator.scheduling import real_time_command
+from simulator.scheduling import PROBE_PRIORITY, real_time_command
 
 SLEEP_S = 0.005
 
@@ -29,7 +29,7 @@ class StallProbe:
     def __init__(self, path: Path) -> None:
         path.write_bytes(bytes(8))
         self._words = _map(path)
-        command = [*real_time_command(), sys.executable, "-m", "simulator.stall_probe", str(path)]
+        command = [*real_time_command(PROBE_PRIORITY), sys.executable, "-m", "simulator.stall_probe", str(path)]
         self._process = subprocess.Popen(command)
 
     def reset(self) -> None:
