@@ -8,6 +8,7 @@ known to be bad are dropped here, by their clocking or framing; whether a value 
 
 from __future__ import annotations
 
+import abc
 import collections
 import contextlib
 import enum
@@ -250,7 +251,7 @@ class Closing(Protocol):
         ...
 
 
-class SamplingThread:
+class SamplingThread(abc.ABC):
     """Takes turns in a thread of its own until it is closed or a turn fails; it is never started again."""
 
     def __init__(self, name: str, device: Closing, say_lost: Callable[[str], None]) -> None:
@@ -281,9 +282,9 @@ class SamplingThread:
         if self._thread.is_alive():
             self._thread.join(_CLOSE_TIMEOUT_S)
 
+    @abc.abstractmethod
     def turn(self) -> None:
         """Look, take what is there, and rest: what the thread does until it is closed."""
-        raise NotImplementedError
 
     def _run(self) -> None:
         try:

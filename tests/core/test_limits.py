@@ -21,6 +21,7 @@ from controller.core.stages import stricter_attendant, stricter_rails
 from exploration.limits import treadmill_limits
 from messages.plan import AttendantStage, Phase, PhaseKind, Plan, RailStage
 from tests.core.machine import CORE, PLAN, Machine
+from tests.seeds import draw_seed
 
 pytestmark = pytest.mark.hazard("H-23", "C-CAPS")
 LIMITS = treadmill_limits(PLAN, CORE)
@@ -180,9 +181,7 @@ def random_plan(chance: random.Random) -> Plan:
 @pytest.mark.parametrize("run", range(1 if "STERNWAY_SEED" in os.environ else 6))
 def test_time_and_distance_never_exceed_the_prescription_by_more_than_one_scan(run: int) -> None:
     """Random plans and limits, with a hand that accepts every rise and now and then stops and starts again."""
-    seed = int(os.environ.get("STERNWAY_SEED", random.SystemRandom().randrange(10**9)))
-    print(f"run {run}: repeat it with STERNWAY_SEED={seed}")
-    chance = random.Random(seed)
+    chance = random.Random(draw_seed(f"run {run}"))
     plan = random_plan(chance)
     belt_time_s = chance.choice((8.0, 20.0, 600.0))
     prescribed_s = min(belt_time_s, sum(phase.duration_s for phase in plan.phases))

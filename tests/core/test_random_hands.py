@@ -16,6 +16,7 @@ from controller.core.preparation import Step
 from messages.figures import Question
 from messages.wire import Cancel, Silence, Stop, Symptom
 from tests.core.machine import NOT_PRESSED, PLAN, WEIGHT_N, Machine, S, proposal
+from tests.seeds import draw_seed
 
 RUNS = 1 if "STERNWAY_SEED" in os.environ else 12
 STOPPERS = (
@@ -125,9 +126,7 @@ def tidy(machine: Machine) -> None:
 @pytest.mark.parametrize("run", range(RUNS))
 @pytest.mark.hazard("H-01", "H-02", "H-04", "C-GRANT", "C-GATE", "C-LATCH")
 def test_whatever_hands_do_the_belt_obeys_the_four_laws(run: int) -> None:
-    seed = int(os.environ.get("STERNWAY_SEED", random.SystemRandom().randrange(10**9)))
-    print(f"run {run}: repeat it with STERNWAY_SEED={seed}")
-    chance = random.Random(seed)
+    chance = random.Random(draw_seed(f"run {run}"))
     machine = Machine()
     judge = Judge(machine)
     original = machine.scan

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-
 import pytest
 
 from fuzzing.__main__ import ALL, CORPUS, fuzz
+from tests.seeds import draw_seed
 
 SECONDS = 5
 
@@ -15,7 +13,7 @@ SECONDS = 5
 @pytest.mark.hazard("H-18", "H-19", "H-04", "C-FRAMES", "C-COMMAND-INTAKE")
 @pytest.mark.parametrize("name", ALL)
 def test_nothing_is_found_in_a_short_run(name: str) -> None:
-    seed = int(os.environ.get("STERNWAY_SEED") or secrets.randbelow(2**31 - 1) + 1)
+    seed = draw_seed(name)
     result = fuzz(name, SECONDS, seed)
     assert not result.finding, f"seed {seed}: {result.finding}"
     assert result.executions > 100

@@ -29,6 +29,7 @@ from replay.recording import RecordingError, read_recording
 from telemetry.recordings import RecordingSaver
 from tests.core.machine import PLAN
 from tests.replay.recorded import Recorded, record_stumble
+from tests.seeds import draw_seed
 from tests.telemetry import samples
 
 _FIRST_RECORD = HEADER_BYTES + SEGMENT_PREFIX.size
@@ -168,9 +169,7 @@ def test_a_recording_without_a_scan_is_refused(tmp_path: Path) -> None:
 
 def test_no_flipped_bit_goes_unnoticed_or_crashes(tmp_path: Path, content: bytes) -> None:
     """Wherever it falls, it is refused, or is in what nobody wrote; then everything reads as before."""
-    seed = random.SystemRandom().randrange(10**9)
-    print(f"seed {seed}")
-    chance = random.Random(seed)
+    chance = random.Random(draw_seed("flips"))
     (tmp_path / "whole").write_bytes(content)
     whole = read_recording(tmp_path / "whole")
     refused = 0

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from tests.seeds import draw_seed
 from tests.torture.call_sites import ROOT, Site
 from tests.torture.errors import plausible
 
@@ -138,8 +139,7 @@ def survey() -> dict[str, dict[str, bool]]:
 
 def make(sites: Sequence[Site], reached: dict[str, dict[str, bool]]) -> Iterator[Case]:
     """The cases of a run: all of them, or of each site one error by chance in the worst phase; chance comes from STERNWAY_SEED."""
-    seed = os.environ.get("STERNWAY_SEED") or f"{random.SystemRandom().randrange(10**9)}"
-    print(f"cases drawn: repeat them with STERNWAY_SEED={seed}")
+    seed = draw_seed("cases")
     for site in sites:
         phases = [phase for phase in PHASES if phase in reached.get(site.name, {})]
         errors = plausible(site.kind, site.call, site.name)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import secrets
 
 import pytest
 
+from tests.seeds import draw_seed
 from tests.torture.kills import torture
 
 KILLS = int(os.environ.get("STERNWAY_KILLS", "20"))
@@ -16,7 +16,7 @@ KILLS = int(os.environ.get("STERNWAY_KILLS", "20"))
 @pytest.mark.hazard("H-03", "C-UNCLEAN-START")
 def test_whatever_is_killed_the_belt_rests_or_goes_on_and_no_event_is_lost() -> None:
     said: list[str] = []
-    kills, remains = torture(KILLS, secrets.randbelow(10**6), said.append)
+    kills, remains = torture(KILLS, draw_seed("kills") % 10**6, said.append)
     counted = [kill for kill in kills if not kill.void]
     wrong = [wrong for one in (*counted, *remains) for wrong in one.wrong]
     assert not wrong, "\n".join([*wrong, *said])

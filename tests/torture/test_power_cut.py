@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import random
-import secrets
 import shutil
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.journal import Journal, open_journal
+from tests.seeds import draw_seed
 from tests.torture.journal_writer import event
 from tests.torture.power_cut import Change, Disk, read_log
 
@@ -47,7 +47,7 @@ class Written:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
-    return Written(tmp_path_factory.mktemp("power"), secrets.randbelow(10**9))
+    return Written(tmp_path_factory.mktemp("power"), draw_seed("journal"))
 
 
 def _open(folder: Path, files: dict[str, bytes], original: Path) -> tuple[Journal, Path | None]:
@@ -83,7 +83,7 @@ def _cut(written: Written, seed: int, folder: Path, keep: Callable[[Change], boo
 
 @pytest.mark.hazard("H-32", "C-EVENTS-KEPT")
 def test_what_was_acknowledged_survives_power_cuts(written: Written, tmp_path: Path) -> None:
-    first = secrets.randbelow(10**9)
+    first = draw_seed("cuts")
     for seed in range(first, first + CUTS):
         acknowledged, there = _cut(written, seed, tmp_path / "cut")
         assert there >= acknowledged, f"seed {seed}: acknowledged up to {acknowledged}, there up to {there}"
