@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from controller.core.chart import LATCHED_STATES, MOVING_STATES, State
 from controller.core.check_text import check_lines
-from controller.core.events import RULES, Effect
+from controller.core.events import RULES, Effect, Event
 from controller.core.exercise import ExerciseState, next_speed_m_s
 from controller.core.hands_free import may_escape
 from controller.core.latch import DRIVE_FAULT, ended_by_fall, reset_blockers
@@ -44,6 +44,9 @@ def display_lines(state: CoreState, settings: CoreSettings, missing: tuple[str, 
     """Returns the lines to show. missing: what START still lacks, shown at the step READY."""
     if state.chart in LATCHED_STATES:
         return _latched(state)
+    if state.hanging.called:  # in a pause: before any question
+        called = RULES[Event.HANGING_AT_REST]
+        return _fit(state.chart.value.upper(), *_wrap(called.text), called.remedy.split(".")[0])
     if state.exercise.check.asking:
         return check_lines(state.exercise, state.chart is State.COMPLETE)
     if state.chart in MOVING_STATES:

@@ -19,7 +19,7 @@ from controller.core.checks import ask_no_more
 from controller.core.events import RULES, Effect, Event, Happening
 from controller.core.exercise import slow_down
 from controller.core.hands_free import close_window
-from controller.core.hanging import LOADED_FRACTION
+from controller.core.hanging import LOADED_FRACTION, NOBODY
 from controller.core.latch import DRIVE_FAULT, ENDED_BY_FALL, FALLS, ended_by_fall, reset_blockers, session_goes_on
 from controller.core.patient import body_weight_n, known_load_n
 from controller.core.preparation import AFTER_STEPS, HARNESS_STEPS, RESTART_STEPS, PreparationState, Step
@@ -38,6 +38,7 @@ _PAUSE_ALARMS = frozenset(
 )
 _HANDS_PROMPTS = frozenset({Event.RAIL_RELEASED, Event.RAIL_SLOW})
 _ATTENDANT_PROMPTS = frozenset({Event.ATTENDANT_GONE})
+_HANGING_AT_REST = frozenset({Event.HANGING_AT_REST})
 _RESET_WAIT_NS = 500_000_000
 _CHAIN_ECHO = Event.DRIVE_STOP_INPUT_OPEN
 """The drive says that the stop chain is open, and not who opened it."""
@@ -81,7 +82,7 @@ def apply_effects(scan: Scan) -> None:
 
 
 def _end_prompts(scan: Scan) -> None:
-    """Hands back on the rails, or somebody back at the pedal: what asked for them is over, and may ask anew."""
+    """Hands back on the rails, somebody back at the pedal, the weight taken: what asked for them is over, and may ask anew."""
     state = scan.state
     if not state.alarms.active:
         return
@@ -90,6 +91,8 @@ def _end_prompts(scan: Scan) -> None:
         answered |= _HANDS_PROMPTS
     if not state.attendance.reported:
         answered |= _ATTENDANT_PROMPTS
+    if not state.hanging.called:
+        answered |= _HANGING_AT_REST
     alarms = clear_alarms(state.alarms, answered)
     if alarms is not state.alarms:
         scan.state = msgspec.structs.replace(state, alarms=alarms)
@@ -294,6 +297,7 @@ def _open_latch(scan: Scan) -> None:
         causes=(),
         latched_before=(),
         power_off=False,
+        hanging=NOBODY,
         reset_until_ns=0,
         deceleration_m_s2=0.0,
         stopped_by=state.stopped_by if had_session else None,

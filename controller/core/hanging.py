@@ -1,6 +1,7 @@
-"""After a stop with weight in the harness: the nurse call at once, and the time the patient hangs.
+"""Weight in the harness: after a stop the nurse call at once, in a pause when it stays, and the time the patient hangs.
 
-Hanging under 5 minutes is usual advice; the alarm comes at once, again at 60 s and escalates at 3 minutes [O].
+Hanging under 5 minutes is usual advice; after a stop the alarm comes at once, again at 60 s and escalates at 3 minutes [O]. In a
+pause a strap is loaded by whoever sits down to rest, so it calls only after a minute, and latches nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from controller.core.events import Event, Happening
 LOADED_FRACTION = 0.10
 """Of body weight: somebody is in the harness."""
 _UNLOADED_FRACTION = 0.05
+_RESTS_TOO_LONG_NS = 60_000_000_000
 _STAGES = (
     (0, Event.NURSE_CALL),
     (60_000_000_000, Event.HANGING_60_S),
@@ -52,3 +54,23 @@ def judge_hanging(
         detail = (*load, ("hanging_s", round((now_ns - state.since_ns) / 1e9, 1)))
         return HangingState(state.since_ns, state.stage + 1, True), (Happening(event, now_ns, detail),)
     return state, ()
+
+
+# Control C-HANGING.
+def judge_rest(
+    state: HangingState, load_n: float | None, body_weight_n: float, now_ns: int
+) -> tuple[HangingState, tuple[Happening, ...]]:
+    """In a pause: calls once the strap has been loaded for a minute; the contact opens when the weight is taken.
+
+    load_n: None when unknown: who hangs hangs on, and nobody begins to.
+    """
+    if not state.since_ns:
+        nobody = load_n is None or load_n < LOADED_FRACTION * body_weight_n
+        return (NOBODY if nobody else HangingState(now_ns)), ()
+    if load_n is not None and load_n < _UNLOADED_FRACTION * body_weight_n:
+        return NOBODY, ()
+    if state.called or now_ns - state.since_ns < _RESTS_TOO_LONG_NS:
+        return state, ()
+    load = (("load_n", round(load_n, 1)),) if load_n is not None else ()
+    detail = (*load, ("hanging_s", round((now_ns - state.since_ns) / 1e9, 1)))
+    return HangingState(state.since_ns, 0, True), (Happening(Event.HANGING_AT_REST, now_ns, detail),)

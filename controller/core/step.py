@@ -17,7 +17,7 @@ from controller.core.drive_watch import Asked, watch_drive
 from controller.core.effects import apply_effects, change_state, judge_reset
 from controller.core.events import RULES, Effect, Event, Happening
 from controller.core.hands_free import may_escape
-from controller.core.hanging import judge_hanging
+from controller.core.hanging import judge_hanging, judge_rest
 from controller.core.inputs import INPUT_TABLE, Input, Role
 from controller.core.latch import FALLS, PROVE_CHANNELS
 from controller.core.load_chain import advance_load
@@ -35,7 +35,7 @@ _RAIL_LEFT, _RAIL_RIGHT = Input.RAIL_LEFT.bit, Input.RAIL_RIGHT.bit
 _DECK_FRONT, _DECK_REAR, _OVERLOAD = Input.DECK_FRONT.bit, Input.DECK_REAR.bit, Input.OVERLOAD.bit
 _START, _RESET = Input.START.bit, Input.RESET.bit
 # Each scan asks for these several times, and Python 3.11 takes long to find an enumeration's member.
-_SELF_TEST = State.SELF_TEST
+_SELF_TEST, _PAUSED, _COMPLETE = State.SELF_TEST, State.PAUSED, State.COMPLETE
 _BOTH, _LEFT, _RIGHT = RailStage.BOTH, RailStage.LEFT, RailStage.RIGHT
 _TELEMETRY_LOST, _DISPLAY_LOST = Event.TELEMETRY_LOST, Event.DISPLAY_LOST
 _SELF_TEST_NS = 10_000_000_000
@@ -283,12 +283,21 @@ def _run(scan: Scan) -> None:
 
 def _watch_hanging(scan: Scan) -> None:
     state = scan.state
-    may_hang = _may_hang(state)
-    fell = may_hang and not (FALLS.isdisjoint(state.causes) and _FALLS.isdisjoint(state.latched_before))
-    hanging, calls = judge_hanging(state.hanging, may_hang, fell, known_load_n(state), body_weight_n(state), scan.now_ns)
+    load_n, weight_n = known_load_n(state), body_weight_n(state)
+    if _rests(state):
+        hanging, calls = judge_rest(state.hanging, load_n, weight_n, scan.now_ns)
+    else:
+        may_hang = _may_hang(state)
+        fell = may_hang and not (FALLS.isdisjoint(state.causes) and _FALLS.isdisjoint(state.latched_before))
+        hanging, calls = judge_hanging(state.hanging, may_hang, fell, load_n, weight_n, scan.now_ns)
     if hanging is not state.hanging:
         scan.state = msgspec.structs.replace(state, hanging=hanging)
     scan.happenings.extend(calls)
+
+
+def _rests(state: CoreState) -> bool:
+    """In a pause, and on into the end of a session that somebody hangs through."""
+    return state.chart is _PAUSED or (state.chart is _COMPLETE and state.hanging.since_ns != 0)
 
 
 def _may_hang(state: CoreState) -> bool:

@@ -545,6 +545,16 @@ def _(machine: Machine) -> None:
     assert machine.outputs.nurse_call
 
 
+@brings(Event.HANGING_AT_REST)
+def _(machine: Machine) -> None:
+    machine.open(Input.STOP)
+    machine.to_rest()
+    machine.load_n = 0.4 * WEIGHT_N
+    machine.run(61)
+    assert machine.outputs.nurse_call
+    assert machine.chart is State.PAUSED, "a call, and no latch"
+
+
 @brings(Event.HANGING_60_S)
 def _(machine: Machine) -> None:
     machine.load_n = 0.9 * WEIGHT_N

@@ -7,7 +7,7 @@ import pytest
 from controller.core.alarms import active_priority, clear_alarms, indicate, raise_alarms, silence
 from controller.core.chart import State
 from controller.core.events import RULES, Event, Happening, Priority
-from controller.core.hanging import NOBODY, judge_hanging
+from controller.core.hanging import NOBODY, HangingState, judge_hanging, judge_rest
 from controller.core.inputs import Input
 from controller.core.state import AlarmState
 from messages.wire import Cancel, Silence
@@ -113,6 +113,98 @@ def test_whoever_falls_while_nobody_watches_is_called_for_by_the_next_life() -> 
 def test_a_light_load_is_nobody() -> None:
     assert judge_hanging(NOBODY, True, False, 69.9, WEIGHT_N, S) == (NOBODY, ())
     assert judge_hanging(NOBODY, True, False, 70.1, WEIGHT_N, S)[0].called
+
+
+@pytest.mark.hazard("H-21", "C-HANGING")
+@pytest.mark.parametrize("load_n", [70.1, 700.0, math.nan])
+def test_in_a_pause_a_strap_that_stays_loaded_calls_after_a_minute_and_once(load_n: float) -> None:
+    state, said = NOBODY, []
+    for second in range(120):
+        state, happenings = judge_rest(state, load_n, WEIGHT_N, second * S + S)
+        said += [(second, happening.event, state.called) for happening in happenings]
+        assert state.called == (second >= 60)
+    assert said == [(60, Event.HANGING_AT_REST, True)]
+    assert judge_rest(state, None, WEIGHT_N, 130 * S) == (state, ()), "a cell that is lost takes no weight"
+    assert judge_rest(state, 35.1, WEIGHT_N, 130 * S) == (state, ())
+    assert judge_rest(state, 34.9, WEIGHT_N, 130 * S) == (NOBODY, ()), "the weight is taken"
+
+
+@pytest.mark.hazard("H-21", "C-HANGING")
+def test_in_a_pause_a_cell_that_is_lost_meanwhile_calls_on_time_all_the_same() -> None:
+    state, _ = judge_rest(NOBODY, 400.0, WEIGHT_N, S)
+    state, said = judge_rest(state, None, WEIGHT_N, 61 * S)
+    assert state.called
+    assert [happening.detail for happening in said] == [(("hanging_s", 60.0),)]
+
+
+def test_in_a_pause_neither_a_light_nor_an_unknown_load_begins_to_hang() -> None:
+    assert judge_rest(NOBODY, 69.9, WEIGHT_N, S) == (NOBODY, ())
+    assert judge_rest(NOBODY, None, WEIGHT_N, S) == (NOBODY, ())
+    assert judge_rest(NOBODY, 70.1, WEIGHT_N, S) == (HangingState(S), ())
+
+
+def hanging_in_a_pause() -> Machine:
+    """Somebody who stopped by hand, and has been in the strap for more than a minute since."""
+    machine = Machine()
+    machine.to_walking()
+    machine.run(2.0)
+    machine.open(Input.STOP)
+    machine.to_rest()
+    machine.close(Input.STOP)
+    machine.load_n = 0.4 * MASS_N
+    machine.run(59.0)
+    assert not machine.outputs.nurse_call, "who sits down to rest calls nobody"
+    machine.run(2.0)
+    assert machine.outputs.nurse_call
+    return machine
+
+
+@pytest.mark.hazard("H-21", "C-HANGING")
+def test_whoever_hangs_through_a_pause_is_called_for_and_may_go_on_when_the_weight_is_taken() -> None:
+    machine = hanging_in_a_pause()
+    assert machine.chart is State.PAUSED
+    assert [line.strip() for line in machine.lines()] == ["PAUSED", "Strap loaded for a", "minute in a pause", "Take the weight"]
+    assert active_priority(machine.state.alarms) is Priority.HIGH
+    machine.load_n = 0.0
+    machine.run(1.0)
+    assert not machine.outputs.nurse_call
+    assert active_priority(machine.state.alarms) < Priority.HIGH, "nothing was latched"
+    machine.press(Input.OK)
+    machine.start()
+    assert machine.events.count(Event.HANGING_AT_REST) == 1
+    assert Event.SESSION_RESUMED in machine.events
+
+
+@pytest.mark.hazard("H-21", "C-HANGING")
+def test_a_session_that_ends_over_somebody_who_hangs_goes_on_calling() -> None:
+    machine = hanging_in_a_pause()
+    machine.run_until(lambda m: m.chart is State.COMPLETE, 300)
+    machine.run(1.0)
+    assert machine.outputs.nurse_call
+    assert "Take the weight" in machine.lines()[3]
+    machine.load_n = 0.0
+    machine.run(1.0)
+    assert not machine.outputs.nurse_call
+    machine.load_n = 0.4 * MASS_N
+    machine.run(100.0)
+    assert not machine.outputs.nurse_call, "after a session somebody is lifted out of it"
+
+
+@pytest.mark.hazard("H-21", "C-HANGING")
+def test_a_stop_over_somebody_who_hangs_in_a_pause_counts_on_from_where_it_was() -> None:
+    machine = hanging_in_a_pause()
+    machine.open(Input.EMERGENCY_A, Input.EMERGENCY_B)
+    machine.run(0.5)
+    assert machine.outputs.nurse_call
+    assert [machine.events.count(event) for event in (Event.NURSE_CALL, Event.HANGING_60_S)] == [1, 1]
+    machine.close(Input.EMERGENCY_A, Input.EMERGENCY_B)
+    machine.load_n = 0.08 * MASS_N  # too little to refuse RESET, too much to be nobody
+    machine.run(3.0)
+    assert machine.outputs.nurse_call, "a latch keeps it until a hand opens it"
+    machine.press(Input.RESET)
+    machine.run(0.5)
+    assert not machine.outputs.nurse_call
+    assert not {Event.HANGING_AT_REST, Event.NURSE_CALL} & {event for event, _ in machine.state.alarms.active}
 
 
 def alarms_of(*events: Event) -> AlarmState:

@@ -11,7 +11,7 @@ from controller.core.chart import TRANSITIONS, State, Trigger
 from controller.core.events import RULES, Effect, Event, Priority, Severity
 from controller.core.inputs import INPUT_TABLE, Contact, Input, Role
 
-CALLS = {"nurse-call", "hanging-60-s", "hanging-180-s"}
+CALLS = {"nurse-call", "hanging-at-rest", "hanging-60-s", "hanging-180-s"}
 """The belt is at rest already: what is asked for is a person."""
 LEAVES_THE_PATIENT_STANDING = {
     "input-chatter",

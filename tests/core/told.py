@@ -46,6 +46,7 @@ TOLD: dict[Event, tuple[Names, ...]] = {
     Event.HANDS_FREE_BEGUN: (("window_s",),),
     Event.HANDS_FREE_ENDED: (("free_s",),),
     Event.HANGING_60_S: (_HANGING, ("hanging_s",)),
+    Event.HANGING_AT_REST: (_HANGING, ("hanging_s",)),
     Event.HANGING_180_S: (_HANGING, ("hanging_s",)),
     Event.HARNESS_LOADED: (("load_n", "limit_n"),),
     Event.INPUT_CHATTER: (("input", "edges_per_s"),),
