@@ -68,6 +68,7 @@ class RealTimeTreadmill:
         board: Board,
         seed: int,
         socket: Path,
+        *,
         drive: SimulatedDrive | None = None,
         clock: Callable[[], int] = time.monotonic_ns,
         rail_chips: Sequence[ChipBoard] | None = None,

@@ -102,7 +102,7 @@ class Treadmill:
         self._directory.chmod(0o777)
         self._socket = self._directory / "controller.sock"
         pins = (board or stand_in_board)(self._directory)
-        self.real = RealTimeTreadmill(self._directory, pins, seed, self._socket, drive, clock, cable)
+        self.real = RealTimeTreadmill(self._directory, pins, seed, self._socket, drive=drive, clock=clock, cable=cable)
         self.therapist = Therapist(self.real.world, self.real.random)
         self.lines: Lines = ("", "", "", "")
         """What the display shows."""
