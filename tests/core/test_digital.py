@@ -144,3 +144,8 @@ def test_hands_that_press_in_haste_are_no_chatter_without_edges_either() -> None
         for _ in range(10):
             bench.scan()
     assert Event.INPUT_CHATTER not in bench.events
+
+
+def test_nothing_is_stuck_or_chatters_before_anything_was_closed() -> None:
+    state, _, said = advance_digital(DigitalState(), Levels(1_000 * MS, 0, 0), 30, 1_000 * MS)
+    assert (state.stuck, state.chattering, said) == (0, 0, ())

@@ -12,7 +12,7 @@ from controller.core.digital import DigitalState, advance_digital
 from controller.core.drive_watch import DriveWatchState, watch_drive
 from controller.core.events import RULES, Event, Priority
 from controller.core.inputs import ALL_INPUTS_MASK, Input
-from controller.core.readings import Levels
+from controller.core.readings import DriveState, Levels
 from controller.core.settings import CheckSettings, DriveSettings
 from controller.core.state import AlarmState
 from controller.core.symptoms import Band
@@ -222,6 +222,48 @@ def test_who_asked_for_what_is_told() -> None:
     machine.requests.append(proposal("again", "another desk", LONG))
     machine.scan()
     assert machine.events.count(Event.REQUEST_REFUSED) == said + 1
+
+
+def reset_over_a_drive_fault(machine: Machine) -> int:
+    """A stop by the mushroom, with everything right again but the drive's fault; returns the time of the scan that sees RESET."""
+    machine.to_walking()
+    machine.open(Input.EMERGENCY_A, Input.EMERGENCY_B)
+    machine.to_rest()
+    machine.close(Input.EMERGENCY_A, Input.EMERGENCY_B)
+    machine.status_changes = {"state": DriveState.FAULT.value}
+    machine.run(0.5)
+    machine.close(Input.RESET)
+    while not machine.state.reset_until_ns:
+        machine.scan()
+    return machine.state.scanned_ns
+
+
+def test_reset_waits_half_a_second_for_the_drive_to_clear_its_fault() -> None:
+    machine = Machine()
+    pressed_ns = reset_over_a_drive_fault(machine)
+    machine.run_until(lambda m: Event.RESET_REFUSED in m.events, 2)
+    assert machine.state.scanned_ns - pressed_ns == 500 * MS
+    assert told(machine, Event.RESET_REFUSED) == {"missing": "drive fault"}
+    machine = Machine()
+    pressed_ns = reset_over_a_drive_fault(machine)
+    while machine.state.scanned_ns - pressed_ns < 450 * MS:
+        machine.scan()
+    machine.status_changes = {}
+    machine.run(0.05)
+    assert Event.LATCH_RESET in machine.events
+    assert Event.RESET_REFUSED not in machine.events
+
+
+def test_a_session_counts_its_stops_from_none() -> None:
+    machine = Machine()
+    machine.to_walking()
+    assert machine.state.exercise.stops == 0
+    machine.open(Input.STOP)
+    machine.to_rest()
+    assert machine.state.exercise.stops == 1
+    machine.open(Input.EMERGENCY_A, Input.EMERGENCY_B)
+    machine.run(0.1)
+    assert machine.state.exercise.stops == 2
 
 
 def test_a_prepared_session_lapses_after_its_time() -> None:
