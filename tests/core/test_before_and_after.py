@@ -164,6 +164,13 @@ def test_the_record_says_what_was_done() -> None:
     assert (figures.rises_accepted, figures.rises_declined, figures.checks_missed) == (1, 0, 0)
 
 
+def test_where_nothing_was_fine_the_oldest_answer_gives_way() -> None:
+    figures = SessionFigures()
+    for number in range(MAXIMUM_ANSWERS + 1):
+        figures = with_answer(figures, SymptomAnswer(float(number), Question.DIZZINESS, 1))
+    assert [answer.at_s for answer in figures.symptoms] == [float(number) for number in range(1, MAXIMUM_ANSWERS + 1)]
+
+
 def test_the_longest_record_fits_a_datagram() -> None:
     machine = Machine()
     phases = tuple(Phase(PhaseKind.WARM_UP, 1234.567, 0.123, 0.0456) for _ in range(60))

@@ -70,6 +70,19 @@ def test_what_the_drive_grants_late_is_still_a_rise() -> None:
 
 
 @pytest.mark.hazard("H-04", "C-GRANT")
+def test_what_the_drive_grants_long_after_the_press_is_no_rise() -> None:
+    """The press has waited for half a second; the offer stands on, and asks for another."""
+    machine = awaiting_the_drive()
+    machine.run(0.6)
+    assert machine.state.accept_until_ns == 0
+    machine.status_changes = {}
+    machine.run(0.5)
+    assert machine.state.exercise.offered_until_ns
+    assert Event.RISE_ACCEPTED not in machine.events
+    assert machine.belt_m_s < 0.11
+
+
+@pytest.mark.hazard("H-04", "C-GRANT")
 @pytest.mark.parametrize("meanwhile", [let_go, let_one_go_for_a_moment, release_the_pedal, press_slower, report_an_effort])
 def test_a_grant_that_comes_after_what_takes_the_offer_back_brings_no_rise(meanwhile: Callable[[Machine], None]) -> None:
     machine = awaiting_the_drive()

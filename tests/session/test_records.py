@@ -183,6 +183,7 @@ def test_whatever_comes_is_a_record_or_a_list_of_problems(content: bytes) -> Non
 def test_a_profile_that_makes_no_sense_is_refused(changes: dict[str, Any], key: str, words: str) -> None:
     (problem,) = judge_profile(msgspec.structs.replace(PROFILE, **changes), TODAY)
     assert problem.key == key
+    assert isinstance(problem.value, str)
     assert words in str(problem)
 
 

@@ -307,6 +307,7 @@ def test_the_belt_time_is_half_the_usual_session_or_a_default_that_says_so(
 def test_the_deck_is_flat_and_read_back_where_it_could_be_raised(grade: DeckGrade, refused: bool) -> None:
     verdict = judged(records(), grade=grade)
     assert refused_keys(verdict) == (["grade_percent"] if refused else [])
+    assert not refused or verdict.problems[0].allowed.startswith("0")
     assert any("fixed flat" in note.text for note in verdict.notes) is not grade.can_change
 
 
