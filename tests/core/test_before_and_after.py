@@ -161,6 +161,7 @@ def test_the_record_says_what_was_done() -> None:
     assert figures.top_speed_m_s == max(phase.top_speed_m_s for phase in figures.phases) > 0.13
     assert figures.symptoms[0].question is Question.PAIN
     assert figures.symptoms[0].grade == 2
+    assert 20.0 <= figures.symptoms[0].at_s < 30.0, "seconds of belt time"
     assert (figures.rises_accepted, figures.rises_declined, figures.checks_missed) == (1, 0, 0)
 
 

@@ -142,3 +142,15 @@ def test_dizziness_in_a_long_rest_does_not_shorten_it() -> None:
     machine.report("dizziness", grade=0)
     machine.run(0.1)
     assert machine.state.exercise.rest_until_at_ns == until_ns
+
+
+def test_a_pause_after_a_reset_still_names_what_had_stopped() -> None:
+    machine = Machine()
+    machine.to_walking()
+    machine.open(Input.DECK_FRONT)
+    machine.to_rest()
+    machine.close(Input.DECK_FRONT)
+    machine.run(0.5)
+    machine.press(Input.RESET)
+    assert machine.chart is State.PAUSED
+    assert machine.state.stopped_by is Event.DECK_FRONT
