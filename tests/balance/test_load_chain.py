@@ -204,6 +204,17 @@ def test_a_cell_without_noise_is_stuck_until_its_noise_comes_back() -> None:
     assert bench.quality is Quality.GOOD
 
 
+def test_what_is_wrong_in_the_very_first_scan_is_said_in_it() -> None:
+    """A sampler that has run for a while hands over what it has: none of these faults counts as reported before."""
+    stuck, outside, old = Bench(), Bench(), Bench()
+    stuck.give(*[sample(at * STEP_MS, 3.0) for at in range(1, 31)], at_ms=30 * STEP_MS)
+    assert stuck.events == [Event.LOAD_STUCK]
+    outside.give(*[sample(at * STEP_MS, 20_000.0) for at in range(1, 4)], at_ms=3 * STEP_MS)
+    assert outside.events == [Event.LOAD_OUT_OF_RANGE]
+    old.give(*[sample(at * STEP_MS, 3.0, 40 * at) for at in range(1, 4)], at_ms=3 * STEP_MS + 101.0)
+    assert old.events == [Event.LOAD_GAP]
+
+
 def test_real_noise_is_never_stuck() -> None:
     bench = settled()
     bench.feed(*[0.0] * 4000)

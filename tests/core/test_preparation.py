@@ -95,6 +95,10 @@ def test_the_strap_is_taut_from_a_fiftieth_of_body_weight() -> None:
 
 
 @pytest.mark.hazard("H-10", "C-HARNESS-CHECK")
+def test_no_slack_counts_before_it_is_confirmed() -> None:
+    assert PreparationState().slack_m == 0.0
+
+
 def test_slack_is_counted_in_marks_and_kept_within_its_limits() -> None:
     def marked(mark: int) -> PreparationState:
         return at(Step.SLACK, slack_mark=mark)
