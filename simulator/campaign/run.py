@@ -61,7 +61,6 @@ class RunResult:
     scans: int
     injected: Mapping[str, int]
     sessions: int
-    stops: int
     events: int
     violations: tuple[Violation, ...]
     trace: str
@@ -179,7 +178,6 @@ def play(
             scans=system.scans,
             injected=injected,
             sessions=codes["session-started"],
-            stops=recorder.stops,
             events=len(system.appended),
             violations=tuple(court.violations),
             trace=recorder.digest(system),
@@ -219,8 +217,6 @@ class _Recorder:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._instants = bytearray()
-        self._latched = False
-        self.stops = 0
         stage.system.world.watchers.append(self._look)
 
     def _look(self) -> None:

@@ -92,18 +92,18 @@ class SpoiltPins(VirtualPins):
 
 
 class SpoiltLoadCell(VirtualLoadCell):
-    """The load cell's samples on their way to the scan. `spoil` returns a sample otherwise, or None for one that is lost."""
+    """The load cell's samples on their way to the scan. Each of `spoils` returns a sample otherwise, or None for one that is lost."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self.spoil: Callable[[LoadSample], LoadSample | None] | None = None
+        self.spoils: list[Callable[[LoadSample], LoadSample | None]] = []
 
     def drain(self) -> tuple[LoadSample, ...]:
         """Those since the last call."""
         samples = super().drain()
-        if self.spoil is None:
-            return samples
-        return tuple(spoilt for spoilt in map(self.spoil, samples) if spoilt is not None)
+        for spoil in self.spoils:
+            samples = tuple(spoilt for spoilt in map(spoil, samples) if spoilt is not None)
+        return samples
 
 
 class DelayedMemory(Memory):

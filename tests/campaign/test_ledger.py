@@ -24,7 +24,6 @@ def result(name: str) -> RunResult:
         scans=60_000,
         injected={"start-hammered": 3},
         sessions=2,
-        stops=1,
         events=30,
         violations=(),
         trace="",

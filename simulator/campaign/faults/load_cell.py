@@ -14,9 +14,9 @@ _HIGHEST, _LOWEST = (1 << 23) - 1, -(1 << 23)
 
 
 def _spoil(stage: Stage, how: Callable[[LoadSample], LoadSample | None]) -> Undo:
-    cell = stage.system.load_cell
-    cell.spoil = how
-    return lambda: setattr(cell, "spoil", None) if cell.spoil is how else None
+    spoils = stage.system.load_cell.spoils
+    spoils.append(how)
+    return lambda: spoils.remove(how)
 
 
 @fault("load-gap", GROUP, 50, 1500)
