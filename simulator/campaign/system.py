@@ -92,7 +92,7 @@ class SpoiltPins(VirtualPins):
 
 
 class SpoiltLoadCell(VirtualLoadCell):
-    """The load cell's samples on their way to the scan. Each of `spoils` returns a sample otherwise, or None for one that is lost."""
+    """The load cell's samples on their way to the scan. Each of `spoils` returns a sample otherwise, or None where it is lost."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
