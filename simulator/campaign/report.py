@@ -177,8 +177,8 @@ Faults come in bursts, alone and together, so that in between somebody gets to w
 Three complaints in the long runs were the campaign's own mistakes, mended before any hours with them were counted: 1/358 called an
 event lost that telemetry was to publish 2 s later (it asks for a lost broker again after 30 s at the latest), and 1/855 did not
 know that three machine faults at once, a reversed and runaway motor behind a welded relay, are ended by the contactors alone.
-In 3/92 a glitch of the load cell had ended a gap that the injector still counted as lasting, so that the belt rightly went on; the 18 hours
-that had been played so were thrown away.
+In 3/92 a glitch of the load cell had ended a gap that the injector still counted as lasting, so that the belt rightly went on;
+the 18 hours that had been played so were thrown away.
 """
 
 _INCIDENTS = """## Accidents of others
