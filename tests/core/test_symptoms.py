@@ -53,6 +53,8 @@ def event(question: Question, grade: int, *, dizzy: bool = False, **changed: obj
         (Question.EFFORT, 0, 7, Event.EFFORT_SEVERE),
         (Question.BREATH, 0, 0, None),
         (Question.BREATH, 0, 1, Event.BREATH_SHORT),
+        (Question.BREATH, 0, 6, Event.BREATH_SHORT),
+        (Question.BREATH, 0, 7, Event.BREATHLESS),
         (Question.BREATH, 0, 10, Event.BREATHLESS),
         (Question.LEGS, 0, 0, None),
         (Question.LEGS, 0, 1, Event.LEGS_UNSURE),
