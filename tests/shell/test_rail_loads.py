@@ -282,6 +282,7 @@ def _played(directory: Path, loads: RailLoads | None) -> tuple[list[bytes], list
         decisions.append(msgspec.json.encode(outputs))
         keep(before, inputs, outputs, now_ns)
 
+    # The recorder sees each scan as the core did; this listens there and passes everything on.
     treadmill.recorder.record = record  # type: ignore[method-assign]
     treadmill.run(2.0)
     treadmill.press(Input.RESET)

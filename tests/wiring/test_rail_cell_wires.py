@@ -66,6 +66,7 @@ class Sampled:
 
 def _clock(rails: Rails, _how: DoutHeld) -> None:
     """The chips get no pulse any more, whatever level the wire has."""
+    # The wire is broken between the emulated board and its chips: of these two chips, of no others.
     rails.bench.left.set_clock = rails.bench.right.set_clock = lambda _level, _now_ns: None  # type: ignore[method-assign]
 
 
