@@ -44,17 +44,21 @@ def display_lines(state: CoreState, settings: CoreSettings, missing: tuple[str, 
     """Returns the lines to show. missing: what START still lacks, shown at the step READY."""
     if state.chart in LATCHED_STATES:
         return _latched(state)
-    if state.hanging.called:  # in a pause: before any question
-        called = RULES[Event.HANGING_AT_REST]
-        return _fit(state.chart.value.upper(), *_wrap(called.text), called.remedy.split(".")[0])
     if state.exercise.check.asking:
         return check_lines(state.exercise, state.chart is State.COMPLETE)
     if state.chart in MOVING_STATES:
         return _moving(state, settings, now_ns)
     step = state.preparation.step
     if step is not None and (state.chart is not State.COMPLETE or state.drive.standstill):
-        return _step(step, state, settings, missing)
-    return _quiet(state, now_ns)
+        return _with_call(_step(step, state, settings, missing), state)
+    return _with_call(_quiet(state, now_ns), state)
+
+
+def _with_call(lines: Lines, state: CoreState) -> Lines:
+    """Who hangs at rest is named in the second line; what OK would confirm stays in sight below."""
+    if not state.hanging.called:
+        return lines
+    return _fit(lines[0], RULES[Event.HANGING_AT_REST].remedy.split(".")[0], *lines[2:])
 
 
 def _fit(*lines: str) -> Lines:
