@@ -234,6 +234,8 @@ class Decoder:
         self.counts = DecodeCounts()
         self.foreign_version: int | None = None
         """Version of the last frame that was whole (its CRC right) but of another version than ours."""
+        self.foreign_target: int | None = None
+        """Target in the last IDENT that was whole but named a target that is none of `DriveTarget`."""
         self._sender = sender
         self._unfinished = b""
         self._is_oversized = False
@@ -256,10 +258,11 @@ class Decoder:
         return packets
 
     def reset(self) -> None:
-        """Forget an unfinished frame, and a foreign version: another drive may be there now. The counts stay."""
+        """Forget an unfinished frame, a foreign version and target: another drive may be there now. The counts stay."""
         self._unfinished = b""
         self._is_oversized = False
         self.foreign_version = None
+        self.foreign_target = None
 
     def _append(self, piece: bytes) -> None:
         if self._is_oversized or len(self._unfinished) + len(piece) > ENCODED_LIMIT:
@@ -317,6 +320,8 @@ class Decoder:
             frame = layout.from_values(layout.payload.unpack_from(body, HEADER_LENGTH))
         except (KeyError, ValueError):  # a number that no state, direction or target has
             counts.value += 1
+            if layout.type is FrameType.IDENT:
+                self.foreign_target = body[HEADER_LENGTH]
             return None
         counts.accepted += 1
         return Packet(body[2], frame)

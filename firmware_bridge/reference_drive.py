@@ -103,11 +103,17 @@ class ReferenceDrive:
             return loss.text
         if self._known.refusal is not None:
             return self._known.refusal
-        if self._known.identity is None and self._decoder.foreign_version is not None:
+        return self._stranger() if self._known.identity is None else None
+
+    def _stranger(self) -> str | None:
+        """What is foreign in the frames of a drive that has not said who it is."""
+        version, target = self._decoder.foreign_version, self._decoder.foreign_target
+        if version is not None:
             return (
-                f"The drive speaks version {self._decoder.foreign_version} of its protocol, this program version {VERSION}: "
-                "update the older of the two."
+                f"The drive speaks version {version} of its protocol, this program version {VERSION}: update the older of the two."
             )
+        if target is not None:
+            return f"The drive's firmware is built for target {target}, which this program does not know: update this program."
         return None
 
     @property

@@ -341,9 +341,11 @@ LoadCredential=broker-certificate:$TELEMETRY_KEYS/client.crt
 LoadCredential=broker-key:$TELEMETRY_KEYS/client.key
 TEXT
     chmod 644 "$UNIT_DIRECTORY/broker.conf"
+    # Without it the next start of telemetry would not get the keys, and say only that they are missing.
+    if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
     cat <<'TEXT'
-Set these keys in /etc/sternway/treadmill.toml (host: the broker's name as its certificate has it), then run
-`systemctl daemon-reload` and `systemctl restart sternway-telemetry`:
+Set these keys in /etc/sternway/treadmill.toml (host: the broker's name as its certificate has it), then, if telemetry runs already,
+`systemctl restart sternway-telemetry`:
 
 [telemetry.broker]
 host = "localhost"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
+from pathlib import Path
 from typing import Any
 
 import aiomqtt
@@ -116,13 +117,20 @@ async def make_client(settings: BrokerSettings, identifier: str, availability_to
 
 
 def _tls_context(settings: TlsSettings) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=credential_path(settings.ca_file) if settings.ca_file else None)
+    context = ssl.create_default_context(cafile=_readable(settings.ca_file) if settings.ca_file else None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # What Python 3.13 checks by itself: an authority without keyUsage is refused on every version alike.
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     if settings.certificate_file:
-        context.load_cert_chain(credential_path(settings.certificate_file), credential_path(settings.key_file))
+        context.load_cert_chain(_readable(settings.certificate_file), _readable(settings.key_file))
     return context
+
+
+def _readable(name: str) -> Path:
+    """Where it lies. Raises OSError with the path when it cannot be read: that of the ssl module names none."""
+    path = credential_path(name)
+    path.open("rb").close()
+    return path
 
 
 def _is_stop(message: aiomqtt.Message) -> bool:

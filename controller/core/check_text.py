@@ -17,8 +17,11 @@ _ASKED = {
 _BY_NUMBER = frozenset({Question.PAIN, Question.EFFORT})
 
 
-def check_lines(exercise: ExerciseState, after: bool) -> tuple[str, str, str, str]:
-    """Returns the four lines of the shown question, 20 columns each. after: the session is over, and leaving is allowed."""
+def check_lines(exercise: ExerciseState, after: bool, hanging: bool) -> tuple[str, str, str, str]:
+    """Returns the four lines of the shown question, 20 columns each.
+
+    after: the session is over, and leaving is allowed. hanging: somebody hangs in the strap, which comes before any answer.
+    """
     question = exercise.check.asking[0]
     judged = bands(question, exercise.limits, exercise.check.dizzy)
     title, fine, some, much = "CHECK/unclip" if after else "CHECK", "OK fine", "SLOWER: a little", "SYMPTOM 2x: much"
@@ -27,7 +30,9 @@ def check_lines(exercise: ExerciseState, after: bool) -> tuple[str, str, str, st
         some = f"SLOWER: from {judged.some_from}"
         much = f"SYMPTOM 2x: from {judged.much_from}"
     if exercise.check.presses:
-        fine, some = "OK that is all", ""
+        fine, some = "OK done", ""
+    if hanging:
+        title = "TAKE WEIGHT"
     return _line(f"{title}{fine:>{20 - len(title)}}"), _line(_ASKED[question]), _line(some), _line(much)
 
 

@@ -45,7 +45,7 @@ def display_lines(state: CoreState, settings: CoreSettings, missing: tuple[str, 
     if state.chart in LATCHED_STATES:
         return _latched(state)
     if state.exercise.check.asking:
-        return check_lines(state.exercise, state.chart is State.COMPLETE)
+        return check_lines(state.exercise, state.chart is State.COMPLETE, state.hanging.called)
     if state.chart in MOVING_STATES:
         return _moving(state, settings, now_ns)
     step = state.preparation.step

@@ -65,13 +65,14 @@ def steps_before(plan: Plan, limits: SessionLimits) -> tuple[Step, ...]:
 
 
 class PreparationState(msgspec.Struct, frozen=True, gc=False):
-    """Which steps are left, and what the steps have found.
+    """Which steps are left, and what the steps have found. confirmed_ns: when the last step was, so since when this one is shown.
 
     tare_n: what the empty hook weighed. slack_mark: strap mark chosen; slack_m is 0 until it has been confirmed.
     sit_began_ns: when the sitting load rose, 0 before; sit_peak_n: its highest so far.
     """
 
     steps: tuple[Step, ...] = ()
+    confirmed_ns: int = 0
     tare_n: float = 0.0
     slack_mark: int = _DEFAULT_MARK
     slack_m: float = 0.0
@@ -110,7 +111,7 @@ def advance_preparation(state: PreparationState, facts: PreparationFacts, settin
 
 def _confirm(state: PreparationState, now_ns: int, **found: float | int | str) -> Advance:
     detail = (("step", state.steps[0].value), *found.items())
-    done = msgspec.structs.replace(state, steps=state.steps[1:], sit_began_ns=0, sit_peak_n=0.0)
+    done = msgspec.structs.replace(state, steps=state.steps[1:], confirmed_ns=now_ns, sit_began_ns=0, sit_peak_n=0.0)
     return done, (Happening(Event.STEP_CONFIRMED, now_ns, detail),)
 
 

@@ -116,6 +116,8 @@ def _why_not(scan: Scan, ready: bool) -> str:
     held_ns = scan.now_ns - scan.state.start_pressed_ns
     if not ready:
         return "symptom check" if scan.state.exercise.check.asking else "not at the step READY"
+    if not scan.state.start_pressed_ns > scan.state.preparation.confirmed_ns:
+        return "START was pressed before READY"
     if not START_SHORTEST_NS <= held_ns <= START_LONGEST_NS:
         return f"held {held_ns // 1_000_000} ms: hold START 0.05-2 s"
     if scan.state.start_open_before_ns < START_OPEN_NS:

@@ -162,7 +162,9 @@ def _rails(case: _Case) -> Proposal | None:
 
 
 def _hands_free(case: _Case) -> Proposal | None:
-    if case.facts.profile.hands_free or not case.allows(Limit.HANDS_FREE, 1):
+    """Only for who has two hands to grab the rails with: that is the way out of a window."""
+    profile = case.facts.profile
+    if profile.hands_free or profile.usable_hand is not UsableHand.BOTH or not case.allows(Limit.HANDS_FREE, 1):
         return None
     reason = "good sessions, time and speed at their caps"
     return Proposal(variable=Variable.HANDS_FREE, before="none", after="windows", reason=reason)

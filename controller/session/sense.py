@@ -154,6 +154,9 @@ def _judge_hands(profile: Profile) -> Iterator[Problem]:
         allowed = " or ".join(sorted(f'"{stage.value}"' for stage in _STAGES_OF_HAND[hand]))
         remedy = f"with usable_hand = {hand.value} no other stage can be kept"
         yield Problem("rails", written(profile.rails.value), allowed, remedy)
+    if profile.hands_free and hand is not UsableHand.BOTH:
+        remedy = f"with usable_hand = {hand.value} the escape from a window, both rails grabbed, is out of reach"
+        yield Problem("hands_free", "true", "false", remedy)
 
 
 def _judge_accepted(profile: Profile) -> Iterator[Problem]:

@@ -72,8 +72,9 @@ def _sense() -> str:
 Types and ranges are checked where a record is read (64 KiB at most; unknown keys, keys given twice, numbers that are none and deep
 nesting are refused), its sense at every session: BMI {LEAST_BMI:g} to {GREATEST_BMI:g}; no date in the future; each finding once;
 clearances only for {clearable}, at most {settings.clearance_days} days old and not before the finding; prescriptions of at most
-{settings.prescription_longest_days} days; rails that the usable hand can hold, and a named hand with hemiplegia; an accepted plan
-with who accepted it; a diastolic pressure below the systolic; the next day's response asked where there was a session before.
+{settings.prescription_longest_days} days; rails that the usable hand can hold, hands-free windows for two hands only, and a named
+hand with hemiplegia; an accepted plan with who accepted it; a diastolic pressure below the systolic; the next day's response asked
+where there was a session before.
 """
 
 

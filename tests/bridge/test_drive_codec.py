@@ -245,6 +245,7 @@ def test_a_value_without_a_meaning_is_refused(frame: Frame, offset: int, known: 
         packets = decoder.feed(wrapped(body[:offset] + bytes((value,)) + body[offset + 1 :]))
         assert len(packets) == (value in known)
         assert rejected(decoder) == ({} if value in known else {"value": 1})
+        assert decoder.foreign_target == (value if frame is IDENT and value not in known else None)
 
 
 def test_stop_is_obeyed_whatever_its_other_flags_say() -> None:
@@ -283,11 +284,14 @@ def test_beginning_in_the_midst_of_a_frame_costs_only_that_frame() -> None:
         assert [packet.sequence for packet in packets] == [2]
 
 
-def test_reset_forgets_half_a_frame_and_a_foreign_version() -> None:
+def test_reset_forgets_half_a_frame_a_foreign_version_and_a_foreign_target() -> None:
     decoder = Decoder(Sender.DRIVE)
+    ident = body_of(IDENT)
+    decoder.feed(wrapped(ident[:3] + b"\x09" + ident[4:]))
     decoder.feed(wrapped(b"\x09" + body_of(STATUS)[1:]) + encode(STATUS, 1)[:10])
+    assert (decoder.foreign_version, decoder.foreign_target) == (9, 9)
     decoder.reset()
-    assert decoder.foreign_version is None
+    assert (decoder.foreign_version, decoder.foreign_target) == (None, None)
     assert [packet.sequence for packet in decoder.feed(encode(STATUS, 2))] == [2]
     decoder.feed(b"\x55" * 200)
     decoder.reset()

@@ -131,6 +131,18 @@ def test_another_protocol_version_is_said_so(drive: ReferenceDrive, far_end: Far
     assert drive.problem is None
 
 
+def test_a_target_that_nobody_knows_is_said_so(drive: ReferenceDrive, far_end: FarEnd) -> None:
+    body = body_of(IDENT)
+    far_end.write(wrapped(body[:3] + b"\x09" + body[4:]))
+    drive.receive(0)
+    assert drive.identity is None
+    assert drive.problem == "The drive's firmware is built for target 9, which this program does not know: update this program."
+    assert drive.send(run(5)) is SendResult.UNIDENTIFIED
+    far_end.send(IDENT)
+    drive.receive(1)
+    assert drive.problem is None
+
+
 def test_orders_reach_the_drive_as_given(identified: ReferenceDrive, far_end: FarEnd) -> None:
     orders = [run(20), Stop(300), Stop(0, category_0=True), Clear()]
     packets = []

@@ -10,6 +10,7 @@ from controller.core.events import RULES, Event, Happening, Priority
 from controller.core.hanging import NOBODY, HangingState, judge_hanging, judge_rest
 from controller.core.inputs import Input
 from controller.core.state import AlarmState
+from messages.figures import Question
 from messages.wire import Cancel, Silence
 from tests.core.machine import WEIGHT_N as MASS_N
 from tests.core.machine import Machine
@@ -143,10 +144,10 @@ def test_in_a_pause_neither_a_light_nor_an_unknown_load_begins_to_hang() -> None
     assert judge_rest(NOBODY, 70.1, WEIGHT_N, S) == (HangingState(S), ())
 
 
-def hanging_in_a_pause() -> Machine:
+def hanging_in_a_pause(**limits: object) -> Machine:
     """Somebody who stopped by hand, and has been in the strap for more than a minute since."""
     machine = Machine()
-    machine.to_walking()
+    machine.to_walking(**limits)
     machine.run(2.0)
     machine.open(Input.STOP)
     machine.to_rest()
@@ -173,6 +174,20 @@ def test_whoever_hangs_through_a_pause_is_called_for_and_may_go_on_when_the_weig
     machine.start()
     assert machine.events.count(Event.HANGING_AT_REST) == 1
     assert Event.SESSION_RESUMED in machine.events
+
+
+@pytest.mark.hazard("H-21", "C-HANGING")
+def test_a_question_that_is_put_while_somebody_hangs_says_so_first() -> None:
+    machine = hanging_in_a_pause(questions=(Question.EFFORT,))
+    machine.run_until(lambda m: m.chart is State.COMPLETE, 300)
+    machine.run(0.5)
+    question = ["effort, 0 to 10?", "SLOWER: from 5", "SYMPTOM 2x: from 7"]
+    assert [line.strip() for line in machine.lines()] == ["TAKE WEIGHT   OK 0-4", *question]
+    machine.press(Input.SYMPTOM)
+    assert machine.lines()[0] == "TAKE WEIGHT  OK done"
+    machine.load_n = 0.0
+    machine.run(0.5)
+    assert machine.lines()[0] == "CHECK/unclip OK done"
 
 
 @pytest.mark.hazard("H-21", "C-HANGING")

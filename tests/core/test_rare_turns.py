@@ -283,7 +283,7 @@ def test_symptom_pressed_once_in_a_check_shows_how_to_say_that_this_is_all() -> 
     machine.asked(within_s=25)
     assert machine.lines() == ("CHECK        OK fine", "dizzy, lost the way?", "SLOWER: a little    ", "SYMPTOM 2x: much    ")
     machine.tap_symptom()
-    assert machine.lines() == ("CHECK OK that is all", "dizzy, lost the way?", " " * 20, "SYMPTOM 2x: much    ")
+    assert machine.lines() == ("CHECK        OK done", "dizzy, lost the way?", " " * 20, "SYMPTOM 2x: much    ")
 
 
 def test_a_session_asked_for_in_the_scan_that_finds_the_drive_faulty_is_refused() -> None:

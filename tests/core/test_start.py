@@ -200,6 +200,28 @@ def test_before_the_last_step_start_is_refused_by_its_name() -> None:
     assert hand.press(200) == "not at the step READY"
 
 
+@pytest.mark.parametrize("pressed_before_ok", [True, False], ids=["before", "with"])
+def test_a_press_that_began_before_ready_does_not_count(pressed_before_ok: bool) -> None:
+    """Who leans on START while somebody else confirms the arrow has not asked for what READY shows."""
+    hand = Hand()
+    machine = hand.machine
+    preparation = msgspec.structs.replace(machine.state.preparation, steps=(Step.ARROW, Step.READY))
+    machine.state = msgspec.structs.replace(machine.state, preparation=preparation)
+    machine.happenings.clear()
+    machine.close(Input.START)
+    if pressed_before_ok:
+        machine.run(0.1)
+    machine.press(Input.OK)
+    assert machine.state.preparation.step is Step.READY
+    machine.open(Input.START)
+    machine.run(1)
+    refused = [dict(h.detail)["missing"] for h in machine.happenings if h.event is Event.START_REFUSED]
+    assert refused == ["START was pressed before READY"]
+    assert machine.chart is State.PREPARED
+    machine.run(1)
+    assert hand.press(200) == "", "the next press counts"
+
+
 def test_a_refusal_has_its_time_and_leaves_no_press_waiting() -> None:
     hand = Hand()
     hand.machine.start_wire_cut = True

@@ -43,8 +43,8 @@ def sessions(**changes: Any) -> Screening:
         (records(history=FULL, profile={"rails": RailStage.ONE}), Variable.HANDS_FREE, "windows", None),
         (
             records(history=FULL, profile={"usable_hand": UsableHand.LEFT, "rails": RailStage.LEFT}),
-            Variable.HANDS_FREE,
-            "windows",
+            Variable.ATTENDANT,
+            "supervision",
             None,
         ),
         (records(history=FULL, profile={"rails": RailStage.ONE, "hands_free": True}), Variable.ATTENDANT, "supervision", None),

@@ -60,7 +60,7 @@ def screenings(draw: st.DrawFn) -> Screening:
         "usable_hand": hand,
         "rails": rails,
         "attendant": draw(st.sampled_from(AttendantStage)),
-        "hands_free": draw(st.booleans()),
+        "hands_free": draw(st.booleans()) and hand is UsableHand.BOTH,
         "ceiling_m_s": draw(st.none() | st.floats(0.1, 2)),
         "belt_time_s": draw(st.none() | st.floats(60, 3000)),
         "usual_forward_session_s": draw(st.none() | st.just(0.0) | st.floats(60, 7200)),

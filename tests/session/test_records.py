@@ -171,6 +171,7 @@ def test_whatever_comes_is_a_record_or_a_list_of_problems(content: bytes) -> Non
         ({"prescriptions": (prescription(PrescriptionKind.RUNNING, 5, 181),)}, "prescriptions[0].until", "at most 180 days later"),
         ({"usable_hand": UsableHand.LEFT}, "rails", '"left"; with usable_hand = left'),
         ({"usable_hand": UsableHand.LEFT, "rails": RailStage.RIGHT}, "rails", '"left"'),
+        ({"usable_hand": UsableHand.LEFT, "rails": RailStage.LEFT, "hands_free": True}, "hands_free", "both rails grabbed"),
         ({"accepted_plan": PLAN}, "accepted_by", "who accepted accepted_plan"),
         ({"accepted_by": "physio-1"}, "accepted_plan", "add it, or remove accepted_by"),
         (

@@ -210,6 +210,19 @@ async def test_a_certificate_of_another_authority_is_refused(clinic: Clinic, tmp
     assert not await refused(clinic, mine)
 
 
+@pytest.mark.parametrize("missing", ["authority", "certificate", "key"])
+async def test_a_key_that_is_not_there_is_named(clinic: Clinic, tmp_path: Path, missing: str) -> None:
+    own = clinic.settings("treadmill-1").tls
+    gone = str(tmp_path / f"{missing}.pem")
+    authority, certificate, key = (
+        gone if missing == name else path
+        for name, path in (("authority", own.ca_file), ("certificate", own.certificate_file), ("key", own.key_file))
+    )
+    settings = BrokerSettings(host="localhost", tls=TlsSettings(True, authority, certificate, key))
+    with pytest.raises(FileNotFoundError, match=re.escape(gone)):
+        await make_client(settings, "sternway-1", f"{BASE}/treadmill-1/availability")
+
+
 async def test_no_certificate_is_refused(clinic: Clinic) -> None:
     mine = clinic.settings("treadmill-1")
     assert await refused(clinic, BrokerSettings(host="localhost", port=mine.port, tls=TlsSettings(True, mine.tls.ca_file)))

@@ -37,6 +37,7 @@ _DAMAGED = "only with a damaged journal: tests/telemetry/test_journal.py"
 _ERASURE = "only when a patient is erased: tests/telemetry/test_patients.py"
 _ERASED_RECORDINGS = "only when a patient is erased: tests/telemetry/test_recordings.py"
 UNREACHED = {
+    "telemetry/broker_client.py _readable": _NO_TLS,
     "telemetry/broker_client.py _tls_context": _NO_TLS,
     "telemetry/broker_client.py make_client asyncio.to_thread #2": _NO_TLS,
     "telemetry/journal.py Journal.store self._connection.execute": "belt speeds: tests/telemetry/test_speed_blocks.py",
