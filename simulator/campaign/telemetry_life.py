@@ -18,7 +18,7 @@ from simulator.campaign.broker import MemoryBroker
 from simulator.campaign.kernel import Sockets
 from simulator.campaign.modules import Change, module_over
 from simulator.campaign.virtual_loop import VirtualLoop
-from telemetry.settings import IdentitySettings, ServiceSettings
+from telemetry.settings import IdentitySettings, PathSettings, ServiceSettings
 
 LOOK_NS = 100_000_000
 """Telemetry gets the processor so often, at least: what has come since is handled at once."""
@@ -77,7 +77,9 @@ class TelemetryLife:
                 socket_path=str(self._journal_path.with_name("controller.sock")),
                 journal_path=str(self._journal_path),
                 journal_reserve_mb=0,
+                recordings_directory=str(self._journal_path.with_name("recordings")),
             ),
+            PathSettings(str(self._journal_path.parent)),
         )
 
         async def run() -> None:
