@@ -72,7 +72,8 @@ def test_the_pages_lead_to_a_first_session(untouched: Site) -> None:
     hands = site.world.hands
     site.treadmill.real.ask(lambda: hands.press(Input.STOP))
     site.wait("rest", lambda: site.treadmill.belt_m_s < 0.005, 6.0)
-    site.wait_display("PAUSED", within_s=10.0)
+    site.wait_display("ARROW", within_s=10.0)  # the step that leads out of the pause
+    assert "State: paused" in site.machine.shell("sternway status")
     site.treadmill.actuate((Input.EMERGENCY_A, Input.EMERGENCY_B))
     site.wait_display("EMERGENCY", within_s=5.0)
     site.to_standby()
