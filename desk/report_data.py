@@ -27,7 +27,9 @@ LAST = "last"
 _STOPPING = frozenset({"pause", "end", "protective_stop", "emergency_stop", "fault", "power_off"})
 _BALANCE = frozenset(
     {"balance-recovered", "rails-grabbed", "harness-loaded", "loading-fast", "sustained-support", "deck-front", "deck-rear"}
+    | {"nurse-call", "hanging-at-rest", "hanging-60-s", "hanging-180-s"}
 )
+"""Balance lost, or weight in the harness."""
 _SYMPTOM_PARTS = ("pain", "dizz", "nausea", "leg", "effort", "breath", "heart-rate", "blood-pressure", "symptom", "check-something")
 _WORTH_TELLING = frozenset({"notice", "warning", "critical"})
 _NOT_TOLD = frozenset(

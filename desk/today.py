@@ -7,6 +7,9 @@ import json
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from controller.session.record_file import load_today
 from messages.patient import NextDay, TodayCheck
@@ -14,11 +17,14 @@ from settings_files.problems import Problem, ProblemsError
 from telemetry.patient_records import Check, Entry
 
 _NEEDED = ("by", "pressure", "heart_rate", "pain", "next_day")
+_BESIDE = ("new_symptoms", "falls_since", "leg_symptoms", "examined_by", "clock_override_by")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the questions of today's check."""
-    group = parser.add_argument_group("today's check", "a file, or each answer; without any, the check asked earlier today")
+    group = parser.add_argument_group(
+        "today's check", "a file, or each answer; after a check earlier today, only what is new, with --by"
+    )
     group.add_argument("--today", type=Path, metavar="FILE", help="all of it, as JSON")
     group.add_argument("--by", metavar="CLINICIAN", help="pseudonym of the clinician who asks, and proposes the session")
     group.add_argument("--pressure", metavar="SYS/DIA", help="resting blood pressure, mmHg, such as 124/80")
@@ -33,41 +39,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def todays_check(options: argparse.Namespace, entries: Sequence[Entry], day: date) -> tuple[TodayCheck, bool]:
-    """Returns the check, and whether it is new. Raises ProblemsError with every answer that is missing or wrong."""
+    """Returns the check, and whether it is new: what is told later in the day is added to what was asked before, and signed.
+
+    Raises ProblemsError with every answer that is missing or wrong.
+    """
     if options.today is not None:
         return load_today(options.today), True
-    given = [name for name in _NEEDED if getattr(options, name) is not None]
-    if given in ([], ["by"]):
-        asked = [entry.content.today for entry in entries if isinstance(entry.content, Check) and entry.content.today.on == day]
-        if asked:
-            return asked[-1], False
+    answers = _answers(options)
     missing = [name for name in _NEEDED if getattr(options, name) is None]
+    asked = [entry.content.today for entry in entries if isinstance(entry.content, Check) and entry.content.today.on == day]
+    if missing and asked:
+        if answers.keys() <= {"by"}:
+            return asked[-1], False
+        missing = [name for name in missing if name == "by"]
+        answers = {**msgspec.to_builtins(asked[-1]), **answers}
     if missing:
         remedy = "ask it, or name a file with --today"
         raise ProblemsError(
             "today's check", tuple(Problem(f"--{name.replace('_', '-')}", "", "an answer", remedy) for name in missing)
         )
-    return load_today(_as_json(options, day)), True
+    return load_today(json.dumps({"on": str(day), "new_symptoms": False, "falls_since": False, **answers}).encode()), True
 
 
-def _as_json(options: argparse.Namespace, day: date) -> bytes:
-    """As if it had been a file: one place judges types and ranges."""
-    systolic, diastolic = pressure(options.pressure)
-    answers = {
-        "on": str(day),
-        "by": options.by,
-        "systolic_mm_hg": systolic,
-        "diastolic_mm_hg": diastolic,
-        "heart_rate_per_min": options.heart_rate,
-        "new_symptoms": options.new_symptoms,
-        "falls_since": options.falls_since,
-        "pain": options.pain,
-        "next_day": options.next_day,
-        "leg_symptoms": {"yes": True, "no": False}.get(options.leg_symptoms),
-        "examined_by": options.examined_by,
-        "clock_override_by": options.clock_override_by,
-    }
-    return json.dumps(answers).encode()
+def _answers(options: argparse.Namespace) -> dict[str, Any]:
+    """Those that were given, as a file would have them: one place judges types and ranges."""
+    answers = ((name, getattr(options, name)) for name in (*_NEEDED, *_BESIDE))
+    given = {name: answer for name, answer in answers if answer is not None and answer is not False}
+    if "pressure" in given:
+        given["systolic_mm_hg"], given["diastolic_mm_hg"] = pressure(given.pop("pressure"))
+    if "heart_rate" in given:
+        given["heart_rate_per_min"] = given.pop("heart_rate")
+    if "leg_symptoms" in given:
+        given["leg_symptoms"] = given["leg_symptoms"] == "yes"
+    return given
 
 
 def pressure(text: str) -> tuple[int, int]:

@@ -11,11 +11,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from controller.core.events import RULES, Severity
 from desk import report_command
 from desk.gait import GaitFigures, NotMeasured
 from desk.place import DONE, NOT_REACHED, WRONG_INPUT
 from desk.report_csv import HEADINGS, report_csv
-from desk.report_data import Mark, Point, Report, rail_figures, read_report
+from desk.report_data import Mark, Point, Report, marks_of, rail_figures, read_report
 from desk.report_page import report_page
 from desk.report_svg import session_figure
 from messages.wire import EventRecord
@@ -108,6 +109,17 @@ def test_the_report_says_what_was_done_and_what_happened(clinic: Clinic) -> None
     assert "Phase started" not in words, "what went as planned needs no mark"
     assert "script" not in text.tags
     assert "http" not in report_page(report, UTC).replace("http-equiv", ""), "nothing is fetched"
+
+
+def test_nothing_critical_is_left_out_of_the_report() -> None:
+    """Whoever hung in the harness did not just complete as planned."""
+    grave = [rule for rule in RULES.values() if rule.severity is Severity.CRITICAL]
+    assert {"nurse-call", "hanging-at-rest", "harness-loaded"} <= {rule.event.value for rule in grave}
+    events = [
+        happened(number, rule.event.value, 10.0, rule.effect.name.lower(), "critical", rule.text, rule.remedy)
+        for number, rule in enumerate(grave, start=1)
+    ]
+    assert [mark.text for mark in marks_of(events, 0)] == [rule.text for rule in grave]
 
 
 def test_how_much_was_leaned_on_the_rails_is_said_beside_the_last_session(clinic: Clinic) -> None:

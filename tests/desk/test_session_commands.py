@@ -228,6 +228,41 @@ def test_todays_check_is_asked_in_full(
     assert machine.requests == []
 
 
+@pytest.mark.parametrize(
+    ("words", "answers"),
+    [
+        (("--new-symptoms",), {"new_symptoms": True}),
+        (("--falls-since", "--pain", "0"), {"falls_since": True, "pain": 0}),
+        (("--leg-symptoms", "no", "--heart-rate", "70"), {"leg_symptoms": False, "heart_rate_per_min": 70}),
+        (("--pressure", "130/85"), {"systolic_mm_hg": 130, "diastolic_mm_hg": 85}),
+        (("--examined-by", "doc-3", "--clock-override-by", "doc-3"), {"examined_by": "doc-3", "clock_override_by": "doc-3"}),
+    ],
+)
+def test_what_is_told_later_in_the_day_is_added_to_the_check_and_signed(
+    clinic: Clinic, machine: Machine, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], answers: dict[str, object]
+) -> None:
+    clinic.keep()
+    assert plan_command.main(["p-17", *FIRST]) == DONE
+    assert plan_command.main(["p-17", *words]) == WRONG_INPUT
+    assert "--by" in capsys.readouterr().err, "who was told it?"
+    plan_command.main(["p-17", *words, "--by", "doc-2"])
+    with PatientFile(clinic.place.patients) as file:
+        checks = [entry.content.today for entry in file.entries("p-17") if isinstance(entry.content, Check)]
+    assert checks == [TODAY, msgspec.structs.replace(TODAY, by="doc-2", **answers)]
+    assert machine.requests == []
+
+
+def test_new_symptoms_after_the_check_refuse_the_session(
+    clinic: Clinic, machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clinic.keep()
+    assert plan_command.main(["p-17", *FIRST]) == DONE
+    assert prepare_command.main(["p-17", "--new-symptoms", "--by", "doc-2"]) == REFUSED
+    assert "No session for p-17 today" in capsys.readouterr().err
+    assert prepare_command.main(["p-17"]) == REFUSED, "nor without saying it again"
+    assert machine.requests == []
+
+
 def test_todays_check_may_be_a_file(clinic: Clinic, machine: Machine, tmp_path: Path) -> None:
     clinic.keep()
     path = tmp_path / "today.json"
