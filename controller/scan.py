@@ -15,7 +15,7 @@ from controller.channel import Channel
 from controller.core.chart import LATCHED_STATES, MOVING_STATES, State
 from controller.core.commands import DriveCommand
 from controller.core.display_text import Lines, display_lines
-from controller.core.events import RULES, Happening
+from controller.core.events import RULES, Event, Happening
 from controller.core.preparation import Step
 from controller.core.readings import DriveReading, Levels, LoadSample
 from controller.core.start import missing_to_start
@@ -281,6 +281,8 @@ class Controller:
             if record is not None:
                 self._channel.record_session(record)
             self._remember(force=self.state.causes != before.causes)
+        if self.state.channels_proved is not before.channels_proved:
+            self._remember(force=True)
         if now_ns >= self._snapshot_due_ns:
             self._publish(inputs, outputs, now_ns)
         else:
@@ -342,13 +344,18 @@ class Controller:
 
     def _remembered(self, *, clean: bool, orderly: bool = False) -> Remembered:
         # What was latched when the last life ended stays named until a hand resets: a death wipes out no cause.
-        causes = tuple(dict.fromkeys((*self.state.latched_before, *(cause.value for cause in self.state.causes))))
+        latched = (*self.state.latched_before, *(cause.value for cause in self.state.causes))
+        # A self-test that finds emergency channels at odds says so in other words; the next life has to see both open all the same.
+        unproved = () if self.state.channels_proved else (Event.EMERGENCY_DISCREPANCY.value,)
+        causes = tuple(dict.fromkeys((*latched, *unproved)))
         reserved = self._next_event_id - 1 if clean else self._reserved_event_id
         return Remembered(clean and not causes, causes, reserved, orderly, self._unclean_starts)
 
     def close(self, *, failed: bool) -> None:
-        """The end: the marker of a clean stop is written only when nothing failed or is latched and the belt is proven at rest."""
+        """The end. The marker of a clean stop is written only when nothing failed or is latched, nobody hangs in the strap and the
+        belt is proven at rest."""
         # A life that began latched and ends before its self-test has judged anything has reset nothing.
         unjudged = self.state.chart is State.SELF_TEST and self.state.unclean
-        at_rest = self.state.drive.standstill and self.state.chart not in LATCHED_STATES and not unjudged
+        hangs = self.state.hanging.since_ns != 0
+        at_rest = self.state.drive.standstill and self.state.chart not in LATCHED_STATES and not unjudged and not hangs
         self._memory.close(self._remembered(clean=at_rest and not failed, orderly=self.state.drive.standstill and not failed))

@@ -22,7 +22,7 @@ from controller.core.hands_free import close_window
 from controller.core.hanging import LOADED_FRACTION, NOBODY
 from controller.core.latch import DRIVE_FAULT, ENDED_BY_FALL, FALLS, ended_by_fall, reset_blockers, session_goes_on
 from controller.core.patient import body_weight_n, known_load_n
-from controller.core.preparation import AFTER_STEPS, HARNESS_STEPS, RESTART_STEPS, PreparationState, Step
+from controller.core.preparation import AFTER_STEPS, HARNESS_STEPS, HARNESS_UNPROVED, RESTART_STEPS, PreparationState, Step
 from controller.core.state import CoreState, Scan
 
 _TRIGGER_OF_EFFECT = {
@@ -196,7 +196,8 @@ def harness_is_loaded(state: CoreState) -> bool:
 
 
 def _pause(scan: Scan, cause: Happening) -> None:
-    """A controlled stop. In a rest the belt is at rest already, but going on needs the restart's steps all the same.
+    """A controlled stop. In a rest the belt is at rest already, but going on needs the restart's steps all the same, and a harness
+    check that is still owed remains so.
 
     So it does where nothing runs yet, or any more: that the patient was ready is no longer true.
     """
@@ -213,7 +214,7 @@ def _pause(scan: Scan, cause: Happening) -> None:
         stopped_by=cause.event,
         deceleration_m_s2=scan.settings.core.ramp.planned_deceleration_m_s2,
         exercise=msgspec.structs.replace(exercise, stops=exercise.stops + 1, offered_until_ns=0, wanted_m_s=0.0, hands_free=window),
-        preparation=restart_steps(scan.state.preparation),
+        preparation=restart_steps(scan.state.preparation, harness=scan.state.preparation.step in HARNESS_UNPROVED),
         accept_until_ns=0,
         start_until_ns=0,
     )

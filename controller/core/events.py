@@ -419,7 +419,7 @@ _ROWS: tuple[tuple[Event, Severity, Effect, Priority, str, str], ...] = (
     (Event.PAUSE_TOO_LONG, _N, _E.END, _LOW, "Pause too long: session over", "Prepare a new session if the patient goes on."),
     (Event.SESSION_ENDED, _N, _E.END, _QUIET, "Session ended early", "Prepare a new session if the patient goes on."),
     (Event.NURSE_CALL, _C, _E.RECORD, _HIGH, "Patient hangs in the harness", "Take the weight. Help is called."),
-    (Event.HANGING_AT_REST, _C, _E.RECORD, _HIGH, "Strap loaded for a minute in a pause", "Take the weight. Help is called."),
+    (Event.HANGING_AT_REST, _C, _E.RECORD, _HIGH, "Strap loaded for a minute at rest", "Take the weight. Help is called."),
     (Event.HANGING_60_S, _C, _E.RECORD, _HIGH, "Hanging for 60 s", "Take the weight now."),
     (Event.HANGING_180_S, _C, _E.RECORD, _HIGH, "Hanging for 3 minutes", "TAKE THE WEIGHT NOW. Call for more help."),
     (

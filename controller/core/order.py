@@ -9,6 +9,7 @@ from controller.core.commands import NOTHING, Action, DriveCommand
 from controller.core.effects import harness_is_loaded
 from controller.core.events import Event, Happening
 from controller.core.gate import GateFacts, pass_gate
+from controller.core.inputs import Input
 from controller.core.patient import acceleration_m_s2, ceiling_m_s
 from controller.core.preparation import Step
 from controller.core.ramp import AT_REST, RampLimits, RampState, advance_ramp
@@ -16,6 +17,7 @@ from controller.core.readings import DriveState, Quality
 from controller.core.state import Scan
 
 _RUNS_STILL = (DriveState.RUNNING, DriveState.BRAKING)
+_STARTS_FROM = (State.PREPARED, State.PAUSED, State.REST)
 # Each scan asks for these several times, and Python 3.11 takes long to find an enumeration's member.
 _RUN, _READY, _GRANTED, _GOOD = Action.RUN, Step.READY, DriveState.GRANTED, Quality.GOOD
 _NOT_A_LOAD_N = 1e9
@@ -80,12 +82,20 @@ def _rest_or_stop(scan: Scan) -> DriveCommand:
             return DriveCommand(Action.POWER_OFF)
         if state.reset_until_ns and drive.standstill and drive.state is DriveState.FAULT:
             return DriveCommand(Action.CLEAR)
-    awaits_start = state.preparation.step is _READY and state.chart in (State.PREPARED, State.PAUSED, State.REST)
-    if drive.heard and drive.state is _GRANTED and not awaits_start:
+    if drive.heard and drive.state is _GRANTED and not _awaits_grant(scan):
         return _stop(scan)
     if drive.heard and drive.standstill and drive.state not in _RUNS_STILL:
         return NOTHING
     return _stop(scan)
+
+
+def _awaits_grant(scan: Scan) -> bool:
+    """While a hand is at START or its press was just honoured. The grant of a press that was refused is taken back: the next press
+    would run on what is left of its time."""
+    state = scan.state
+    if state.preparation.step is not _READY or state.chart not in _STARTS_FROM:
+        return False
+    return state.start_until_ns > 0 or scan.digital.is_closed(Input.START)
 
 
 def _stop(scan: Scan) -> DriveCommand:

@@ -46,6 +46,8 @@ class Step(enum.Enum):
 
 HARNESS_STEPS = (Step.CLIP, Step.TAUT, Step.SLACK, Step.SIT, Step.ARROW, Step.READY)
 RESTART_STEPS = (Step.ARROW, Step.READY)
+HARNESS_UNPROVED = frozenset(HARNESS_STEPS) - frozenset(RESTART_STEPS)
+"""While one of these is shown, nobody knows yet whether the harness holds."""
 AFTER_STEPS = (Step.AFTER_HIPS, Step.AFTER_ANKLES)
 _LINE_BY_LINE = (Step.AREA, Step.SHOES, Step.GLASSES, Step.HARNESS, Step.LANYARD, Step.HIPS, Step.ANKLES)
 

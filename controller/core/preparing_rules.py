@@ -60,7 +60,13 @@ def withdraw(scan: Scan, why: Event) -> None:
     say(scan, why, session=scan.state.exercise.session)
     change_state(scan, Trigger.WITHDRAW)
     clear_pause_alarms(scan)
-    scan.state = msgspec.structs.replace(scan.state, exercise=ExerciseState(), preparation=PreparationState(), start_until_ns=0)
+    scan.state = msgspec.structs.replace(
+        scan.state,
+        exercise=ExerciseState(),
+        preparation=PreparationState(),
+        digital=forget_patient(scan.state.digital),
+        start_until_ns=0,
+    )
 
 
 def run_prepared(scan: Scan) -> None:
@@ -119,13 +125,15 @@ def step_by_hand(scan: Scan) -> None:
 def _start(scan: Scan) -> None:
     """The belt starts: at the first speed, in the phase that is due. A rest that a pause interrupted is over.
 
-    Whatever rest was asked for has been kept by now, pauses and latches in it included: a new bout begins.
+    Whatever rest was asked for has been kept by now, pauses and latches in it included: a new bout begins, unless the plan's rest
+    is too short for one.
     """
     exercise = scan.state.exercise
     resumed = exercise.belt_time_ns > 0
-    stood_ns = scan.now_ns - scan.state.since_ns
-    rested = exercise.rest_until_at_ns > 0 or stood_ns >= scan.settings.core.session.bout_rest_s * 1e9
+    stood_s, bout_rest_s = (scan.now_ns - scan.state.since_ns) / 1e9, scan.settings.core.session.bout_rest_s
     phase = exercise.phase
+    too_short = phase is not None and phase.kind is PhaseKind.REST and phase.duration_s < bout_rest_s
+    rested = stood_s >= bout_rest_s or (exercise.rest_until_at_ns > 0 and not too_short)
     if phase is not None and phase.kind is PhaseKind.REST:
         exercise = next_phase(exercise)
         phase = exercise.phase

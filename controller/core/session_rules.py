@@ -78,11 +78,12 @@ def _ask_harness_again(scan: Scan, waited_ns: int) -> None:
 def _complete(scan: Scan) -> None:
     """The next patient needs one clip-open since the last: then everything of this one is forgotten.
 
-    Until then the questions and the list after the exercise wait, for as long as it takes; they hold nobody back.
+    Until then the questions and the list after the exercise wait, for as long as it takes; they hold nobody back. Whoever hangs in
+    the strap has not left, whatever the clip's contact says: it bounces under somebody who swings.
     """
     if not scan.drive.standstill:
         return
-    if not scan.digital.is_closed(Input.CLIP):
+    if not scan.digital.is_closed(Input.CLIP) and not scan.state.hanging.since_ns:
         change_state(scan, Trigger.LEAVE)
         clear_pause_alarms(scan)
         scan.state = forget_session(scan.state)

@@ -35,7 +35,7 @@ _RAIL_LEFT, _RAIL_RIGHT = Input.RAIL_LEFT.bit, Input.RAIL_RIGHT.bit
 _DECK_FRONT, _DECK_REAR, _OVERLOAD = Input.DECK_FRONT.bit, Input.DECK_REAR.bit, Input.OVERLOAD.bit
 _START, _RESET = Input.START.bit, Input.RESET.bit
 # Each scan asks for these several times, and Python 3.11 takes long to find an enumeration's member.
-_SELF_TEST, _PAUSED, _COMPLETE = State.SELF_TEST, State.PAUSED, State.COMPLETE
+_SELF_TEST, _REST, _PAUSED, _COMPLETE = State.SELF_TEST, State.REST, State.PAUSED, State.COMPLETE
 _BOTH, _LEFT, _RIGHT = RailStage.BOTH, RailStage.LEFT, RailStage.RIGHT
 _TELEMETRY_LOST, _DISPLAY_LOST = Event.TELEMETRY_LOST, Event.DISPLAY_LOST
 _SELF_TEST_NS = 10_000_000_000
@@ -296,8 +296,9 @@ def _watch_hanging(scan: Scan) -> None:
 
 
 def _rests(state: CoreState) -> bool:
-    """In a pause, and on into the end of a session that somebody hangs through."""
-    return state.chart is _PAUSED or (state.chart is _COMPLETE and state.hanging.since_ns != 0)
+    """In a pause or a rest, and on into the end of a session that somebody hangs through."""
+    chart = state.chart
+    return chart is _PAUSED or chart is _REST or (chart is _COMPLETE and state.hanging.since_ns != 0)
 
 
 def _may_hang(state: CoreState) -> bool:

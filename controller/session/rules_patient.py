@@ -154,10 +154,16 @@ def careful(facts: Facts, *, severe: bool = False) -> Iterator[Finding]:
     caution = facts.clinical.caution
     yield Cap(Limit.CEILING_M_S, caution.severe_ceiling_m_s if severe else caution.ceiling_m_s)
     yield Cap(Limit.ACCELERATION_M_S2, caution.acceleration_m_s2)
-    yield Cap(Limit.BOUT_S, caution.bout_s)
+    yield from bouts_of(facts, caution.bout_s)
     yield Cap(Limit.BELT_TIME_S, caution.belt_time_s)
     yield Cap(Limit.CHECK_INTERVAL_S, caution.check_interval_s)
     yield Cap(Limit.ATTENDANT, CONTACT_GUARD if severe else STAND_BY)
+
+
+def bouts_of(facts: Facts, bout_s: float) -> Iterator[Finding]:
+    """So long without a rest; standing for less than the core's own rest after a bout is none."""
+    yield Cap(Limit.BOUT_S, bout_s)
+    yield Cap(Limit.REST_S, facts.core.session.bout_rest_s)
 
 
 def judge_knee(facts: Facts) -> Iterator[Finding]:
@@ -172,7 +178,7 @@ def judge_knee(facts: Facts) -> Iterator[Finding]:
         )
         return
     yield Note("the knee is no indication today: more than mild discomfort; pain is asked at every check")
-    yield Cap(Limit.BOUT_S, facts.clinical.caution.bout_s)
+    yield from bouts_of(facts, facts.clinical.caution.bout_s)
 
 
 def judge_ankle(facts: Facts) -> Iterator[Finding]:

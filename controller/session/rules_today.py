@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from controller.session.facts import Facts
-from controller.session.rules_patient import CONTACT_GUARD, EVERY_HAND, NONE, careful
+from controller.session.rules_patient import CONTACT_GUARD, EVERY_HAND, NONE, bouts_of, careful
 from controller.session.verdict import Ask, Cap, Demand, Finding, Limit, Note, Refusal
 from controller.session.week import judge_week
 from messages.patient import Ending, NextDay
@@ -107,7 +107,7 @@ def judge_first_session(facts: Facts) -> Iterator[Finding]:
     yield Cap(Limit.CEILING_M_S, _first_ceiling_m_s(facts))
     yield Cap(Limit.ACCELERATION_M_S2, core.ramp.first_session_acceleration_m_s2)
     yield Cap(Limit.BELT_TIME_S, core.session.first_session_belt_time_s)
-    yield Cap(Limit.BOUT_S, first.bout_s)
+    yield from bouts_of(facts, first.bout_s)
     yield Cap(Limit.BOUTS, first.bouts)
     yield Cap(Limit.REST_S, first.rest_s)
     yield Cap(Limit.CHECK_INTERVAL_S, first.check_interval_s)

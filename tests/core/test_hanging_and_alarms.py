@@ -2,6 +2,7 @@
 
 import math
 
+import msgspec
 import pytest
 
 from controller.core.alarms import active_priority, clear_alarms, indicate, raise_alarms, silence
@@ -11,9 +12,10 @@ from controller.core.hanging import NOBODY, HangingState, judge_hanging, judge_r
 from controller.core.inputs import Input
 from controller.core.state import AlarmState
 from messages.figures import Question
+from messages.plan import Phase, PhaseKind
 from messages.wire import Cancel, Silence
+from tests.core.machine import PLAN, Machine
 from tests.core.machine import WEIGHT_N as MASS_N
-from tests.core.machine import Machine
 
 MS = 1_000_000
 S = 1000 * MS
@@ -174,6 +176,41 @@ def test_whoever_hangs_through_a_pause_is_called_for_and_may_go_on_when_the_weig
     machine.start()
     assert machine.events.count(Event.HANGING_AT_REST) == 1
     assert Event.SESSION_RESUMED in machine.events
+
+
+@pytest.mark.hazard("H-21", "C-HANGING")
+def test_whoever_hangs_in_a_planned_rest_is_called_for_as_in_a_pause() -> None:
+    machine = Machine()
+    phases = (Phase(PhaseKind.WORK, 5, 0.1), Phase(PhaseKind.REST, 200), Phase(PhaseKind.WORK, 5, 0.1))
+    machine.to_walking(msgspec.structs.replace(PLAN, phases=phases))
+    machine.run_until(lambda m: m.chart is State.REST, 15)
+    machine.to_rest()
+    machine.load_n = 0.4 * MASS_N
+    machine.run(59.0)
+    assert not machine.outputs.nurse_call
+    machine.run(2.0)
+    assert machine.chart is State.REST
+    assert machine.outputs.nurse_call
+    assert machine.lines()[1].strip() == "Take the weight"
+    machine.run_until(lambda m: m.chart is State.COMPLETE, 500)
+    machine.run(1.0)
+    assert machine.outputs.nurse_call, "over the rest's end and the session's"
+
+
+@pytest.mark.hazard("H-21", "C-HANGING")
+def test_a_clip_that_bounces_under_whoever_hangs_ends_no_call() -> None:
+    machine = hanging_in_a_pause()
+    machine.run_until(lambda m: m.chart is State.COMPLETE, 300)
+    machine.edges = Input.CLIP.bit
+    machine.scan()
+    machine.open(Input.CLIP)
+    machine.run(2.0)
+    assert machine.chart is State.COMPLETE
+    assert machine.outputs.nurse_call
+    machine.load_n = 0.0
+    machine.run(1.0)
+    assert machine.chart is State.STANDBY, "the weight taken and the clip open: the patient has left"
+    assert not machine.outputs.nurse_call
 
 
 @pytest.mark.hazard("H-21", "C-HANGING")

@@ -134,18 +134,33 @@ def test_stretches_as_long_as_the_longest_bout_end_in_their_rests_however_late_t
 ) -> None:
     """Five phases a stretch: each ends in a scan that comes late, and all of them together not a scan later than the bout."""
     stretch = tuple(Phase(PhaseKind.WORK, duration_s, 0.10) for duration_s in (4, 4.3, 3.1, 0.3, 0.3))
-    plan = msgspec.structs.replace(FLAT, phases=(*stretch, Phase(PhaseKind.REST, 5), *stretch))
+    plan = msgspec.structs.replace(FLAT, phases=(*stretch, Phase(PhaseKind.REST, 60), *stretch))
     machine = LateScans(seed, monkeypatch)
     machine.to_walking(plan, bout_s=12.0)
     machine.run_until(lambda m: m.chart not in MOVING_STATES, 20)
     assert machine.chart is State.REST, machine.where()
     assert 0 <= machine.state.exercise.bout_ns - 12 * 10**9 < 12_000_000
-    machine.run_until(lambda m: m.state.preparation.step is Step.ARROW, 6)
+    machine.run_until(lambda m: m.state.preparation.step is Step.ARROW, 61)
     machine.press(Input.OK)
     machine.start()
     machine.run_until(lambda m: m.chart not in MOVING_STATES, 20)
     assert machine.state.exercise.over == Event.SESSION_COMPLETE.value, machine.where()
     assert Event.BOUT_TOO_LONG not in machine.events
+
+
+@pytest.mark.parametrize(("rest_s", "rested"), [(1.0, False), (30.0, False), (60.0, True)])
+def test_a_planned_rest_counts_when_it_is_as_long_as_the_rest_after_a_bout(rest_s: float, rested: bool) -> None:
+    """Whoever wrote the plan may not cancel the longest bout by resting for a second."""
+    machine = Machine()
+    work = Phase(PhaseKind.WORK, 10, 0.1)
+    machine.to_walking(msgspec.structs.replace(FLAT, phases=(work, Phase(PhaseKind.REST, rest_s), work)), bout_s=15.0)
+    machine.run_until(lambda m: m.chart is State.REST, 20)
+    machine.to_rest()
+    machine.run_until(lambda m: m.state.preparation.step is Step.ARROW, 70)
+    machine.press(Input.OK)
+    machine.start()
+    machine.run_until(lambda m: m.chart not in MOVING_STATES, 20)
+    assert (Event.BOUT_TOO_LONG in machine.events) is not rested
 
 
 def test_a_short_pause_is_no_rest() -> None:
@@ -225,10 +240,10 @@ def test_a_rest_that_a_pause_interrupted_is_a_rest_to_the_bout() -> None:
     """The rest is kept to its end all the same: the stretch after it is as long as the longest bout again."""
     machine = Machine()
     walk = Phase(PhaseKind.WORK, 20, 0.1)
-    plan = msgspec.structs.replace(FLAT, phases=(Phase(PhaseKind.WARM_UP, 20, 0.1), Phase(PhaseKind.REST, 30), walk))
+    plan = msgspec.structs.replace(FLAT, phases=(Phase(PhaseKind.WARM_UP, 20, 0.1), Phase(PhaseKind.REST, 60), walk))
     machine.to_walking(plan, bout_s=20.0)
     machine.run_until(lambda m: m.chart is State.REST, 30)
-    machine.run(25)
+    machine.run(55)
     machine.open(Input.STOP)
     machine.run(0.2)
     machine.close(Input.STOP)

@@ -13,7 +13,8 @@ from controller.core.inputs import Input
 from controller.core.preparation import Step
 from controller.core.readings import DriveState
 from messages.plan import Phase, PhaseKind
-from tests.core.machine import PLAN, Machine, S
+from messages.wire import Stop
+from tests.core.machine import PLAN, WEIGHT_N, Machine, S
 
 REST_S = 60
 WALK = Phase(PhaseKind.WORK, 20, 0.1)
@@ -154,3 +155,49 @@ def test_a_pause_after_a_reset_still_names_what_had_stopped() -> None:
     machine.press(Input.RESET)
     assert machine.chart is State.PAUSED
     assert machine.state.stopped_by is Event.DECK_FRONT
+
+
+def told_to_stop(machine: Machine) -> None:
+    machine.open(Input.STOP)
+    machine.run(0.2)
+    machine.close(Input.STOP)
+
+
+def told_to_stop_from_afar(machine: Machine) -> None:
+    machine.requests.append(Stop("s", "desk"))
+    machine.scan()
+
+
+def told_a_symptom(machine: Machine) -> None:
+    machine.press(Input.SYMPTOM)
+
+
+@pytest.mark.parametrize("stop", [told_to_stop, told_to_stop_from_afar, told_a_symptom])
+@pytest.mark.parametrize("steps_done", [0, 1, 2])
+@pytest.mark.hazard("H-12", "C-HARNESS-CHECK")
+def test_a_stop_in_a_rest_leaves_the_harness_check_that_is_owed(stop: Callable[[Machine], None], steps_done: int) -> None:
+    """Somebody opened the clip and closed it again: whatever happens then, nobody walks before the strap was tried."""
+    machine = Resting()
+    machine.open(Input.CLIP)
+    machine.run(0.3)
+    machine.close(Input.CLIP)
+    machine.run(0.3)
+    for _ in range(steps_done):
+        machine.load_n = 0.05 * WEIGHT_N
+        machine.run(1.2)
+        machine.press(Input.OK)
+    machine.load_n = 0.0
+    machine.run(0.3)
+    assert machine.state.preparation.step is (Step.TAUT, Step.SLACK, Step.SIT)[steps_done]
+    stop(machine)
+    machine.run(0.3)
+    assert machine.chart is State.PAUSED
+    assert machine.state.preparation.step is Step.TAUT, "the strap is clipped in, and that is all that is known of it"
+
+
+def test_a_stop_in_a_rest_after_the_harness_check_asks_for_the_arrow_alone() -> None:
+    machine = Resting()
+    open_and_close_the_clip(machine)
+    told_to_stop(machine)
+    assert machine.chart is State.PAUSED
+    assert machine.state.preparation.steps == (Step.ARROW, Step.READY)

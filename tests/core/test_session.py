@@ -16,7 +16,7 @@ from controller.core.readings import DriveState
 from controller.core.state import CoreState
 from messages.figures import Question
 from messages.plan import AttendantStage, Phase, PhaseKind, RailStage
-from messages.wire import Stop
+from messages.wire import Cancel, Stop
 from tests.core.machine import PLAN, WEIGHT_N, Machine, proposal
 
 LONG = msgspec.structs.replace(PLAN, phases=(Phase(PhaseKind.WARM_UP, 30, 0.1), Phase(PhaseKind.WORK, 600, 0.2)))
@@ -337,6 +337,18 @@ def test_nothing_of_the_first_patient_is_left_for_the_second() -> None:
     assert machine.state.digital.seen_changed == 0
     assert machine.state.causes == ()
     assert machine.state.alarms.active == ()
+
+
+@pytest.mark.hazard("H-25", "C-NEXT-PATIENT", "C-SEEN-TO-CHANGE")
+def test_a_session_that_is_taken_back_proves_no_input_for_the_next_patient() -> None:
+    """The pedal may have been tied meanwhile."""
+    machine = Machine()
+    machine.to_standby()
+    machine.prepare()
+    machine.requests.append(Cancel("c", "desk"))
+    machine.run(0.2)
+    assert machine.chart is State.STANDBY
+    assert machine.state.digital.seen_changed == 0
 
 
 @pytest.mark.hazard("H-25", "C-NEXT-PATIENT", "C-SEEN-TO-CHANGE")

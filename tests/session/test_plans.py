@@ -68,6 +68,18 @@ def test_a_plan_from_outside_obeys_every_cap(plan: Plan, profile: dict[str, Any]
     assert keys(plan, records(profile=profile)) == expected
 
 
+KNEE = {"flags": (flag(FlagName.KNEE, Grade.SEVERE),)}
+
+
+@pytest.mark.parametrize(("rest_s", "expected"), [(1.0, ["phases[2].duration_s"]), (59.0, ["phases[2].duration_s"]), (60.0, [])])
+@pytest.mark.hazard("H-23", "C-CAPS")
+def test_between_two_of_the_longest_stretches_lies_a_rest_that_is_one(rest_s: float, expected: list[str]) -> None:
+    """A second of standing would turn three stretches into one of nine minutes."""
+    phases = (Phase(WARM_UP, 60, 0.2), Phase(WORK, 110, 0.2), Phase(REST, rest_s), Phase(WORK, 170, 0.2))
+    assert keys(msgspec.structs.replace(PLAN, phases=phases), records(profile=KNEE)) == expected
+    assert keys(msgspec.structs.replace(PLAN, phases=phases), records()) == [], "who needs no rest may have a short one"
+
+
 def first_plan(*phases: Phase) -> Plan:
     return Plan(patient="p-017", mass_kg=70.0, phases=phases, first_session=True)
 

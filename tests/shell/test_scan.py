@@ -53,7 +53,7 @@ from messages.wire import (
     encode,
 )
 from simulator.patients import returning_patient
-from tests.core.machine import MS, PERIOD_NS, PLAN, Machine
+from tests.core.machine import MS, PERIOD_NS, PLAN, WEIGHT_N, Machine
 from tests.replay.recorded import flight_header
 
 ABOUT = About(version="0", boot_id="b", clinic="c", treadmill="t", drive={}, limits={})
@@ -675,6 +675,50 @@ def test_who_ends_it_before_its_self_test_has_reset_nothing(treadmill: Treadmill
     treadmill.reboot(cleanly=True)
     treadmill.run(3.0)
     assert treadmill.chart is State.FAULT, treadmill.where()
+
+
+@pytest.mark.hazard("H-16", "C-TWO-CHANNELS")
+@pytest.mark.parametrize("cleanly", [True, False])
+@pytest.mark.parametrize("ends_after_s", [1.2, 12.0], ids=["in the self-test", "latched"])
+def test_channels_at_odds_in_a_self_test_are_remembered_by_the_next_life(
+    treadmill: Treadmill, cleanly: bool, ends_after_s: float
+) -> None:
+    """One of them may be welded: both have to be seen open, in however many lives."""
+    treadmill.run(1.5)
+    treadmill.reboot(cleanly=True)
+    treadmill.open(Input.EMERGENCY_A)
+    treadmill.run(ends_after_s)
+    assert not treadmill.state.channels_proved
+    remembers(treadmill, "emergency-discrepancy")
+    treadmill.close(Input.EMERGENCY_A)
+    treadmill.reboot(cleanly=cleanly)
+    treadmill.run(13.0)
+    treadmill.press(Input.RESET)
+    treadmill.run(1.0)
+    assert treadmill.chart is State.FAULT, treadmill.where()
+    treadmill.open(Input.EMERGENCY_A, Input.EMERGENCY_B)
+    treadmill.run(0.5)
+    treadmill.close(Input.EMERGENCY_A, Input.EMERGENCY_B)
+    treadmill.run(0.5)
+    treadmill.press(Input.RESET)
+    treadmill.run(1.0)
+    assert treadmill.chart is State.STANDBY, treadmill.where()
+
+
+@pytest.mark.hazard("H-21", "C-HANGING")
+def test_an_orderly_end_under_somebody_who_hangs_is_no_clean_stop(treadmill: Treadmill) -> None:
+    """An upgrade in a pause forgets the session, and may not forget who is in the strap."""
+    to_walking(treadmill)
+    treadmill.open(Input.STOP)
+    treadmill.to_rest()
+    treadmill.close(Input.STOP)
+    treadmill.load_n = 0.4 * WEIGHT_N
+    treadmill.run(61.0)
+    assert treadmill.devices.indicators["nurse_call"]
+    treadmill.reboot(cleanly=True)
+    treadmill.run(4.0)
+    assert treadmill.chart is State.FAULT, treadmill.where()
+    assert treadmill.devices.indicators["nurse_call"]
 
 
 def test_unclean_starts_that_lie_apart_are_only_unclean_starts(treadmill: Treadmill) -> None:
