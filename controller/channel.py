@@ -48,6 +48,8 @@ class _Client:
         self.peer = peer
         self.full_since_ns: int | None = None
         self.is_telemetry = False
+        self.session_due = False
+        """The newest session record has not reached it yet."""
         self.sent_up_to = 0
         self.greeted = False
 
@@ -145,9 +147,8 @@ class Channel:
                 self._heartbeat_ns = now_ns
                 self._journal_writable = message.journal_writable
                 if not client.is_telemetry:
-                    client.is_telemetry = True
-                    if self._session is not None:
-                        self._send(client, self._session)
+                    client.is_telemetry = client.session_due = True
+                    self._send_session(client)
         elif isinstance(message, Acknowledge):
             if client.is_telemetry:
                 self._ring.acknowledge(message.up_to_id)
@@ -166,6 +167,8 @@ class Channel:
     def send_events(self) -> None:
         """Sends telemetry what it has not got yet, as far as the socket takes it."""
         for client in tuple(self._clients):
+            if client.session_due:
+                self._send_session(client)
             if not client.is_telemetry or self._ring.highest_id <= client.sent_up_to:
                 continue
             for event_id, datagram in self._ring.after(client.sent_up_to):
@@ -187,11 +190,16 @@ class Channel:
                 self._drop(client)
 
     def record_session(self, record: SessionRecord) -> None:
-        """Sends the session's record, and again to a telemetry that comes later."""
+        """Sends the session's record, and again to a telemetry that comes later or whose socket was full: the last of a session is
+        how it ended."""
         self._session = encode(record)
         for client in tuple(self._clients):
             if client.is_telemetry:
-                self._send(client, self._session)
+                client.session_due = True
+                self._send_session(client)
+
+    def _send_session(self, client: _Client) -> None:
+        client.session_due = self._session is not None and not self._send(client, self._session)
 
     def _send(self, client: _Client, datagram: bytes) -> bool:
         try:

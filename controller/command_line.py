@@ -25,6 +25,7 @@ from controller.configuration_tables import PathSettings
 from controller.hardware.errors import HardwareError
 from controller.journal_command import journalctl_arguments, run_journalctl
 from controller.other_commands import find_other_commands, run_other_command
+from controller.pairing import judge_driver
 from controller.rail_certificates import rail_cell_reasons
 from messages.wire import Cancel, Reply, Stop
 from settings_files.problems import ProblemsError
@@ -110,6 +111,9 @@ def _add_configuration(command: argparse.ArgumentParser) -> None:
 def _check_config(options: argparse.Namespace) -> int:
     configuration = check_configuration(options.file)
     identity = configuration.identity
+    problems = judge_driver(configuration.serial.driver, configuration.drive_limits, identity.mounting)
+    if problems:
+        raise ConfigurationError(str(options.file), problems)
     print(f"{options.file}: correct, for {identity.treadmill} at {identity.clinic}")
     for name, reason in rail_cell_reasons(configuration, options.file.absolute().parent, datetime.now(UTC)).items():
         print(f"{name} is shown as unknown, {reason}; the treadmill runs without it" if reason else f"{name} is calibrated")

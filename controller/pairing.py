@@ -5,9 +5,13 @@ from __future__ import annotations
 import time
 
 from controller.hardware.errors import HardwareError
-from firmware_bridge.drive import Drive, DriveTarget, IdentFrame, Mounting
+from firmware_bridge.discovery import UnknownDriveError, open_drive
+from firmware_bridge.drive import Drive, DriveLimits, DriveTarget, IdentFrame, Mounting
+from settings_files.problems import Problem, written
 
 IDENTITY_WAIT_S = 3.0
+_NO_DRIVE = "/nonexistent/drive"
+"""A driver that opens this says what it is made for, and reaches nothing."""
 
 
 def refuse_wrong_drive(drive: Drive, panel_is_simulated: bool, mounting: Mounting) -> None:
@@ -77,6 +81,21 @@ def why_refused(drive: Drive) -> str:
     A lost line is none of it: it is opened again, and told as a loss.
     """
     return "" if drive.loss is not None else drive.problem or ""
+
+
+def judge_driver(name: str, expected: DriveLimits, configured: Mounting) -> tuple[Problem, ...]:
+    """Returns what is wrong with the configured driver, before there is a drive: its name, and how the patient stands."""
+    try:
+        drive = open_drive(name, _NO_DRIVE, expected, 0)
+    except UnknownDriveError as error:
+        return (Problem("serial.driver", written(name), "one installed driver's name", f"correct it ({error})"),)
+    reason = why_not_mounted(drive, configured)
+    drive.close()
+    if not reason:
+        return ()
+    able = written(drive.capabilities.mounting.value)
+    remedy = "correct it, or choose the driver for this treadmill with serial.driver"
+    return (Problem("identity.mounting", written(configured.value), f"{able} with the driver {name}", remedy),)
 
 
 def why_not_mounted(drive: Drive, configured: Mounting) -> str:

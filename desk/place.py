@@ -62,13 +62,13 @@ class Place(msgspec.Struct, frozen=True):
             return None
         return JournalReader(self.journal)
 
-    def history(self, file: PatientFile, patient: str) -> tuple[PastSession, ...]:
-        """Returns a patient's past sessions, recorded and logged, oldest first."""
+    def history(self, file: PatientFile, patient: str, after: str = "") -> tuple[PastSession, ...]:
+        """Returns a patient's past sessions, recorded and logged, oldest first. after: those that began later (RFC 3339, UTC)."""
         journal = self.open_journal()
         if journal is None:
-            return history_of(None, patient, file.entries(patient), self.zone)
+            return history_of(None, patient, file.entries(patient), self.zone, after)
         with journal:
-            return history_of(journal, patient, file.entries(patient), self.zone)
+            return history_of(journal, patient, file.entries(patient), self.zone, after)
 
 
 def open_place(options: argparse.Namespace) -> Place:

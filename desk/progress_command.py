@@ -49,7 +49,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _progress(options: argparse.Namespace, place: Place) -> int:
     case = open_case(options, place, options.patient)
-    proposal = propose_progression(case.screening, case.verdict, place.configuration.core, place.configuration.clinical)
+    core, clinical = place.configuration.core, place.configuration.clinical
+    proposal = propose_progression(case.screening, case.verdict, core, clinical, case.since_change)
     if not (options.accept or options.change or options.reject):
         say(tuple(_proposal_lines(proposal, case, place)))
         return DONE
@@ -57,7 +58,7 @@ def _progress(options: argparse.Namespace, place: Place) -> int:
     plan = _new_plan(decision, case, place)
     before = case.screening.profile
     after = apply_decision(before, decision, plan)
-    problems = judge_profile(after, case.screening.today.on, place.configuration.clinical.screening)
+    problems = judge_profile(after, case.screening.today.on, clinical.screening)
     if problems:
         raise ProblemsError(before.patient, problems)
     entry = Entry(time=rfc3339(place.now()), on=decision.on, by=decision.by, content=Decided(decision=decision))

@@ -29,11 +29,11 @@ def open_drive(name: str, device: str, expected: DriveLimits, now_ns: int) -> Dr
 
     Raises UnknownDriveError for a name that is not exactly one driver's, ValueError for a relative path.
     """
-    return _find(name)(device, expected, now_ns)
+    return find_driver(name)(device, expected, now_ns)
 
 
-def _find(name: str) -> DriveOpener:
-    """Only the driver that was asked for is imported.
+def find_driver(name: str) -> DriveOpener:
+    """Returns what opens a drive of this name; raises UnknownDriveError. Only the driver that was asked for is imported.
 
     A package cannot take a name that another driver has: who drives is no guess.
     """

@@ -39,7 +39,8 @@ _OPEN_CAUSES = {
 _TEXTS = {
     LossCause.CLOSED: "The drive's serial line {device} is not open.",
     LossCause.ABSENT: "The drive's serial line {device} is not there: check its power, its cable and the configured path.",
-    LossCause.DENIED: "The drive's serial line {device} may not be opened by this user: check the group of the device.",
+    LossCause.DENIED: "The drive's serial line {device} may not be opened by this user: check the group of the device; "
+    "where that is right, restart sternway-controller.",
     LossCause.IN_USE: "The drive's serial line {device} is held by another program: end that program.",
     LossCause.UNPLUGGED: "The drive's serial line {device} is gone: check the cable and the drive's power.",
     LossCause.STOLEN: "The drive's serial line {device} lost bytes to another program that reads it: end that program.",

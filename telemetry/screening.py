@@ -12,7 +12,7 @@ from messages.patient import PastSession, Profile, Screening, TodayCheck
 from messages.plan import Phase, PhaseKind, Plan
 from messages.wire import MAXIMUM_MESSAGE_BYTES, Prepare, encode
 from telemetry.journal_reader import JournalReader, SessionEntry
-from telemetry.past_sessions import past_session
+from telemetry.past_sessions import local_day, past_session
 from telemetry.patient_records import Entry, Logged, Numbers
 from telemetry.patients import PatientFile, PatientsError
 
@@ -31,11 +31,18 @@ class Proposed(msgspec.Struct, frozen=True):
     screening: Screening
 
 
-def history_of(journal: JournalReader | None, patient: str, entries: list[Entry], zone: tzinfo | None) -> tuple[PastSession, ...]:
-    """Returns a patient's past sessions, oldest first: recorded here, and logged at the desk."""
+def history_of(
+    journal: JournalReader | None, patient: str, entries: list[Entry], zone: tzinfo | None, after: str = ""
+) -> tuple[PastSession, ...]:
+    """Returns a patient's past sessions, oldest first: recorded here, and logged at the desk.
+
+    after: only those that began after this time (RFC 3339, UTC); one that was logged has no more than a day.
+    """
     recorded = journal.sessions_of(patient) if journal is not None else []
-    found = [past for entry in recorded if (past := recorded_session(entry, entries, zone)) is not None]
-    found += [entry.content.session for entry in entries if isinstance(entry.content, Logged)]
+    recorded = [session for session in recorded if (session.started_time or session.first_time) > after]
+    found = [past for session in recorded if (past := recorded_session(session, entries, zone)) is not None]
+    logged = [entry.content.session for entry in entries if isinstance(entry.content, Logged)]
+    found += [session for session in logged if not after or session.on > local_day(after, zone)]
     return tuple(sorted(found, key=lambda past: past.on))
 
 

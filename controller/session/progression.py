@@ -33,20 +33,33 @@ class _Case(msgspec.Struct, frozen=True):
     facts: Facts
     verdict: Verdict
     last: PastSession
+    since_change: tuple[PastSession, ...]
+    """Of the sessions that count, those that show how the patient bears the last change."""
 
     def allows(self, limit: Limit, value: float) -> bool:
         """Whether every rule but the patient's own stage would allow this stage."""
         return all(cap.value >= value for cap in self.verdict.caps if cap.limit is limit and cap.rule != _STAGE_RULE)
 
 
-def propose_progression(screening: Screening, verdict: Verdict, core: CoreSettings, clinical: ClinicalSettings) -> Proposal:
-    """Returns the one change that is due, a step back, or NOTHING with the reason. The day is that of today's check."""
+def propose_progression(
+    screening: Screening,
+    verdict: Verdict,
+    core: CoreSettings,
+    clinical: ClinicalSettings,
+    since_change: tuple[PastSession, ...] | None = None,
+) -> Proposal:
+    """Returns the one change that is due, a step back, or NOTHING with the reason. The day is that of today's check.
+
+    since_change: of the history, what began after the last change that a clinician made; None: there was none.
+    """
     facts = Facts(screening.profile, screening.today, screening.history, screening.today.on, FIXED_FLAT, core, clinical)
     if not facts.familiar:
         return _nothing("the first session comes first")
     if verdict.refusals:
         return _nothing(f"no session today: {verdict.refusals[0].problem}")
-    case = _Case(facts, verdict, facts.counted[-1])
+    counted = facts.counted
+    borne = counted if since_change is None else tuple(past for past in counted if past in since_change)
+    case = _Case(facts, verdict, counted[-1], borne)
     back = _step_back(case)
     if back is not None:
         return back
@@ -110,7 +123,9 @@ def _why_wait(case: _Case) -> str:
     settings = case.facts.clinical.progression
     if case.facts.today.next_day is NextDay.SORE:
         return "sore on the day after the last session: as it was, once more"
-    recent = case.facts.counted[-settings.good_sessions :]
+    recent = case.since_change[-settings.good_sessions :]
+    if len(recent) < settings.good_sessions <= len(case.facts.counted):
+        return f"{len(recent)} of {settings.good_sessions} sessions since the last change: as it was, once more"
     good = sum(_is_good(past, settings.good_pain) and _is_at_level(past, case.last) for past in recent)
     if good == settings.good_sessions:
         return ""

@@ -88,6 +88,6 @@ cool-down in the last (a sixth of the belt time each, {LONGEST_END_S / 60:g} min
 number says which rule, session or proposal made it so. Under {too_short_min:g} min the plan says "too short".
 After {progression.good_sessions} good sessions at one level (complete, no loss of balance, no dizziness, pain at most
 {progression.good_pain}) one change is proposed: time (+{progression.time_step_s:g} s), else speed (one increment), else rails, else
-hands-free windows, else the attendant's stage. After a fall or symptoms a step back is proposed. Nothing is applied before a named
-clinician accepts it.
+hands-free windows, else the attendant's stage. The sessions are those since the last change that a clinician made: how it is
+borne comes first. After a fall or symptoms a step back is proposed. Nothing is applied before a named clinician accepts it.
 """

@@ -45,6 +45,25 @@ def test_every_mistake_of_a_configuration_is_said(tmp_path: Path, capsys: pytest
     assert "no such file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ('driver = "reference"', 'driver = "refrence"', ('serial.driver = "refrence"', "known are: reference")),
+        ('mounting = "belt_reversed"', 'mounting = "patient_turned"', ('identity.mounting = "patient_turned"', "belt_reversed")),
+    ],
+)
+def test_a_driver_with_which_the_controller_would_not_start_is_no_correct_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], right: str, wrong: str, said: tuple[str, str]
+) -> None:
+    text = (CONFIG / "treadmill.toml").read_text(encoding="utf-8")
+    path = tmp_path / "treadmill.toml"
+    path.write_text(text.replace(right, wrong), encoding="utf-8")
+    assert right in text
+    assert main(["check-config", str(path)]) == WRONG_INPUT
+    error = capsys.readouterr().err
+    assert all(words in error for words in said)
+
+
 def test_a_refusal_is_said_with_its_reason(machine: Machine, configuration: Path, capsys: pytest.CaptureFixture[str]) -> None:
     machine.answer = lambda request: Reply(request.request, False, "nothing is prepared")
     assert main(["cancel", "--config", str(configuration)]) == REFUSED

@@ -13,15 +13,16 @@ import pytest
 from controller.session.local_day import Clock
 from desk import plan_command, prepare_command, progress_command, symptom_command
 from desk.place import DONE, NOT_REACHED, REFUSED, WRONG_INPUT
+from desk.proposing import last_change
 from messages.figures import SessionFigures
 from messages.patient import Flag, FlagName, Grade, Profile
 from messages.plan import PhaseKind, Plan
-from messages.progression import Accepted, Rejected
+from messages.progression import Accepted, Changed, Proposal, Rejected, Variable
 from messages.wire import Prepare, Reply, Symptom
-from telemetry.patient_records import Check, Decided
+from telemetry.patient_records import Check, Decided, Entry
 from telemetry.patients import PatientFile
 from tests.command_line.conftest import Machine
-from tests.desk.clinic import DAY, PROFILE, TODAY, Clinic
+from tests.desk.clinic import DAY, PLAN, PROFILE, TODAY, Clinic
 
 CHECK = ("--by", "doc-1", "--pressure", "124/80", "--heart-rate", "66", "--pain", "1", "--next-day")
 FIRST, LATER = (*CHECK, "none_before"), (*CHECK, "good")
@@ -300,6 +301,36 @@ def test_one_change_is_proposed_and_a_clinician_decides(clinic: Clinic, capsys: 
     with PatientFile(clinic.place.patients) as file:
         decisions = [entry.content.decision for entry in file.entries("p-17") if isinstance(entry.content, Decided)]
     assert [(type(decision), decision.by) for decision in decisions] == [(Rejected, "doc-2"), (Accepted, "doc-3")]
+
+
+def test_the_same_sessions_earn_one_change_and_no_second(clinic: Clinic, capsys: pytest.CaptureFixture[str]) -> None:
+    two_good_sessions(clinic)
+    assert progress_command.main(["p-17", *LATER, "--accept", "--decided-by", "doc-3"]) == DONE
+    changed = profile_now(clinic)
+    capsys.readouterr()
+    assert progress_command.main(["p-17", "--accept", "--decided-by", "doc-4"]) == DONE
+    assert profile_now(clinic) == changed
+    assert progress_command.main(["p-17"]) == DONE
+    assert "0 of 2 sessions since the last change" in capsys.readouterr().out
+
+
+def test_only_a_decision_that_changed_something_is_a_change() -> None:
+    faster = Proposal(variable=Variable.SPEED, before="0.20 m/s", after="0.25 m/s", reason="good sessions", value=0.25)
+    nothing = Proposal(variable=Variable.NOTHING, before="", after="", reason="as it was")
+    decisions = (
+        Accepted(patient="p-17", proposal=faster, on=DAY, by="doc-1"),
+        Accepted(patient="p-17", proposal=nothing, on=DAY, by="doc-1"),
+        Rejected(patient="p-17", proposal=faster, on=DAY, by="doc-1", reason="tired"),
+    )
+    entries = [
+        Entry(time=f"2026-03-0{number}T08:00:00.000Z", on=DAY, by="doc-1", content=Decided(decision=decision))
+        for number, decision in enumerate(decisions, start=1)
+    ]
+    assert last_change(entries) == entries[0]
+    own = Changed(patient="p-17", proposal=nothing, plan=PLAN, on=DAY, by="doc-1", reason="holiday")
+    entries.append(Entry(time="2026-03-07T08:00:00.000Z", on=DAY, by="doc-1", content=Decided(decision=own)))
+    assert last_change(entries) == entries[-1]
+    assert last_change([]) is None
 
 
 def test_a_clinicians_own_plan_is_judged_before_it_is_kept(

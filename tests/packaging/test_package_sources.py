@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.machinery
 import importlib.util
+import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -118,3 +119,15 @@ def test_every_runtime_dependency_has_its_version_pinned() -> None:
     lines = (PACKAGING / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pinned = {line.split("==")[0].lower() for line in lines if "==" in line}
     assert names <= pinned
+
+
+def test_each_class_of_devices_that_comes_with_a_module_is_there_before_the_controller() -> None:
+    """systemd looks a class up when the unit starts: a drive that was switched on later stayed forbidden for ever."""
+    unit = (ROOT / "systemd/sternway-controller.service").read_text(encoding="utf-8")
+    modules = {"char-ttyUSB": "usbserial", "char-ttyACM": "cdc_acm", "char-spi": "spidev"}
+    built_in = {"char-gpiochip", "char-ttyAMA"}
+    allowed = set(re.findall(r"^DeviceAllow=(char-\S+)", unit, re.MULTILINE))
+    assert allowed == modules.keys() | built_in
+    for word in ("Wants", "After"):
+        (named,) = re.findall(rf"^{word}=(modprobe.*)$", unit, re.MULTILINE)
+        assert set(named.split()) == {f"modprobe@{module}.service" for module in modules.values()}

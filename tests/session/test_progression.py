@@ -96,6 +96,22 @@ def test_after_a_fall_or_symptoms_a_step_back_is_proposed(screening: Screening, 
     assert words in found.reason
 
 
+@pytest.mark.parametrize(("since", "words"), [(0, "0 of 2 sessions since"), (1, "1 of 2 sessions since"), (2, "")])
+def test_a_change_has_to_be_borne_before_the_next(since: int, words: str) -> None:
+    """The sessions that earned the rails earn nothing else: two stages would rise at once."""
+    screening = records(history=FULL, profile={"rails": RailStage.ONE})
+    verdict = screen(screening, Clock(TODAY, trusted=True), CORE, CLINICAL)
+    found = propose_progression(screening, verdict, CORE, CLINICAL, screening.history[len(screening.history) - since :])
+    assert found.variable is (Variable.NOTHING if words else Variable.HANDS_FREE)
+    assert words in found.reason
+
+
+def test_a_step_back_waits_for_nothing() -> None:
+    screening = sessions(ending=Ending.FALL)
+    verdict = screen(screening, Clock(TODAY, trusted=True), CORE, CLINICAL)
+    assert propose_progression(screening, verdict, CORE, CLINICAL, ()).variable is Variable.STEP_BACK
+
+
 def test_a_stage_that_a_rule_forbids_is_not_proposed() -> None:
     held = records(history=FULL, profile={"flags": (flag(FlagName.COGNITION, Grade.MODERATE),)})
     assert proposal(held).variable is Variable.NOTHING

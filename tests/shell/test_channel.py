@@ -20,12 +20,14 @@ from messages.wire import (
     Heartbeat,
     Message,
     Reply,
+    SessionRecord,
     Stop,
     ToController,
     decode_from_controller,
     encode,
 )
 from tests.shell.test_event_ring import record
+from tests.telemetry.samples import session as session_record
 
 S = 1_000_000_000
 ABOUT = About(version="0", boot_id="b", clinic="c", treadmill="t", drive={}, limits={})
@@ -156,6 +158,20 @@ def test_a_reader_that_sleeps_costs_no_time_and_loses_nothing_but_snapshots(benc
         assert more
         got += more
     assert got == list(range(1, 1001))
+
+
+def test_how_a_session_ended_reaches_a_telemetry_whose_socket_was_full(bench: Bench) -> None:
+    client = greet(bench)
+    bench.channel.record_session(session_record("running"))
+    for number in range(1, 1001):
+        bench.ring.append(record(number))
+    bench.channel.send_events()
+    bench.channel.record_session(session_record("ended"))
+    statuses: list[str] = []
+    for _ in range(20):
+        statuses += [message.status for message in received(client) if isinstance(message, SessionRecord)]
+        bench.channel.send_events()
+    assert statuses == ["running", "ended"], "once each"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import shlex
+import subprocess
 import time
 from pathlib import Path
 
@@ -101,3 +103,15 @@ def test_a_value_that_could_not_be_written_is_tried_again(tmp_path: Path, monkey
         time.sleep(0.005)
     assert Memory(path).found.reserved_event_id == 9
     assert "No space left" in said[0]
+
+
+def test_what_the_installing_page_does_after_a_restore_makes_the_first_start_unclean(tmp_path: Path) -> None:
+    """A backup is made after a clean stop; the card that it replaces may have failed under a latch."""
+    path = tmp_path / "m.json"
+    Memory(path).close(Remembered(clean=True, reserved_event_id=1000, orderly=True))
+    page = (Path(__file__).parents[2] / "docs/install.md").read_text(encoding="utf-8")
+    (line,) = [line for line in page.splitlines() if line.startswith("sudo sed -i") and line.endswith("controller.json")]
+    words = shlex.split(line.replace("/var/lib/sternway/controller/controller.json", str(path)))
+    subprocess.run(words[1:], check=True)
+    found = Memory(path).found
+    assert (found.clean, found.reserved_event_id) == (False, 1000)
