@@ -1,6 +1,7 @@
 """`sternway calibrate`: from a cell of which nothing is known to a certificate, with a person who hangs weights on hook or rail.
 
-Diagnose, tare, known weights, tare again, residuals, accept or abandon. Until the last yes nothing is written.
+Diagnose, tare, known weights, tare again, residuals, accept or abandon. Until the last yes nothing is written. A fault that is
+found withdraws the certificate of before at once: the cell is not what it certifies, whatever the person does next.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from controller.commissioning.calibration import (
     diagnose,
     differs_from_before,
     fit,
+    is_still,
     judge_fit,
     judge_weights,
     measure,
-    not_still,
 )
 from controller.commissioning.cells import HARNESS, CalibratedCell
-from controller.commissioning.certificate import CalibrationCertificate, why_no_date, write_certificate
+from controller.commissioning.certificate import CalibrationCertificate, why_no_date, withdraw_certificate, write_certificate
 from controller.commissioning.configuration_edit import EditError, Value, with_values
 from controller.commissioning.console import AbandonedError, Console, ask_kg, ask_text, ask_yes
 from controller.core.readings import LoadSample
@@ -60,7 +61,10 @@ class Work(msgspec.Struct, frozen=True):
 
 
 def calibrate(cell: Cell, console: Console, work: Work) -> CalibrationCertificate | None:
-    """Leads through a calibration; returns its certificate, or None where it was not accepted. Raises AbandonedError, OSError."""
+    """Leads through a calibration; returns its certificate, or None where it was not accepted. Raises AbandonedError, OSError.
+
+    Refused weights and giving up before a fault say nothing of the cell, and leave the certificate of before.
+    """
     undated = why_no_date(work.wall_clock())
     if undated:
         console.say(f"NOT CALIBRATED. {undated}")
@@ -114,7 +118,15 @@ def _healthy(cell: Cell, console: Console, work: Work) -> bool:
         console.say(f"  FAULT: {fault}")
     if faults:
         console.say("NOT CALIBRATED. Mend this first, then begin again.")
+        _withdraw(console, work)
     return not faults
+
+
+def _withdraw(console: Console, work: Work) -> None:
+    withdrawn = withdraw_certificate(work.configuration.parent / work.cell.file)
+    if withdrawn is not None:
+        follows = "no patient is taken" if work.cell.needed else "its load is shown as unknown"
+        console.say(f"The certificate of before is WITHDRAWN (now {withdrawn}): {follows} until this cell is calibrated.")
 
 
 def _settled(cell: Cell, console: Console, work: Work) -> Measured:
@@ -122,10 +134,14 @@ def _settled(cell: Cell, console: Console, work: Work) -> Measured:
     while True:
         console.say(f"Measuring for {MEASURE_S:g} s ...")
         found = _sample(cell, MEASURE_S, work.wait)
-        reason = not_still(found)
-        if not reason:
+        faults = diagnose(found)
+        if faults:
+            console.say(f"  FAULT: {faults[0]}")
+            _withdraw(console, work)
+        elif is_still(found):
             return found
-        console.say(f"  {reason}")
+        else:
+            console.say("  The load is not still: let it hang until it rests, and touch nothing.")
         if not ask_yes(console, "Measure again?"):
             raise AbandonedError
 
@@ -160,12 +176,14 @@ def _accepted(console: Console, found: Fit, work: Work) -> bool:
         console.say(f"  FAULT: {fault}")
     if faults:
         console.say("NOT CALIBRATED. The configuration is as it was.")
+        _withdraw(console, work)
         return False
     unusual = differs_from_before(found, work.before)
     if unusual:
         console.say(f"NOTE: {unusual} Is it another cell, or was a weight wrong?")
     if not ask_yes(console, "Accept this calibration?"):
         console.say("NOT CALIBRATED. The configuration is as it was.")
+        _withdraw(console, work)
         return False
     return True
 

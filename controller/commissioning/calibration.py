@@ -126,14 +126,9 @@ def diagnose(found: Measured) -> tuple[str, ...]:
     return tuple(faults)
 
 
-def not_still(found: Measured) -> str:
-    """Returns why this stretch is no measurement of a resting load, or an empty string."""
-    faults = diagnose(found)
-    if faults:
-        return faults[0]
-    if not found.drift_counts <= max(STILL_NOISES * found.noise_counts, STUCK_SPAN_COUNTS):
-        return "The load is not still: let it hang until it rests, and touch nothing."
-    return ""
+def is_still(found: Measured) -> bool:
+    """Whether this stretch is of a resting load."""
+    return found.drift_counts <= max(STILL_NOISES * found.noise_counts, STUCK_SPAN_COUNTS)
 
 
 def fit(tare: Measured, loads: tuple[tuple[float, Measured], ...], after: Measured) -> Fit:

@@ -6,6 +6,7 @@ The seal is no signature: it finds the slip of an editor and the damaged disk, n
 from __future__ import annotations
 
 import hashlib
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -107,6 +108,25 @@ def write_certificate(path: Path, certificate: CalibrationCertificate | SelfTest
     """Writes it with its seal; raises OSError when it cannot."""
     sealed = {"certificate": certificate, "checksum": _checksum(certificate)}
     write_durably(path, msgspec.json.format(msgspec.json.encode(sealed), indent=2) + b"\n", _READABLE_BY_ALL)
+
+
+def withdraw_certificate(path: Path) -> Path | None:
+    """Takes a certificate back: what it says has been found to be untrue. Returns where it lies now, None where there was none.
+
+    It stays for people to read. One that was withdrawn before is replaced. Raises OSError when it cannot.
+    """
+    withdrawn = path.with_name(f"{path.name}.withdrawn")
+    try:
+        os.replace(path, withdrawn)
+    except FileNotFoundError:
+        return None
+    # Without this a power cut brings the certificate back.
+    directory = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+    return withdrawn
 
 
 def read_certificate(path: Path, kind: type[Certificate]) -> Certificate | None:

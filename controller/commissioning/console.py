@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class AbandonedError(Exception):
-    """The person ended it, or the connection broke. Nothing has been written."""
+    """The person ended it, or the connection broke."""
 
 
 class Console(Protocol):

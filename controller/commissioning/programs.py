@@ -80,7 +80,7 @@ def run_calibration(configuration: Configuration, path: Path, console: Console, 
             work = Work(path, before, emulated, _now, cell=cell)
             return calibrate(SampledCell(sampled), console, work) is not None
         except (AbandonedError, KeyboardInterrupt):
-            console.say("ABANDONED. Nothing has been written.")
+            console.say("ABANDONED. Nothing has been certified.")
             return False
 
 

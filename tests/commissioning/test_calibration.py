@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,6 +18,7 @@ from controller.commissioning.certificate import CALIBRATION_FILE, CalibrationCe
 from controller.commissioning.console import AbandonedError
 from controller.configuration import load_configuration
 from controller.core.settings import CalibrationSettings
+from controller.readiness_watch import read_certificates
 from tests.commissioning.people import Technician, VirtualCell
 
 NOW = datetime(2026, 5, 1, 9, 30, tzinfo=UTC)
@@ -79,6 +82,12 @@ class Bench:
     def calibrate_at(self, now: datetime) -> CalibrationCertificate | None:
         work = Work(self.path, CalibrationSettings(maximum_n=9000.0), False, lambda: now, self.cell.wait)
         return calibrate(self.cell, self.technician, work)
+
+    def again(self) -> None:
+        """Nothing hangs, the weights lie ready, nothing has been said."""
+        self.cell.load_kg = 0.0
+        self._hung = 0
+        self.technician.said.clear()
 
     def written(self) -> bool:
         return self.path.read_text() != CONFIGURATION or (self.path.parent / CALIBRATION_FILE).exists()
@@ -231,6 +240,107 @@ def test_nothing_is_written_when_the_connection_breaks(bench: Bench) -> None:
     with pytest.raises(AbandonedError):
         bench.calibrate()
     assert not bench.written()
+
+
+def _break_the_line(bench: Bench) -> None:
+    del bench.technician.answers["Accept"]
+
+
+def _load_to_the_end_of_the_range(bench: Bench) -> None:
+    def hang() -> str:
+        bench.cell.held_counts = 0x7FFFFF
+        return "20"
+
+    bench.technician.answers["Its mass in kg"] = hang
+
+
+WITHDRAWN = "calibration-harness.json.withdrawn"
+
+
+def calibrated_before(bench: Bench) -> bytes:
+    """The certificate of a calibration that went well; everything is as before it."""
+    assert bench.calibrate() is not None
+    bench.again()
+    return (bench.path.parent / CALIBRATION_FILE).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        _set(silent=True),
+        _set(held_counts=123_456),
+        _set(period_ns=25_000_000),
+        _set(noise_counts=900.0),
+        _load_to_the_end_of_the_range,
+        lambda bench: bench.true_weights.update({20.0: 21.0}),
+        lambda bench: bench.technician.answers.update({"Take the weights off": "still hanging"}),
+        lambda bench: bench.technician.answers.update({"Accept": "no"}),
+    ],
+    ids=["silent", "stuck", "slow", "noise", "range under a load", "weight reads wrong", "zero does not return", "no"],
+)
+def test_a_fault_that_is_found_withdraws_the_certificate_of_before(bench: Bench, fault: Callable[[Bench], None]) -> None:
+    before = calibrated_before(bench)
+    fault(bench)
+    with contextlib.suppress(AbandonedError):
+        assert bench.calibrate() is None
+    directory = bench.path.parent
+    assert read_certificates(directory).calibration is None, "the controller takes no patient with it"
+    assert (directory / WITHDRAWN).read_bytes() == before
+    assert f"WITHDRAWN (now {directory / WITHDRAWN}): no patient is taken until this cell is calibrated" in bench.technician.text
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda bench: bench.weights.clear(),
+        lambda bench: bench.technician.answers.pop("Its mass in kg"),
+        _break_the_line,
+        _set(creep_counts_per_s=400.0),
+    ],
+    ids=["refused weights", "gone while weighing", "gone before the yes", "not still"],
+)
+def test_who_leaves_before_a_fault_leaves_the_certificate_of_before(bench: Bench, end: Callable[[Bench], None]) -> None:
+    before = calibrated_before(bench)
+    end(bench)
+    with contextlib.suppress(AbandonedError):
+        assert bench.calibrate() is None
+    assert (bench.path.parent / CALIBRATION_FILE).read_bytes() == before
+    assert not (bench.path.parent / WITHDRAWN).exists()
+    assert "WITHDRAWN" not in bench.technician.text
+
+
+def test_the_newest_of_two_withdrawn_certificates_is_kept_and_the_next_calibration_counts(bench: Bench) -> None:
+    for serial in ("C-1", "C-2"):
+        bench.technician.answers["Serial number"] = serial
+        before = calibrated_before(bench)
+        bench.cell.silent = True
+        assert bench.calibrate() is None
+        bench.cell.silent = False
+        bench.again()
+    assert (bench.path.parent / WITHDRAWN).read_bytes() == before
+    assert b'"C-2"' in before
+    assert bench.calibrate() is not None
+    assert isinstance(read_certificates(bench.path.parent).calibration, CalibrationCertificate)
+
+
+def test_a_withdrawal_outlives_a_power_cut(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    calibrated_before(bench)
+    bench.cell.silent = True
+    synced: list[str] = []
+    monkeypatch.setattr("os.fsync", lambda descriptor: synced.append(os.readlink(f"/proc/self/fd/{descriptor}")))
+    assert bench.calibrate() is None
+    assert synced == [str(bench.path.parent)]
+
+
+def test_a_rail_cells_fault_withdraws_its_own_certificate_alone(bench: Bench) -> None:
+    calibrated_before(bench)
+    bench.technician.answers["Press Enter when the left rail is empty"] = ""
+    assert bench.calibrate(CELLS["rail-left"]) is not None
+    bench.cell.silent = True
+    assert bench.calibrate(CELLS["rail-left"]) is None
+    assert (bench.path.parent / CALIBRATION_FILE).exists()
+    assert not (bench.path.parent / "calibration-rail-left.json").exists()
+    assert "its load is shown as unknown until this cell is calibrated" in bench.technician.text
 
 
 def test_another_span_than_before_is_pointed_out(bench: Bench) -> None:
