@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import signal
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -166,12 +167,43 @@ def _rail_gauges(configuration: Configuration, console: Console, stack: contextl
 def _walk(configuration: Configuration, path: Path, console: Console, walk: Walk, emulated: bool) -> bool:
     if emulated:
         console.say("These pins are simulated: the record will say that the test was emulated.")
+    person = ""
     try:
-        person = ask_text(console, "Who tests? Your name:", 80)
-        walk.run()
+        with _hanging_up_interrupts():
+            person = ask_text(console, "Who tests? Your name:", 80)
+            walk.run()
     except (AbandonedError, KeyboardInterrupt):
-        console.say("ABANDONED. Nothing has been written.")
+        if not walk.failed:
+            console.say("ABANDONED. Nothing has been written.")
+            return False
+        record = _record(configuration, path, walk, person, emulated)
+        console.say(f"ABANDONED, and FAILED: {', '.join(walk.failed)}. The record is {record}.")
         return False
+    except (HardwareError, OSError):
+        if walk.failed:
+            _record(configuration, path, walk, person, emulated)
+        raise
+    record = _record(configuration, path, walk, person, emulated)
+    failed = walk.failed
+    console.say(f"{'FAILED: ' + ', '.join(failed) if failed else 'PASSED'}. The record is {record}.")
+    unshown = [item.name for item in walk.items if not item.protects and not item.passed]
+    if unshown:
+        console.say(f"Found wrong, and no reason to refuse a patient: {', '.join(unshown)}.")
+    return not failed
+
+
+@contextlib.contextmanager
+def _hanging_up_interrupts() -> Iterator[None]:
+    """A connection that breaks hangs up on the program, which would end it with what was found forgotten."""
+    before = signal.signal(signal.SIGHUP, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def _record(configuration: Configuration, path: Path, walk: Walk, person: str, emulated: bool) -> Path:
+    """Writes what was found, and returns where. path: of the configuration."""
     certificate = SelfTestCertificate(
         kind="sternway-self-test-1",
         made_at=_now(),
@@ -183,9 +215,4 @@ def _walk(configuration: Configuration, path: Path, console: Console, walk: Walk
     )
     record = path.parent / SELF_TEST_FILE
     write_certificate(record, certificate)
-    failed = [item.name for item in certificate.items if item.protects and not item.passed]
-    console.say(f"{'FAILED: ' + ', '.join(failed) if failed else 'PASSED'}. The record is {record}.")
-    unshown = [item.name for item in certificate.items if not item.protects and not item.passed]
-    if unshown:
-        console.say(f"Found wrong, and no reason to refuse a patient: {', '.join(unshown)}.")
-    return certificate.passed
+    return record

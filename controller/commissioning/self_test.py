@@ -104,14 +104,23 @@ class Walk:
             self._try(f"load cell at the {place}", partial(self._rail, place, gauge), protects=False)
 
     def _try(self, name: str, trial: Callable[[], tuple[bool, str]], prefix: str = "", *, protects: bool = True) -> None:
-        """Tries it, and again as long as it fails and the person wants to; the last result is recorded."""
+        """Tries it, and again as long as it fails and the person wants to; the last result is recorded.
+
+        A failure counts from the moment it is found, also for a person who leaves at the question or while it is tried again.
+        """
         self._console.say(f"{prefix}{name}")
+        place = len(self.items)
         while True:
             passed, found = trial()
+            self.items[place:] = [SelfTestItem(name, passed, found, protects)]
             self._console.say(f"  {'ok' if passed else 'FAILED'}: {found}")
             if passed or not ask_yes(self._console, "  Try it again?"):
-                self.items.append(SelfTestItem(name, passed, found, protects))
                 return
+
+    @property
+    def failed(self) -> list[str]:
+        """The names of what protects somebody and was found wrong."""
+        return [item.name for item in self.items if item.protects and not item.passed]
 
     def _until(self, condition: Callable[[], object], within_s: float) -> bool:
         deadline = self._clock() + within_s

@@ -5,6 +5,8 @@ Everything here is emulated, and the certificates say so.
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -22,16 +24,19 @@ from controller.commissioning.certificate import (
     SelfTestCertificate,
     read_certificate,
 )
+from controller.commissioning.console import AbandonedError
 from controller.commissioning.programs import run_self_test
 from controller.commissioning.self_test_plan import TRIALS
 from controller.configuration import load_configuration
 from controller.core.inputs import Input
 from controller.core.state import GRAVITY_M_S2
 from controller.hardware.device_lock import DeviceLock
+from controller.hardware.errors import HardwareError
 from controller.hardware.settings import LoadCellSettings, PinSettings
 from controller.readiness_watch import fitted_to, read_certificates
 from firmware_bridge.codec import Decoder, Sender
 from firmware_bridge.drive import Run, Stop
+from simulator.commissioning import write_emulated_certificates
 from simulator.demo_configuration import write_configuration
 from simulator.load_cell import CellParameters
 from simulator.pins import DoutHeld, PinBoard, PinMode
@@ -320,3 +325,64 @@ def test_who_leaves_in_the_middle_writes_nothing(site: Site) -> None:
     assert not run_self_test(load_configuration(site.configuration), site.configuration, walker)
     assert "ABANDONED" in walker.text
     assert not (site.directory / SELF_TEST_FILE).exists()
+
+
+def _leave() -> str:
+    raise AbandonedError
+
+
+def _interrupt() -> str:
+    raise KeyboardInterrupt
+
+
+def _hang_up() -> str:
+    os.kill(os.getpid(), signal.SIGHUP)
+    return "no"
+
+
+def _lose_a_device() -> str:
+    raise HardwareError("An input cannot be read.", "check it.")
+
+
+def record_of_before(site: Site) -> SelfTestCertificate:
+    """The record of a walk that passed lies there."""
+    write_emulated_certificates(site.directory, load_configuration(site.configuration))
+    record = read_certificate(site.directory / SELF_TEST_FILE, SelfTestCertificate)
+    assert record is not None
+    assert record.passed
+    return record
+
+
+@pytest.mark.parametrize("leave", [_leave, _interrupt, _hang_up, _lose_a_device])
+def test_a_failure_counts_also_for_who_leaves_after_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch, leave: Callable[[], str]
+) -> None:
+    record_of_before(site)
+    walker = Walker(site)
+    walker.answers["Try it again"] = leave
+    if leave is not _lose_a_device:
+        assert not run_self_test(load_configuration(site.configuration), site.configuration, walker)
+        assert "ABANDONED, and FAILED: inputs at rest. The record is" in walker.text
+    else:
+        with pytest.raises(HardwareError):
+            run_self_test(load_configuration(site.configuration), site.configuration, walker)
+    record = read_certificate(site.directory / SELF_TEST_FILE, SelfTestCertificate)
+    assert record is not None
+    assert not record.passed, "the clip was open at rest"
+    assert [(item.name, item.passed) for item in record.items] == [("drive", True), ("inputs at rest", False)]
+    assert record.made_by == "a test"
+
+
+def test_who_leaves_after_all_was_right_leaves_the_record_of_before(site: Site) -> None:
+    before = record_of_before(site)
+    walker = Walker(site)
+
+    def mend() -> str:
+        site.treadmill.ask(lambda: site.world.hands.set_closed(Input.CLIP, True))
+        del walker.answers["ON now?"]
+        return "yes"
+
+    walker.answers["Try it again"] = mend
+    assert not run_self_test(load_configuration(site.configuration), site.configuration, walker)
+    assert walker.said[-1] == "ABANDONED. Nothing has been written."
+    assert read_certificate(site.directory / SELF_TEST_FILE, SelfTestCertificate) == before
