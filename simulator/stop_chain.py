@@ -6,6 +6,7 @@ stop that no software takes part in.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from controller.core.inputs import Input
@@ -25,6 +26,10 @@ class ChainParameters:
     overload_closes_n: float = 1200.0
 
 
+def _never() -> bool:
+    return False
+
+
 class StopChain:
     """Relay, switch and contactors. The relay is open until the first pulse."""
 
@@ -32,14 +37,16 @@ class StopChain:
         self.parameters = parameters
         self.overload_closed = True
         self.closed = False
+        self.high_level_holds: Callable[[], bool] = _never
+        """A fault: the coupling capacitor is shorted, so that a high level holds the relay. Whether the pin is high now."""
         self._pulsed_ns = start_ns - parameters.watchdog_ns
         self._opened_ns = start_ns
-        self._pulses_follow = False
+        self._relay_closed = False
 
     @property
     def relay_closed(self) -> bool:
-        """Whether the watchdog relay is held closed by pulses."""
-        return self._pulses_follow
+        """Whether the watchdog relay is held closed, by pulses if it is sound."""
+        return self._relay_closed
 
     def pulse(self, at_ns: int) -> None:
         """The Pi changed the level of its pulse output."""
@@ -52,9 +59,10 @@ class StopChain:
 
     def advance(self, now_ns: int, contacts: int) -> tuple[bool, bool]:
         """Returns whether the chain (the drive's STOP input) and the contactors are closed."""
-        self._pulses_follow = now_ns - self._pulsed_ns < self.parameters.watchdog_ns
+        pulses_follow = now_ns - self._pulsed_ns < self.parameters.watchdog_ns
+        self._relay_closed = pulses_follow or self.high_level_holds()
         was_closed = self.closed
-        self.closed = self._pulses_follow and contacts & _IN_SERIES == _IN_SERIES
+        self.closed = self._relay_closed and contacts & _IN_SERIES == _IN_SERIES
         if was_closed and not self.closed:
             self._opened_ns = now_ns
         contactors = self.closed or now_ns - self._opened_ns < self.parameters.off_delay_ns

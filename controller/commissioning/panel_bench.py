@@ -28,7 +28,7 @@ class Pins(Protocol):
         """Sets the outputs."""
 
     def pulse(self) -> None:
-        """Feeds the watchdog relay."""
+        """Feeds the watchdog relay: changes the level of its pin, which is low at first."""
 
 
 class StatusSource(Protocol):
@@ -48,7 +48,8 @@ class PanelBench:
         self._closed = 0
         self._status: DriveReading | None = None
         self._wanted = dict(_ALL_OFF)
-        self._pulsing = True
+        self._parked_high: bool | None = None
+        self._pin_is_high = False
         self._failure: Exception | None = None
         self._closing = threading.Event()
         self._scan()
@@ -72,9 +73,13 @@ class PanelBench:
         """Switches lamp_red, lamp_yellow, buzzer or nurse_call."""
         self._wanted = {**self._wanted, output: on}
 
-    def feed_watchdog(self, fed: bool) -> None:
-        """Gives the watchdog relay its pulses, or stops them."""
-        self._pulsing = fed
+    def feed_watchdog(self) -> None:
+        """Gives the watchdog relay its pulses."""
+        self._parked_high = None
+
+    def park_watchdog(self, high: bool) -> None:
+        """Stops the pulses and leaves their pin at this level, from the next scan on."""
+        self._parked_high = high
 
     def close(self) -> None:
         """Ends the thread; outputs are left to whoever owns the pins."""
@@ -103,5 +108,6 @@ class PanelBench:
             buzzer=wanted["buzzer"],
             nurse_call=wanted["nurse_call"],
         )
-        if self._pulsing:
+        if self._pin_is_high is not self._parked_high:  # which None, not parked, never is
             self._pins.pulse()
+            self._pin_is_high = not self._pin_is_high

@@ -386,3 +386,13 @@ def test_who_leaves_after_all_was_right_leaves_the_record_of_before(site: Site) 
     assert not run_self_test(load_configuration(site.configuration), site.configuration, walker)
     assert walker.said[-1] == "ABANDONED. Nothing has been written."
     assert read_certificate(site.directory / SELF_TEST_FILE, SelfTestCertificate) == before
+
+
+def test_a_relay_that_a_high_level_holds_is_found_wherever_the_pulses_stop(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.treadmill.ask(
+        lambda: setattr(site.world.chain, "high_level_holds", lambda: bool(site.board.output("watchdog_pulse").level))
+    )
+    assert walk(site, Walker(site), monkeypatch) == REFUSED
+    record = read_certificate(site.directory / SELF_TEST_FILE, SelfTestCertificate)
+    assert record is not None
+    assert [(item.name, item.found[:9]) for item in record.items if not item.passed] == [("watchdog relay", "pin high:")]
