@@ -40,6 +40,7 @@ class Unready(enum.Enum):
     CLOCK_UNKNOWN = "clock unknown"
     UNDER_VOLTAGE = "under-voltage"
     DISK_FULL = "disk full"
+    DISK_UNKNOWN = "disk unknown"
     UNKNOWN = "readiness unknown"
     DRIVE_REFUSED = "drive refused"
 
@@ -60,6 +61,7 @@ REMEDIES: dict[Unready, str] = {
     "a certificate of a later day is made anew",
     Unready.UNDER_VOLTAGE: "the Pi's supply is too weak; have the power supply and its cable replaced",
     Unready.DISK_FULL: "make room on the Pi's disk",
+    Unready.DISK_UNKNOWN: "the disk of paths.state_directory cannot be looked at; see that it is there and mounted",
     Unready.UNKNOWN: "the controller cannot look at the computer's state or at the date; see `sternway logs`, then restart it",
     Unready.DRIVE_REFUSED: "its limits are not those configured, or its protocol is another; `sternway logs` says what to do",
 }
@@ -112,7 +114,8 @@ def judge_readiness(
 ) -> tuple[Unready, ...]:
     """Returns every reason, the most fundamental first; empty when a session may be prepared. now: wall clock, with time zone.
 
-    What was not measured (None) is no reason: another computer than a Pi has no under-voltage to report.
+    A supply that was not measured (None) is no reason: another computer than a Pi has no under-voltage to report. A disk that was
+    not is one, for every computer has it.
     """
     uncalibrated = judge_calibration(found.calibration, fitted.calibration, fitted.emulated, settings, now)
     reasons = [*_judge_health(health), *uncalibrated]
@@ -132,7 +135,9 @@ def is_in_the_future(made_at: datetime, now: datetime) -> bool:
 
 def _judge_health(health: Health) -> list[Unready]:
     reasons = [Unready.UNDER_VOLTAGE] if health.under_voltage else []
-    if health.disk_free_mb is not None and not health.disk_free_mb >= LEAST_DISK_FREE_MB:
+    if health.disk_free_mb is None:
+        reasons.append(Unready.DISK_UNKNOWN)
+    elif not health.disk_free_mb >= LEAST_DISK_FREE_MB:
         reasons.append(Unready.DISK_FULL)
     return reasons
 

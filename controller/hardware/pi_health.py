@@ -5,6 +5,7 @@ Only a Pi is asked: the thermal zones and clocks of another computer mean other 
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,8 @@ from pathlib import Path
 from messages.wire import Health
 
 _MODEL = "proc/device-tree/model"
-_THROTTLED = "sys/devices/platform/soc/soc:firmware/get_throttled"
+_THROTTLED = "sys/devices/platform/soc*/soc*firmware/get_throttled"
+"""The firmware's node is soc/soc:firmware up to the Pi 4, and soc@107c000000/soc@107c000000:firmware on a Pi 5."""
 _TEMPERATURE = "sys/class/thermal/thermal_zone0/temp"
 _UNDER_VOLTAGE_NOW, _UNDER_VOLTAGE_SEEN = 1 << 0, 1 << 16
 _SLOWED_NOW = 1 << 1 | 1 << 2 | 1 << 3
@@ -28,7 +30,7 @@ def read_pi_health(state_directory: Path, clock_is_kept: Callable[[], bool], roo
     disk_free_mb = _disk_free_mb(state_directory)
     if "Raspberry Pi" not in _text(root / _MODEL):
         return Health(disk_free_mb=disk_free_mb)
-    flags = _number(root / _THROTTLED, 16)
+    flags = _throttled(root)
     milli_degrees = _number(root / _TEMPERATURE, 10)
     return Health(
         under_voltage=None if flags is None else bool(flags & _UNDER_VOLTAGE_NOW),
@@ -38,6 +40,12 @@ def read_pi_health(state_directory: Path, clock_is_kept: Callable[[], bool], roo
         disk_free_mb=disk_free_mb,
         clock_known=clock_is_kept(),
     )
+
+
+def _throttled(root: Path) -> int | None:
+    """The firmware's flags, of the first file that has them."""
+    found = (_number(root / path, 16) for path in sorted(glob.iglob(_THROTTLED, root_dir=root)))
+    return next((flags for flags in found if flags is not None), None)
 
 
 def _text(path: Path) -> str:

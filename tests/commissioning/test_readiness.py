@@ -64,7 +64,7 @@ SELF_TEST = SelfTestCertificate(
     belt_at_rest="holds",
     items=(SelfTestItem("clip", True, "both ways"),),
 )
-HEALTHY = Health()
+HEALTHY = Health(disk_free_mb=2048.0)
 REPLACE = msgspec.structs.replace
 
 
@@ -133,13 +133,15 @@ def test_what_was_emulated_fits_only_emulated_pins() -> None:
 @pytest.mark.parametrize(
     ("health", "reasons"),
     [
-        (Health(under_voltage=True), (Unready.UNDER_VOLTAGE,)),
-        (Health(under_voltage=False, under_voltage_seen=True, throttled=True, temperature_c=85.0), ()),
+        (REPLACE(HEALTHY, under_voltage=True), (Unready.UNDER_VOLTAGE,)),
+        (REPLACE(HEALTHY, under_voltage=False, under_voltage_seen=True, throttled=True, temperature_c=85.0), ()),
+        (REPLACE(HEALTHY, under_voltage=None), ()),
+        (Health(), (Unready.DISK_UNKNOWN,)),
         (Health(disk_free_mb=99.9), (Unready.DISK_FULL,)),
         (Health(disk_free_mb=float("nan")), (Unready.DISK_FULL,)),
         (Health(disk_free_mb=100.0), ()),
-        (Health(clock_known=False), (Unready.CLOCK_UNKNOWN,)),
-        (Health(clock_known=True), ()),
+        (REPLACE(HEALTHY, clock_known=False), (Unready.CLOCK_UNKNOWN,)),
+        (REPLACE(HEALTHY, clock_known=True), ()),
     ],
 )
 def test_health_refuses_where_it_matters(health: Health, reasons: tuple[Unready, ...]) -> None:
@@ -148,9 +150,9 @@ def test_health_refuses_where_it_matters(health: Health, reasons: tuple[Unready,
 
 def test_a_person_may_vouch_for_the_clock_but_not_for_one_before_its_certificates() -> None:
     vouched = CommissioningSettings(clock="as_set")
-    assert judge(settings=vouched, health=Health(clock_known=False)) == ()
+    assert judge(settings=vouched, health=REPLACE(HEALTHY, clock_known=False)) == ()
     early = NOW - timedelta(days=12)
-    assert judge(settings=vouched, health=Health(clock_known=False), now=early) == (Unready.CLOCK_UNKNOWN,)
+    assert judge(settings=vouched, health=REPLACE(HEALTHY, clock_known=False), now=early) == (Unready.CLOCK_UNKNOWN,)
     assert judge(now=early) == (Unready.CLOCK_UNKNOWN,)
 
 
@@ -241,10 +243,10 @@ def test_the_watch_says_at_once_what_lies_there_and_closes(tmp_path: Path) -> No
     found = read_certificates(tmp_path)
     assert found.calibration == CALIBRATION
     assert isinstance(found.self_test, Damaged)
-    watch = ReadinessWatch(found, FITTED, SETTINGS, lambda: Health(temperature_c=50.0), NOW.timestamp, lambda: 0.0, print)
+    watch = ReadinessWatch(found, FITTED, SETTINGS, lambda: REPLACE(HEALTHY, temperature_c=50.0), NOW.timestamp, lambda: 0.0, print)
     try:
         assert watch.unready == ("self-test damaged",)
-        assert watch.health == Health(temperature_c=50.0)
+        assert watch.health == REPLACE(HEALTHY, temperature_c=50.0)
         assert watch.dates()["calibration"].due_at == "2026-10-18T12:00:00+00:00"
         assert set(watch.dates()) == {"calibration"}
     finally:
@@ -256,7 +258,7 @@ READY = Certificates(CALIBRATION, SELF_TEST)
 
 def test_a_drive_that_is_refused_keeps_patients_away_from_the_scan_in_which_it_is_on() -> None:
     refused = [True, False, True]
-    watch = ReadinessWatch(READY, FITTED, SETTINGS, Health, NOW.timestamp, lambda: 0.0, print, refused.pop)
+    watch = ReadinessWatch(READY, FITTED, SETTINGS, lambda: HEALTHY, NOW.timestamp, lambda: 0.0, print, refused.pop)
     try:
         assert [watch.unready for _ in range(3)] == [("drive refused",), (), ("drive refused",)]
     finally:
@@ -286,7 +288,7 @@ def test_a_look_that_fails_is_no_readiness_and_ends_nothing(
 
 def test_an_answer_that_grows_old_is_none() -> None:
     now_s = 100.0
-    watch = ReadinessWatch(READY, FITTED, SETTINGS, Health, NOW.timestamp, lambda: now_s, print)
+    watch = ReadinessWatch(READY, FITTED, SETTINGS, lambda: HEALTHY, NOW.timestamp, lambda: now_s, print)
     try:
         assert watch.unready == ()
         now_s += OLDEST_LOOK_S

@@ -18,6 +18,7 @@ def pi(root: Path, **files: str) -> Path:
     paths = {
         "model": "proc/device-tree/model",
         "throttled": "sys/devices/platform/soc/soc:firmware/get_throttled",
+        "throttled_5": "sys/devices/platform/soc@107c000000/soc@107c000000:firmware/get_throttled",
         "temperature": "sys/class/thermal/thermal_zone0/temp",
     }
     for name, text in files.items():
@@ -28,6 +29,7 @@ def pi(root: Path, **files: str) -> Path:
 
 
 MODEL = "Raspberry Pi 4 Model B Rev 1.4\0"
+MODEL_5 = "Raspberry Pi 5 Model B Rev 1.0\0"
 
 
 def test_a_healthy_pi(tmp_path: Path) -> None:
@@ -53,6 +55,16 @@ def test_a_healthy_pi(tmp_path: Path) -> None:
 def test_the_firmwares_flags(tmp_path: Path, flags: str, now: bool, seen: bool, slowed: bool) -> None:
     found = read_pi_health(tmp_path, pi(tmp_path, model=MODEL, throttled=flags))
     assert (found.under_voltage, found.under_voltage_seen, found.throttled) == (now, seen, slowed)
+
+
+def test_a_pi_5_has_the_flags_at_another_node(tmp_path: Path) -> None:
+    found = read_pi_health(tmp_path, pi(tmp_path, model=MODEL_5, throttled_5="50005\n"))
+    assert (found.under_voltage, found.under_voltage_seen, found.throttled) == (True, True, True)
+
+
+def test_flags_that_cannot_be_read_hide_none_that_can(tmp_path: Path) -> None:
+    found = read_pi_health(tmp_path, pi(tmp_path, model=MODEL_5, throttled="", throttled_5="1"))
+    assert found.under_voltage is True
 
 
 def test_whether_the_clock_is_kept_is_told_of_a_pi(tmp_path: Path) -> None:
