@@ -21,7 +21,7 @@ from controller.commissioning.certificate import SELF_TEST_FILE, SelfTestCertifi
 from controller.commissioning.console import AbandonedError, Console, ask_text
 from controller.commissioning.panel_bench import PanelBench
 from controller.commissioning.readiness import wiring_fingerprint
-from controller.commissioning.self_test import Extras, Gauge, Walk
+from controller.commissioning.self_test import DriveFacts, Extras, Gauge, Walk
 from controller.configuration import Configuration
 from controller.core.readings import LoadSample
 from controller.core.settings import CalibrationSettings
@@ -34,8 +34,11 @@ from controller.hardware.hx711 import Discard, open_load_cell
 from controller.hardware.rail_cells import open_rail_cells
 from controller.pairing import refuse_wrong_drive
 from firmware_bridge.discovery import open_drive
+from firmware_bridge.drive import DriveLimits
 from settings_files.problems import Problem, ProblemsError
 
+STOP_INPUT_DECELERATION_MM_S2 = 1000
+"""As firmware_bridge/firmware/core/limits.h has it; the drive does not announce it."""
 _SAMPLES_OF_A_READING = 5
 _READING_FRESH_NS = 500_000_000
 
@@ -147,7 +150,17 @@ def run_self_test(configuration: Configuration, path: Path, console: Console, wa
         gauge = LoadGauge(sampler, configuration.core.calibration)
         rails = _rail_gauges(configuration, console, stack)
         extras = Extras(gauge.load_n, display.show if configuration.display.device else None, rails)
-        return _walk(configuration, path, console, Walk(bench, extras, console), emulated)
+        walk = Walk(bench, facts_of(configuration.drive_limits), extras, console)
+        return _walk(configuration, path, console, walk, emulated)
+
+
+def facts_of(limits: DriveLimits) -> DriveFacts:
+    """Returns what the self-test must know of a drive with these limits.
+
+    One that was built to brake less than the STOP input's usual rate keeps to what it was built with.
+    """
+    deceleration_mm_s2 = min(STOP_INPUT_DECELERATION_MM_S2, limits.max_deceleration_mm_s2)
+    return DriveFacts(brakes_s=limits.max_speed_mm_s / deceleration_mm_s2)
 
 
 def _rail_gauges(configuration: Configuration, console: Console, stack: contextlib.ExitStack) -> dict[str, Gauge]:

@@ -9,14 +9,18 @@ import time
 import pytest
 
 from controller.commissioning.panel_bench import PanelBench
-from controller.commissioning.self_test import Extras, Walk
+from controller.commissioning.programs import STOP_INPUT_DECELERATION_MM_S2, facts_of
+from controller.commissioning.self_test import DriveFacts, Extras, Walk
 from controller.commissioning.self_test_plan import RESTING_MASK, TRIALS
 from controller.core.inputs import Input
 from controller.core.readings import Direction, DriveReading, DriveState, Levels
+from firmware_bridge.drive import DriveLimits
+from simulator.drive_build import FIRMWARE
 from simulator.stop_chain import ChainParameters, StopChain
 from tests.commissioning.people import Technician
 
 MS = 1_000_000
+FACTS = DriveFacts(brakes_s=1.6)
 
 
 class Machine:
@@ -26,6 +30,7 @@ class Machine:
         self.now_ns = 1_000_000_000
         self.chain = StopChain(ChainParameters(), self.now_ns)
         self.state, self.faults, self.relay_closed = DriveState.IDLE, 0, False
+        self.first_contactor_waits = True
         self.load_n = 0.0
         self.hand_s: dict[Input, float] = {}
         """How long a button stays pressed, other than as long as is said."""
@@ -63,7 +68,7 @@ class Machine:
             faster_closed=bool(self._closed & Input.FASTER.bit),
             stop_input_closed=self._chain_closed,
             relay_closed=self.relay_closed,
-            contactors_closed=2 * self._contactors,
+            contactors_closed=self._contactors + (self._contactors if self.first_contactor_waits else self._chain_closed),
             refusal=0,
         )
 
@@ -107,7 +112,7 @@ class Machine:
 
     def walk(self) -> dict[str, tuple[bool, str]]:
         """By name what was found."""
-        walk = Walk(self, Extras(lambda: self.load_n, None), self.person, lambda: self.now_ns / 1e9, self.wait)
+        walk = Walk(self, FACTS, Extras(lambda: self.load_n, None), self.person, lambda: self.now_ns / 1e9, self.wait)
         walk.run()
         return {item.name: (item.passed, item.found) for item in walk.items}
 
@@ -134,6 +139,45 @@ def test_a_relay_that_a_high_level_holds_is_found(machine: Machine) -> None:
     found = machine.walk()
     assert failed(found) == ["watchdog relay"]
     assert "pin high: the relay did not open" in found["watchdog relay"][1]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        (ChainParameters(off_delay_ns=0), "a contactor fell 0.00 s after the relay, and the drive takes 1.60 s to brake"),
+        (ChainParameters(off_delay_ns=300 * MS), "s after the relay, and the drive takes 1.60 s to brake: the off-delay of K4"),
+        (ChainParameters(off_delay_ns=1450 * MS), "the off-delay of K4 is too short"),
+        (ChainParameters(off_delay_ns=4700 * MS), "2 of 2 contactors are still closed 4.6 s after the relay opened"),
+        (ChainParameters(watchdog_ns=400 * MS), "the relay did not open within 0.3 s after the last pulse"),
+        (ChainParameters(watchdog_ns=800 * MS), "the relay did not open within 0.3 s after the last pulse"),
+    ],
+)
+def test_a_chain_whose_times_are_wrong_is_found(machine: Machine, parameters: ChainParameters, words: str) -> None:
+    machine.chain.parameters = parameters
+    found = machine.walk()
+    assert failed(found) == ["watchdog relay"]
+    assert words in found["watchdog relay"][1]
+
+
+@pytest.mark.parametrize("off_delay_ns", [1600 * MS, 4500 * MS])
+def test_any_off_delay_that_lets_the_drive_brake_passes(machine: Machine, off_delay_ns: int) -> None:
+    machine.chain.parameters = ChainParameters(watchdog_ns=250 * MS, off_delay_ns=off_delay_ns)
+    assert failed(machine.walk()) == []
+
+
+def test_one_contactor_that_falls_at_once_is_found(machine: Machine) -> None:
+    machine.first_contactor_waits = False
+    found = machine.walk()
+    assert failed(found) == ["watchdog relay"]
+    assert "a contactor fell 0.00 s after the relay" in found["watchdog relay"][1]
+
+
+def test_the_drives_time_to_brake_is_that_of_its_limits() -> None:
+    assert facts_of(DriveLimits()).brakes_s == 1.6
+    assert facts_of(DriveLimits(max_speed_mm_s=2000)).brakes_s == 2.0
+    assert facts_of(DriveLimits(max_speed_mm_s=600, max_deceleration_mm_s2=500)).brakes_s == 1.2
+    header = (FIRMWARE / "core" / "limits.h").read_text()
+    assert f"#define STOP_INPUT_DECELERATION_MM_S2 {STOP_INPUT_DECELERATION_MM_S2}u\n" in header
 
 
 class Pins:
