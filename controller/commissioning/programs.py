@@ -34,11 +34,12 @@ from controller.hardware.hx711 import Discard, open_load_cell
 from controller.hardware.rail_cells import open_rail_cells
 from controller.pairing import refuse_wrong_drive
 from firmware_bridge.discovery import open_drive
-from firmware_bridge.drive import DriveLimits
+from firmware_bridge.drive import DriveFault, DriveLimits
 from settings_files.problems import Problem, ProblemsError
 
 STOP_INPUT_DECELERATION_MM_S2 = 1000
 """As firmware_bridge/firmware/core/limits.h has it; the drive does not announce it."""
+_FAULT_BITS = 16
 _SAMPLES_OF_A_READING = 5
 _READING_FRESH_NS = 500_000_000
 
@@ -160,7 +161,18 @@ def facts_of(limits: DriveLimits) -> DriveFacts:
     One that was built to brake less than the STOP input's usual rate keeps to what it was built with.
     """
     deceleration_mm_s2 = min(STOP_INPUT_DECELERATION_MM_S2, limits.max_deceleration_mm_s2)
-    return DriveFacts(brakes_s=limits.max_speed_mm_s / deceleration_mm_s2)
+    return DriveFacts(
+        brakes_s=limits.max_speed_mm_s / deceleration_mm_s2,
+        name_faults=name_faults,
+        faults_of_push=DriveFault.UNEXPECTED_MOTION,
+    )
+
+
+def name_faults(faults: int) -> str:
+    """Returns by name those that only RESET ends, or an empty string. The two others end with the next START."""
+    names = {int(fault): fault.name.lower().replace("_", " ") for fault in DriveFault}
+    latching = faults & ~(DriveFault.LEASE | DriveFault.STOP_INPUT)
+    return ", ".join(names.get(1 << bit, f"bit {bit}") for bit in range(_FAULT_BITS) if latching >> bit & 1)
 
 
 def _rail_gauges(configuration: Configuration, console: Console, stack: contextlib.ExitStack) -> dict[str, Gauge]:

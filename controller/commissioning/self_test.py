@@ -16,7 +16,7 @@ import msgspec
 from controller.commissioning.certificate import SelfTestItem
 from controller.commissioning.console import Console, ask_yes
 from controller.commissioning.self_test_plan import OUTPUTS, RESTING_MASK, TRIALS, Trial, names_of
-from controller.core.readings import DriveReading
+from controller.core.readings import DriveReading, DriveState
 
 WAIT_S = 30.0
 """How long a hand may take."""
@@ -33,6 +33,7 @@ CLOSED_AGAIN_WITHIN_S = 6.0
 PUSH_S = 8.0
 _MOVES_MM_S = 20
 PULL_N, SLACK_N = 50.0, 20.0
+_RESET_CLEARS = "RESET clears it once the controller runs"
 AtRest = Literal["holds", "rolls", "not tried"]
 
 
@@ -62,9 +63,15 @@ Gauge = Callable[[], float | None]
 
 
 class DriveFacts(msgspec.Struct, frozen=True):
-    """What is known of the drive. brakes_s: how long it brakes from its highest speed after its STOP input has opened."""
+    """What is known of the drive.
+
+    brakes_s: how long it brakes from its highest speed after its STOP input has opened. name_faults: names those of a STATUS that
+    only RESET ends; none is an empty string. faults_of_push: those that a belt raises which is pushed along by hand, and rolls.
+    """
 
     brakes_s: float
+    name_faults: Callable[[int], str]
+    faults_of_push: int
 
 
 class Extras(msgspec.Struct, frozen=True):
@@ -92,11 +99,12 @@ class Walk:
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._bench = bench
-        self._drive_facts = drive
+        self._facts = drive
         self._extras = extras
         self._console = console
         self._clock = clock
         self._wait = wait
+        self._faults_of_push = 0
         self.items: list[SelfTestItem] = []
         self.belt_at_rest: AtRest = "not tried"
 
@@ -116,6 +124,7 @@ class Walk:
         self._try("load cell", self._load)
         for place, gauge in self._extras.rails.items():
             self._try(f"load cell at the {place}", partial(self._rail, place, gauge), protects=False)
+        self._try("drive at the end", self._drive)
 
     def _try(self, name: str, trial: Callable[[], tuple[bool, str]], prefix: str = "", *, protects: bool = True) -> None:
         """Tries it, and again as long as it fails and the person wants to; the last result is recorded.
@@ -152,9 +161,17 @@ class Walk:
         status = self._bench.status
         if status is None or status.measured_mm_s > _MOVES_MM_S:
             return False, "the belt moves"
+        if status.relay_closed:
+            return False, "the drive's relay reads closed at rest: it is welded, or its read-back is shorted"
+        faults = self._facts.name_faults(status.faults & ~self._faults_of_push)
+        if status.state is DriveState.FAULT and (faults or not self._faults_of_push):
+            return False, f"the drive has faulted ({faults or 'it does not say why'}); {_RESET_CLEARS}"
         if not self._until(lambda: self._chain_closed() and self._contactors() == 2, 3.0):
             return False, "the stop chain is open at the drive: mushroom, lanyard, overload switch, watchdog relay, contactors"
-        return True, "the drive answers, the belt rests, the stop chain is closed"
+        words = "the drive answers, the belt rests, the stop chain is closed"
+        if status.state is DriveState.FAULT:
+            words += f"; the push made it fault ({self._facts.name_faults(self._faults_of_push)}), {_RESET_CLEARS}"
+        return True, words
 
     def _at_rest(self) -> tuple[bool, str]:
         self._wait(_SETTLE_S)
@@ -167,13 +184,18 @@ class Walk:
             return False, f"{names_of((before ^ RESTING_MASK) & trial.mask)} does not rest as it should"
         for words, closed in ((trial.do, not trial.rests_closed), (trial.undo, trial.rests_closed)):
             self._console.say(f"  {words}")
-            if not self._until(lambda: self._follows(trial, closed), WAIT_S):  # noqa: B023  called before the next turn
-                return False, self._why_not(trial, closed, before)
+            within_s = WAIT_S if words == trial.do else self._left_to_let_go_s(trial)
+            if not self._until(lambda: self._follows(trial, closed), within_s):  # noqa: B023  called before the next turn
+                return False, self._why_not(trial, closed, before, within_s)
             self._wait(_SETTLE_S)
             others = (self._bench.closed ^ before) & ~trial.mask
             if others:
                 return False, f"{names_of(others)} changed with it: wires touch, or are swapped"
         return True, "both ways" + (", and the drive saw it" if trial.drive_sees else "")
+
+    def _left_to_let_go_s(self, trial: Trial) -> float:
+        """From when the press has settled."""
+        return WAIT_S if trial.longest_press_s is None else trial.longest_press_s - _SETTLE_S
 
     def _follows(self, trial: Trial, closed: bool) -> bool:
         if self._bench.closed & trial.mask != (trial.mask if closed else 0):
@@ -181,7 +203,10 @@ class Walk:
         status = self._bench.status
         return not trial.drive_sees or (status is not None and getattr(status, trial.drive_sees) is closed)
 
-    def _why_not(self, trial: Trial, closed: bool, before: int) -> str:
+    def _why_not(self, trial: Trial, closed: bool, before: int, within_s: float) -> str:
+        status = self._bench.status
+        if trial.longest_press_s is not None and not closed and status is not None and getattr(status, trial.drive_sees):
+            return f"held longer than {trial.longest_press_s:g} s: the drive has faulted, {_RESET_CLEARS}"
         now = self._bench.closed
         wanted = trial.mask if closed else 0
         if now & trial.mask == wanted:
@@ -189,7 +214,7 @@ class Walk:
         others = (now ^ before) & ~trial.mask
         if others:
             return f"{names_of(others)} changed instead: the wires are swapped"
-        return f"{names_of((now ^ wanted) & trial.mask)} did not change within {WAIT_S:g} s"
+        return f"{names_of((now ^ wanted) & trial.mask)} did not change within {within_s:g} s"
 
     def _output(self, name: str, words: str) -> tuple[bool, str]:
         self._bench.switch(name, True)
@@ -234,7 +259,7 @@ class Walk:
         if not self._until(lambda: self._chain_closed() is False, RELAY_WITHIN_S):
             return False, f"the relay did not open within {RELAY_WITHIN_S:g} s after the last pulse"
         relay_s = self._clock() - began
-        brakes_s = self._drive_facts.brakes_s
+        brakes_s = self._facts.brakes_s
         longest_s = brakes_s + LONGER_THAN_BRAKING_S
         self._until(lambda: self._contactors() in (0, 1), longest_s)
         delay_s = self._clock() - began - relay_s
@@ -258,6 +283,7 @@ class Walk:
 
     def _belt(self) -> tuple[bool, str]:
         """Both answers are right; it must be known whether a patient steps onto a belt that holds or one that gives way."""
+        faults_before = self._drive_faults()
         self._console.ask(f"  Press Enter, then push the belt along by hand for {PUSH_S:g} s.")
         fastest = 0
         deadline = self._clock() + PUSH_S
@@ -269,9 +295,15 @@ class Walk:
             self._wait(_POLL_S)
         rolls = ask_yes(self._console, "  Did the belt give way and roll?")
         self.belt_at_rest = "rolls" if rolls else "holds"
+        if rolls:
+            self._faults_of_push |= self._drive_faults() & ~faults_before & self._facts.faults_of_push
         if rolls != (fastest > _MOVES_MM_S):
             return False, f"it was said to {self.belt_at_rest[:-1]}, but the encoder saw up to {fastest} mm/s: check the encoder"
         return True, f"it {self.belt_at_rest}; up to {fastest} mm/s were measured"
+
+    def _drive_faults(self) -> int:
+        status = self._bench.status
+        return 0 if status is None else status.faults
 
     def _load(self) -> tuple[bool, str]:
         self._console.say(f"  Pull on the hook with more than {PULL_N:g} N (5 kg).")

@@ -11,6 +11,7 @@ class Trial(msgspec.Struct, frozen=True):
     """One input (the mushroom: its two), to be brought out of its resting state and back.
 
     rests_closed: its state while nobody touches it. drive_sees: the field of the drive's STATUS that must follow, or empty.
+    longest_press_s: the drive takes a longer one for a stuck button and faults; None: any is allowed.
     """
 
     inputs: tuple[Input, ...]
@@ -18,6 +19,7 @@ class Trial(msgspec.Struct, frozen=True):
     undo: str
     rests_closed: bool
     drive_sees: str = ""
+    longest_press_s: float | None = None
 
     @property
     def name(self) -> str:
@@ -43,8 +45,8 @@ _WORDS: tuple[tuple[tuple[Input, ...], str, str, str], ...] = (
     ((Input.RAIL_LEFT,), "Hold the LEFT rail.", "Let go of the left rail.", ""),
     ((Input.RAIL_RIGHT,), "Hold the RIGHT rail.", "Let go of the right rail.", ""),
     ((Input.ATTENDANT,), "Press the attendant's pedal halfway.", "Let go of the pedal.", ""),
-    ((Input.START,), "Press and hold START.", "Let go of START.", "start_closed"),
-    ((Input.FASTER,), "Press and hold FASTER.", "Let go of FASTER.", "faster_closed"),
+    ((Input.START,), "Press START for one second, then let go.", "Let go of START.", "start_closed"),
+    ((Input.FASTER,), "Press FASTER for one second, then let go.", "Let go of FASTER.", "faster_closed"),
     ((Input.SLOWER,), "Press and hold SLOWER.", "Let go of SLOWER.", ""),
     ((Input.STOP,), "Press and hold STOP.", "Let go of STOP.", ""),
     ((Input.OK,), "Press and hold OK.", "Let go of OK.", ""),
@@ -53,7 +55,13 @@ _WORDS: tuple[tuple[tuple[Input, ...], str, str, str], ...] = (
 )
 _RESTS_CLOSED = {rule.input: rule.contact is Contact.NORMALLY_CLOSED for rule in INPUT_TABLE}
 
-TRIALS: tuple[Trial, ...] = tuple(Trial(inputs, do, undo, _RESTS_CLOSED[inputs[0]], sees) for inputs, do, undo, sees in _WORDS)
+LONGEST_PRESS_S = 2.0
+"""As PRESS_MAXIMUM_MS of firmware_bridge/firmware/core/limits.h: the drive times its own two buttons."""
+_LONGEST_PRESS_S = {Input.START: LONGEST_PRESS_S, Input.FASTER: LONGEST_PRESS_S}
+
+TRIALS: tuple[Trial, ...] = tuple(
+    Trial(inputs, do, undo, _RESTS_CLOSED[inputs[0]], sees, _LONGEST_PRESS_S.get(inputs[0])) for inputs, do, undo, sees in _WORDS
+)
 """Every input, once."""
 
 RESTING_MASK = 0

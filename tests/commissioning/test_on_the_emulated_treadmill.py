@@ -261,6 +261,7 @@ def test_a_walk_through_the_whole_emulated_machine(site: Site, monkeypatch: pyte
     assert certificate.belt_at_rest == "holds"
     names = [item.name for item in certificate.items]
     assert names[:2] == ["drive", "inputs at rest"]
+    assert names[-1] == "drive at the end"
     tried = {name for item in names for name in item.split(" and ")}
     assert tried >= {line.name.lower() for line in Input}, "every input"
     assert tried >= {"lamp_red", "lamp_yellow", "buzzer", "nurse_call", "display", "watchdog relay", "load cell"}
@@ -396,3 +397,29 @@ def test_a_relay_that_a_high_level_holds_is_found_wherever_the_pulses_stop(site:
     record = read_certificate(site.directory / SELF_TEST_FILE, SelfTestCertificate)
     assert record is not None
     assert [(item.name, item.found[:9]) for item in record.items if not item.passed] == [("watchdog relay", "pin high:")]
+
+
+def test_start_held_too_long_faults_the_drive_and_fails_the_test(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some read the line, and let go 2.5 s later."""
+    walker = Walker(site)
+    act = walker.on_say
+
+    def hesitate(text: str) -> None:
+        if text.strip() == "Let go of START.":
+            site.treadmill.ask(lambda: site.world.hands.actuate(Input.START, False, 2_500_000_000))
+        else:
+            act(text)
+
+    def let_go_first() -> str:
+        time.sleep(1.0)
+        return "no"
+
+    walker.on_say = hesitate
+    walker.answers["Try it again"] = let_go_first
+    assert walk(site, walker, monkeypatch) == REFUSED
+    record = read_certificate(site.directory / SELF_TEST_FILE, SelfTestCertificate)
+    assert record is not None
+    assert {item.name: item.found for item in record.items if not item.passed} == {
+        "start": "held longer than 2 s: the drive has faulted, RESET clears it once the controller runs",
+        "drive at the end": "the drive has faulted (start stuck); RESET clears it once the controller runs",
+    }

@@ -10,17 +10,18 @@ import pytest
 
 from controller.commissioning.panel_bench import PanelBench
 from controller.commissioning.programs import STOP_INPUT_DECELERATION_MM_S2, facts_of
-from controller.commissioning.self_test import DriveFacts, Extras, Walk
-from controller.commissioning.self_test_plan import RESTING_MASK, TRIALS
+from controller.commissioning.self_test import Extras, Walk
+from controller.commissioning.self_test_plan import LONGEST_PRESS_S, RESTING_MASK, TRIALS
 from controller.core.inputs import Input
 from controller.core.readings import Direction, DriveReading, DriveState, Levels
-from firmware_bridge.drive import DriveLimits
+from firmware_bridge.drive import DriveFault, DriveLimits
 from simulator.drive_build import FIRMWARE
 from simulator.stop_chain import ChainParameters, StopChain
 from tests.commissioning.people import Technician
 
 MS = 1_000_000
-FACTS = DriveFacts(brakes_s=1.6)
+FACTS = facts_of(DriveLimits())
+STUCK = {Input.START: DriveFault.START_STUCK, Input.FASTER: DriveFault.FASTER_STUCK}
 
 
 class Machine:
@@ -30,6 +31,7 @@ class Machine:
         self.now_ns = 1_000_000_000
         self.chain = StopChain(ChainParameters(), self.now_ns)
         self.state, self.faults, self.relay_closed = DriveState.IDLE, 0, False
+        self.measured_mm_s = 0
         self.first_contactor_waits = True
         self.load_n = 0.0
         self.hand_s: dict[Input, float] = {}
@@ -37,9 +39,17 @@ class Machine:
         self._closed = RESTING_MASK
         self._pulsing, self._pin_is_high = True, False
         self._chain_closed, self._contactors = True, True
+        self._pressed_ns = dict.fromkeys(STUCK, 0)
         self._due: list[tuple[int, int, bool]] = []
         self.person = Technician(
-            {"ON now?": "yes", "OFF now?": "yes", "RED lamp on?": "yes", "push the belt": "", "roll": "no", "again": "no"}
+            {
+                "ON now?": "yes",
+                "OFF now?": "yes",
+                "RED lamp on?": "yes",
+                "push the belt": "",
+                "roll": "no",
+                "again": self._not_again,
+            }
         )
         self.person.on_say = self._act
         self.wait(0.1)
@@ -57,7 +67,7 @@ class Machine:
             nonce=1,
             tick_ms=self.now_ns // MS,
             state=self.state,
-            measured_mm_s=0,
+            measured_mm_s=self.measured_mm_s,
             direction=Direction.REST,
             commanded_mm_s=0,
             granted_mm_s=0,
@@ -94,9 +104,25 @@ class Machine:
                 self._pin_is_high = not self._pin_is_high
                 self.chain.pulse(self.now_ns)
             self._chain_closed, self._contactors = self.chain.advance(self.now_ns, self._closed)
+            self._time_the_buttons()
+
+    def _time_the_buttons(self) -> None:
+        """As the firmware does."""
+        for button, fault in STUCK.items():
+            self._pressed_ns[button] = self._pressed_ns[button] + 10 * MS if self._closed & button.bit else 0
+            if self._pressed_ns[button] > 2000 * MS:
+                self.fault(fault)
+
+    def fault(self, fault: int) -> None:
+        self.state, self.faults = DriveState.FAULT, self.faults | fault
 
     def short_the_capacitor(self) -> None:
         self.chain.high_level_holds = lambda: self._pin_is_high
+
+    def _not_again(self) -> str:
+        """Whoever has time to read the question has let go."""
+        self.wait(6.0)
+        return "no"
 
     def _act(self, text: str) -> None:
         words = text.strip()
@@ -178,6 +204,92 @@ def test_the_drives_time_to_brake_is_that_of_its_limits() -> None:
     assert facts_of(DriveLimits(max_speed_mm_s=600, max_deceleration_mm_s2=500)).brakes_s == 1.2
     header = (FIRMWARE / "core" / "limits.h").read_text()
     assert f"#define STOP_INPUT_DECELERATION_MM_S2 {STOP_INPUT_DECELERATION_MM_S2}u\n" in header
+
+
+@pytest.mark.parametrize("button", [Input.START, Input.FASTER])
+@pytest.mark.parametrize("held_s", [2.2, 6.0])
+def test_a_button_that_the_drive_takes_for_stuck_is_found_and_so_is_the_drives_fault(
+    machine: Machine, button: Input, held_s: float
+) -> None:
+    machine.hand_s[button] = held_s
+    found = machine.walk()
+    name = button.name.lower()
+    assert failed(found) == [name, "drive at the end"]
+    assert found[name][1] == "held longer than 2 s: the drive has faulted, RESET clears it once the controller runs"
+    assert found["drive at the end"][1].startswith(f"the drive has faulted ({name} stuck);")
+
+
+def test_a_button_may_be_held_for_a_second_and_the_others_for_as_long_as_people_like(machine: Machine) -> None:
+    machine.hand_s |= {Input.START: 1.5, Input.FASTER: 1.5, Input.RESET: 20.0}
+    found = machine.walk()
+    assert failed(found) == []
+    assert list(found)[-1] == "drive at the end"
+
+
+def test_the_longest_press_is_the_drives() -> None:
+    header = (FIRMWARE / "core" / "limits.h").read_text()
+    assert f"#define PRESS_MAXIMUM_MS {LONGEST_PRESS_S * 1000:g}u\n" in header
+
+
+@pytest.mark.parametrize(
+    ("faults", "names"),
+    [
+        (DriveFault.OVER_CURRENT | DriveFault.STOP_INPUT, "over current"),
+        (DriveFault.BRAKE | DriveFault.WATCHDOG, "brake, watchdog"),
+        (1 << 15, "bit 15"),
+        (0, "it does not say why"),
+    ],
+)
+def test_a_drive_in_fault_passes_neither_at_the_start_nor_at_the_end(machine: Machine, faults: int, names: str) -> None:
+    machine.fault(faults)
+    found = machine.walk()
+    assert failed(found) == ["drive", "drive at the end"]
+    assert found["drive"][1] == f"the drive has faulted ({names}); RESET clears it once the controller runs"
+
+
+def test_a_drive_that_has_only_latched_passes(machine: Machine) -> None:
+    machine.state, machine.faults = DriveState.LATCHED, DriveFault.STOP_INPUT | DriveFault.LEASE
+    assert failed(machine.walk()) == []
+
+
+def test_a_relay_that_reads_closed_at_rest_is_found(machine: Machine) -> None:
+    machine.relay_closed = True
+    found = machine.walk()
+    assert failed(found) == ["drive", "drive at the end"]
+    assert "reads closed at rest" in found["drive"][1]
+
+
+def push(machine: Machine, fault: int) -> None:
+    """The belt gives way and rolls, and the drive sees it move at rest."""
+
+    def roll() -> str:
+        machine.measured_mm_s = 150
+        machine.fault(fault)
+        return ""
+
+    def rest() -> str:
+        machine.measured_mm_s = 0
+        return "yes"
+
+    machine.person.answers |= {"push the belt": roll, "roll": rest}
+
+
+def test_a_belt_that_rolls_passes_with_the_fault_that_the_push_has_made(machine: Machine) -> None:
+    push(machine, DriveFault.UNEXPECTED_MOTION)
+    found = machine.walk()
+    assert failed(found) == []
+    assert "the push made it fault (unexpected motion), RESET clears it once the controller runs" in found["drive at the end"][1]
+
+
+def test_a_belt_that_rolls_excuses_no_other_fault_and_none_of_before(machine: Machine) -> None:
+    push(machine, DriveFault.UNEXPECTED_MOTION | DriveFault.RELAY)
+    found = machine.walk()
+    assert failed(found) == ["drive at the end"]
+    assert "the drive has faulted (relay)" in found["drive at the end"][1]
+    before = Machine()
+    before.fault(DriveFault.UNEXPECTED_MOTION)
+    push(before, DriveFault.UNEXPECTED_MOTION)
+    assert failed(before.walk()) == ["drive", "drive at the end"]
 
 
 class Pins:
