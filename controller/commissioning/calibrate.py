@@ -19,11 +19,12 @@ from controller.commissioning.calibration import (
     Measured,
     diagnose,
     differs_from_before,
+    drifts,
     fit,
-    is_still,
     judge_fit,
     judge_weights,
     measure,
+    swings,
 )
 from controller.commissioning.cells import HARNESS, CalibratedCell
 from controller.commissioning.certificate import CalibrationCertificate, why_no_date, withdraw_certificate, write_certificate
@@ -79,13 +80,13 @@ def calibrate(cell: Cell, console: Console, work: Work) -> CalibrationCertificat
     if not _healthy(cell, console, work):
         return None
     tare = _settled(cell, console, work)
-    loads = _weigh(cell, console, work)
+    loads = _weigh(cell, console, work, tare)
     unfit = judge_weights(tuple(mass for mass, _ in loads), work.cell)
     if unfit:
         console.say(f"NOT CALIBRATED. {unfit}")
         return None
     console.ask(f"Take the weights off, let nothing touch the empty {place}, and press Enter.")
-    found = fit(tare, loads, _settled(cell, console, work))
+    found = fit(tare, loads, _settled(cell, console, work, tare))
     _report(console, found, place)
     if not _accepted(console, found, work):
         return None
@@ -129,24 +130,28 @@ def _withdraw(console: Console, work: Work) -> None:
         console.say(f"The certificate of before is WITHDRAWN (now {withdrawn}): {follows} until this cell is calibrated.")
 
 
-def _settled(cell: Cell, console: Console, work: Work) -> Measured:
-    """A measurement of a load at rest; asks again as long as it is not. Raises AbandonedError when the person gives up."""
+def _settled(cell: Cell, console: Console, work: Work, tare: Measured | None = None) -> Measured:
+    """A measurement of a load at rest; asks again as long as it is not. Raises AbandonedError when the person gives up.
+
+    tare: None while it is this that is measured. What swings is judged before noise, which a cable has: one looks like the other.
+    """
     while True:
         console.say(f"Measuring for {MEASURE_S:g} s ...")
         found = _sample(cell, MEASURE_S, work.wait)
-        faults = diagnose(found)
+        swinging = tare is not None and swings(found, tare)
+        faults = () if swinging else diagnose(found)
         if faults:
             console.say(f"  FAULT: {faults[0]}")
             _withdraw(console, work)
-        elif is_still(found):
-            return found
-        else:
+        elif swinging or drifts(found):
             console.say("  The load is not still: let it hang until it rests, and touch nothing.")
+        else:
+            return found
         if not ask_yes(console, "Measure again?"):
             raise AbandonedError
 
 
-def _weigh(cell: Cell, console: Console, work: Work) -> tuple[tuple[float, Measured], ...]:
+def _weigh(cell: Cell, console: Console, work: Work, tare: Measured) -> tuple[tuple[float, Measured], ...]:
     place, heaviest_kg = work.cell.place, work.cell.least_heaviest_kg
     console.say(
         f"Now hang known weights on the {place}, one after the other: two at least, the heaviest {heaviest_kg:g} kg or more."
@@ -157,7 +162,7 @@ def _weigh(cell: Cell, console: Console, work: Work) -> tuple[tuple[float, Measu
         mass_kg = ask_kg(console, question, _LOWEST_KG, _HIGHEST_KG)
         if mass_kg is None:
             return tuple(loads)
-        loads.append((mass_kg, _settled(cell, console, work)))
+        loads.append((mass_kg, _settled(cell, console, work, tare)))
         console.say(f"  {mass_kg:g} kg: {loads[-1][1].mean_counts:.0f} counts")
 
 

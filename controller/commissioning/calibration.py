@@ -32,6 +32,8 @@ _NORMAL_MAD = 1.4826
 """The standard deviation of a normal distribution over its median absolute deviation."""
 STILL_NOISES = 1.0
 """The means of both halves of a still load differ by less than one sample's noise [O]."""
+SWINGING_NOISES, SWINGING_LEAST_COUNTS = 2.0, 50.0
+"""A load that hangs still has the noise of the empty cell, and by some counts more where the building trembles [O]."""
 
 LEAST_WEIGHTS = 2
 LEAST_DIFFERENCE_KG = 2.0
@@ -126,9 +128,14 @@ def diagnose(found: Measured) -> tuple[str, ...]:
     return tuple(faults)
 
 
-def is_still(found: Measured) -> bool:
-    """Whether this stretch is of a resting load."""
-    return found.drift_counts <= max(STILL_NOISES * found.noise_counts, STUCK_SPAN_COUNTS)
+def swings(found: Measured, tare: Measured) -> bool:
+    """Whether this stretch trembles more than the empty cell did, which the cable does not explain: its noise is in both."""
+    return found.noise_counts > SWINGING_NOISES * tare.noise_counts + SWINGING_LEAST_COUNTS
+
+
+def drifts(found: Measured) -> bool:
+    """Whether the load goes on changing one way. Never true of a stretch without samples."""
+    return not found.drift_counts <= max(STILL_NOISES * found.noise_counts, STUCK_SPAN_COUNTS)
 
 
 def fit(tare: Measured, loads: tuple[tuple[float, Measured], ...], after: Measured) -> Fit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from random import Random
 
@@ -47,6 +48,8 @@ class VirtualCell:
         self.noise_counts = 100.0
         self.period_ns = PERIOD_NS
         self.load_kg = 0.0
+        self.swing_n = 0.0
+        """How far a weight that hangs swings to either side, once a second."""
         self.creep_counts_per_s = 0.0
         self.friction_n = 0.0
         self.held_counts: int | None = None
@@ -76,7 +79,8 @@ class VirtualCell:
     def _counts(self) -> int:
         if self.held_counts is not None:
             return self.held_counts
-        force_n = self.load_kg * GRAVITY_M_S2 + self.friction_n
+        swing_n = self.swing_n * math.sin(math.tau * self._now_ns / 1e9) if self.load_kg else 0.0
+        force_n = self.load_kg * GRAVITY_M_S2 + swing_n + self.friction_n
         creep = self.creep_counts_per_s * self._now_ns / 1e9
         ideal = self.zero_counts + force_n / self.newtons_per_count + creep
         return max(-0x800000, min(0x7FFFFF, round(self._random.gauss(ideal, self.noise_counts))))

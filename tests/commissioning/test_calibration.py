@@ -206,6 +206,33 @@ def test_a_load_that_creeps_is_measured_again_or_given_up(bench: Bench) -> None:
     assert not bench.written()
 
 
+@pytest.mark.parametrize("swing_n", [1.5, 3.0, 8.0])
+def test_a_weight_that_swings_is_not_still_and_the_cable_is_not_blamed(bench: Bench, swing_n: float) -> None:
+    bench.cell.swing_n = swing_n
+    questions = 0
+
+    def wait_until_it_rests() -> str:
+        nonlocal questions
+        questions += 1
+        if questions == 3:
+            bench.cell.swing_n = 0.0
+        return "yes"
+
+    bench.technician.answers["Measure again"] = wait_until_it_rests
+    certificate = bench.calibrate()
+    assert certificate is not None
+    assert bench.technician.text.count("The load is not still: let it hang until it rests") == 3
+    assert "FAULT" not in bench.technician.text
+    assert certificate.worst_residual_n < 0.5
+
+
+def test_a_cell_that_hardly_trembles_may_tremble_a_little_more_under_a_load(bench: Bench) -> None:
+    bench.cell.noise_counts = 10.0
+    bench.cell.swing_n = 0.15
+    assert bench.calibrate() is not None, bench.technician.text
+    assert "not still" not in bench.technician.text
+
+
 def test_a_rail_cell_has_its_own_table_and_certificate_and_may_be_weighed_with_less(bench: Bench) -> None:
     bench.weights = [5.0, 10.0]
     bench.technician.answers["Press Enter when the left rail is empty"] = ""
