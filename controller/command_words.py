@@ -87,18 +87,28 @@ def _dates(about: About) -> tuple[str, ...]:
 
 
 def _health(health: Health) -> str:
+    if health == Health():
+        return "not measured"
     measured = [
         f"{health.temperature_c:.0f} °C" if health.temperature_c is not None else "",
         f"{health.disk_free_mb:.0f} MB of disk free" if health.disk_free_mb is not None else "",
-        _said(
-            health.under_voltage,
-            "UNDER-VOLTAGE now",
-            "under-voltage since the boot" if health.under_voltage_seen else "supply good",
-        ),
+        _supply(health),
         _said(health.throttled, "SLOWED by heat or voltage", "full speed"),
         _said(health.clock_known, "clock set", "CLOCK NOT SET"),
     ]
-    return ", ".join(words for words in measured if words) or "not measured"
+    return ", ".join(words for words in measured if words)
+
+
+def _supply(health: Health) -> str:
+    if health.under_voltage is None:
+        return "supply not measured"
+    return (
+        "UNDER-VOLTAGE now"
+        if health.under_voltage
+        else "under-voltage since the boot"
+        if health.under_voltage_seen
+        else "supply good"
+    )
 
 
 def _said(fact: bool | None, if_true: str, if_false: str) -> str:

@@ -167,6 +167,14 @@ def test_the_status_says_what_keeps_patients_away_when_things_are_due_and_how_th
         assert f"{line}\n" in said
 
 
+def test_the_status_says_that_nobody_knows_the_supply(
+    machine: Machine, configuration: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.snapshot = msgspec.structs.replace(SNAPSHOT, health=Health(disk_free_mb=2048.0))
+    assert main(["status", "--config", str(configuration)]) == DONE
+    assert "Computer: 2048 MB of disk free, supply not measured\n" in capsys.readouterr().out
+
+
 def test_the_status_says_what_the_rails_bear_and_why_it_is_unknown(
     machine: Machine, configuration: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
