@@ -8,6 +8,7 @@ HOME_DIRECTORY=${STERNWAY_BROKER_HOME:-/etc/sternway/broker}
 MOSQUITTO=${STERNWAY_MOSQUITTO_DIRECTORY:-/etc/mosquitto}
 TELEMETRY_KEYS=${STERNWAY_TELEMETRY_KEYS:-/etc/sternway/broker-keys}
 UNIT_DIRECTORY=${STERNWAY_UNIT_DIRECTORY:-/etc/systemd/system/sternway-telemetry.service.d}
+AUTHORITY_KEY=$HOME_DIRECTORY/authority.key
 AUTHORITY_DAYS=3650
 CERTIFICATE_DAYS=825
 
@@ -40,8 +41,28 @@ check_name() {
     [ "${#1}" -le 32 ] || fail "'$1' is no name: allowed are 1 to 32 of a-z, 0-9 and the hyphen"
 }
 
+check_host() {
+    number='(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])'
+    case "$1" in
+    "" | *[!a-zA-Z0-9._:-]*) fail "'$1' is neither a host's name nor an address" ;;
+    *:*)
+        # Only openssl knows every way to write such an address. The certificate is made to be thrown away.
+        said=$(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=trial \
+            -addext "subjectAltName=IP:$1" -keyout /dev/null -out /dev/null 2>&1) || fail "'$1' is no IPv6 address: $said"
+        ;;
+    *[!0-9.]*) ;;
+    *) echo "$1" | grep -Eqx "($number\.){3}$number" || fail "'$1' is no address: four numbers from 0 to 255, a dot between" ;;
+    esac
+}
+
+quietly() { # COMMAND...: openssl talks also when all is well; it is heard when it fails
+    said=$("$@" 2>&1) || fail "$1 failed: $said"
+}
+
 clinic() {
-    [ -e "$HOME_DIRECTORY/clinic" ] || fail "there is no $HOME_DIRECTORY/clinic: run 'sternway-broker-setup init CLINIC' first"
+    for needed in "$AUTHORITY_KEY" "$HOME_DIRECTORY/clinic" "$MOSQUITTO/conf.d/sternway.conf"; do
+        [ -e "$needed" ] || fail "there is no $needed: 'sternway-broker-setup init CLINIC' makes it"
+    done
     cat "$HOME_DIRECTORY/clinic"
 }
 
@@ -53,8 +74,8 @@ make_key() { # FILE
 }
 
 make_authority() {
-    make_key "$HOME_DIRECTORY/authority.key"
-    openssl req -x509 -new -key "$HOME_DIRECTORY/authority.key" -sha256 -days "$AUTHORITY_DAYS" -subj "/CN=Sternway authority of $1" \
+    make_key "$AUTHORITY_KEY"
+    openssl req -x509 -new -key "$AUTHORITY_KEY" -sha256 -days "$AUTHORITY_DAYS" -subj "/CN=Sternway authority of $1" \
         -addext "basicConstraints=critical,CA:TRUE,pathlen:0" -addext "keyUsage=critical,keyCertSign,cRLSign" \
         -addext "subjectKeyIdentifier=hash" -out "$HOME_DIRECTORY/authority.crt"
 }
@@ -70,8 +91,8 @@ make_certificate() { # FILE-WITHOUT-SUFFIX COMMON-NAME serverAuth|clientAuth [SU
         [ -z "${4:-}" ] || echo "subjectAltName=$4"
     } >"$1.extensions"
     openssl req -new -key "$1.key" -subj "/CN=$2" -out "$1.request"
-    openssl x509 -req -in "$1.request" -CA "$HOME_DIRECTORY/authority.crt" -CAkey "$HOME_DIRECTORY/authority.key" -sha256 \
-        -set_serial "0x$(openssl rand -hex 16)" -days "$CERTIFICATE_DAYS" -extfile "$1.extensions" -out "$1.crt" 2>/dev/null
+    quietly openssl x509 -req -in "$1.request" -CA "$HOME_DIRECTORY/authority.crt" -CAkey "$AUTHORITY_KEY" -sha256 \
+        -set_serial "0x$(openssl rand -hex 16)" -days "$CERTIFICATE_DAYS" -extfile "$1.extensions" -out "$1.crt"
     rm -f "$1.extensions" "$1.request"
 }
 
@@ -85,6 +106,7 @@ server_names() { # NAME...: as subjectAltName wants them
     names="DNS:localhost,IP:127.0.0.1"
     for name in "$@"; do
         case "$name" in
+        *:*) names="$names,IP:$name" ;;
         *[!0-9.]*) names="$names,DNS:$name" ;;
         *) names="$names,IP:$name" ;;
         esac
@@ -183,8 +205,8 @@ default_md = sha256
 default_crl_days = $AUTHORITY_DAYS
 TEXT
     [ -e "$HOME_DIRECTORY/index" ] || : >"$HOME_DIRECTORY/index"
-    openssl ca -config "$HOME_DIRECTORY/index.conf" -gencrl -keyfile "$HOME_DIRECTORY/authority.key" \
-        -cert "$HOME_DIRECTORY/authority.crt" -out "$MOSQUITTO/sternway/revoked.crl" 2>/dev/null
+    quietly openssl ca -config "$HOME_DIRECTORY/index.conf" -gencrl -keyfile "$AUTHORITY_KEY" \
+        -cert "$HOME_DIRECTORY/authority.crt" -out "$MOSQUITTO/sternway/revoked.crl"
 }
 
 give_to_mosquitto() {
@@ -210,19 +232,28 @@ apply() {
 init() {
     [ $# -ge 1 ] || fail "init needs the clinic's name, as in the configuration's identity.clinic"
     check_name "$1"
+    for tool in openssl mosquitto_passwd; do
+        command -v "$tool" >/dev/null || fail "there is no $tool: apt install mosquitto openssl"
+    done
+    [ -d "$MOSQUITTO/conf.d" ] || fail "there is no $MOSQUITTO/conf.d, where Mosquitto reads what it is told: apt install mosquitto openssl"
     name=$1 address=127.0.0.1 websockets=127.0.0.1 hosts=""
     shift
     while [ $# -gt 0 ]; do
         [ $# -ge 2 ] || fail "$1 needs a value"
         case "$1" in
-        --name) hosts="$hosts $2" ;;
+        --name)
+            check_host "$2"
+            hosts="$hosts $2"
+            ;;
         --listen) address=$2 ;;
         --websockets) websockets=$2 ;;
         *) fail "unknown option $1" ;;
         esac
         shift 2
     done
-    [ ! -e "$HOME_DIRECTORY/authority.key" ] || fail "$HOME_DIRECTORY has an authority already; it is never overwritten ('renew' makes the broker's own certificate anew)"
+    [ ! -e "$AUTHORITY_KEY" ] || fail "$HOME_DIRECTORY has an authority already; it is never overwritten ('renew' makes the broker's own certificate anew; to begin anew with everything, move $HOME_DIRECTORY aside)"
+    # The authority's key comes to its place last: where it lies all this is made, and where it does not, init is run again.
+    AUTHORITY_KEY=$HOME_DIRECTORY/authority.key.new
     mkdir -p "$HOME_DIRECTORY/users" "$MOSQUITTO/sternway"
     make_authority "$name"
     echo "$name" >"$HOME_DIRECTORY/clinic"
@@ -233,6 +264,7 @@ init() {
     write_revoked
     write_mosquitto "$address" "$websockets"
     apply
+    mv "$AUTHORITY_KEY" "$HOME_DIRECTORY/authority.key"
     echo "The broker listens on $address:8883 (treadmills), $address:8884 and $websockets:9443 (people; the latter WebSockets)."
     echo "Give people $HOME_DIRECTORY/authority.crt; keep $HOME_DIRECTORY/authority.key to yourself."
 }

@@ -23,9 +23,26 @@ from telemetry.broker_client import make_client
 
 SCRIPT = Path(__file__).parents[2] / "scripts/broker_setup.sh"
 BASE = "sternway/v1/clinic-a"
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin")
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None or shutil.which("openssl") is None, reason="mosquitto or openssl is missing")
+
+
+def environment_in(directory: Path, *, tools: Path | None = None) -> dict[str, str]:
+    """Where the script finds and puts everything; a tool in `tools` is taken instead of the machine's."""
+    return {
+        "PATH": f"{tools}:{PATH}" if tools else PATH,
+        "STERNWAY_BROKER_HOME": str(directory / "home"),
+        "STERNWAY_MOSQUITTO_DIRECTORY": str(directory / "mosquitto"),
+        "STERNWAY_TELEMETRY_KEYS": str(directory / "keys"),
+        "STERNWAY_UNIT_DIRECTORY": str(directory / "unit"),
+    }
+
+
+def attempt(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    """The script, which may fail."""
+    return subprocess.run(["sh", str(SCRIPT), *words], env=environment, capture_output=True, text=True, check=False)
 
 
 class Clinic:
@@ -34,14 +51,8 @@ class Clinic:
     def __init__(self, directory: Path, *options: str) -> None:
         """options: of the command `init`."""
         self.directory = directory
-        self.environment = {
-            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-            "STERNWAY_BROKER_HOME": str(directory / "home"),
-            "STERNWAY_MOSQUITTO_DIRECTORY": str(directory / "mosquitto"),
-            "STERNWAY_TELEMETRY_KEYS": str(directory / "keys"),
-            "STERNWAY_UNIT_DIRECTORY": str(directory / "unit"),
-        }
-        (directory / "mosquitto/conf.d").mkdir(parents=True)
+        self.environment = environment_in(directory)
+        (directory / "mosquitto/conf.d").mkdir(parents=True, exist_ok=True)
         self.run("init", "clinic-a", *options)
         for treadmill in ("treadmill-1", "treadmill-2"):
             self.run("treadmill", treadmill)
@@ -357,6 +368,100 @@ def test_an_authority_is_never_overwritten(clinic: Clinic) -> None:
     )
     assert done.returncode == 2
     assert "never overwritten" in done.stderr
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A directory for tools that are not as they should be."""
+    (tmp_path / "tools").mkdir()
+    return tmp_path / "tools"
+
+
+def broken(tools: Path, name: str, cases: str) -> None:
+    """Puts a tool there that does what the machine's does, but in these cases of its words."""
+    real = shutil.which(name, path=PATH)
+    (tools / name).write_text(f'#!/bin/sh\ncase "$*" in\n{cases}\nesac\nexec {real} "$@"\n', encoding="utf-8")
+    (tools / name).chmod(0o755)
+
+
+def made_in(directory: Path) -> list[str]:
+    """What the script has made of a broker."""
+    return [str(path.relative_to(directory)) for path in directory.glob("home/**/*")] + [
+        str(path.relative_to(directory)) for path in directory.glob("mosquitto/*/*")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("192.168.1", "four numbers"),
+        ("192.168.1.256", "four numbers"),
+        ("192.168.1.2.3", "four numbers"),
+        ("1921681", "four numbers"),
+        ("fd00::5::1", "no IPv6 address"),
+        ("broker:8883", "no IPv6 address"),
+        ("broker.example,DNS:other.example", "neither a host's name nor an address"),
+        ("*", "neither a host's name nor an address"),
+        ("", "neither a host's name nor an address"),
+    ],
+)
+def test_a_name_that_no_certificate_can_have_is_refused_before_anything_is_made(tmp_path: Path, name: str, reason: str) -> None:
+    (tmp_path / "mosquitto/conf.d").mkdir(parents=True)
+    refused = attempt(environment_in(tmp_path), "init", "clinic-a", "--name", name)
+    assert refused.returncode == 2
+    assert f"'{name}'" in refused.stderr
+    assert reason in refused.stderr
+    assert made_in(tmp_path) == []
+
+
+def test_an_address_of_the_newer_kind_is_one_and_stays_one(tmp_path: Path) -> None:
+    made = Clinic(tmp_path, "--name", "fd00::5", "--name", "192.0.2.7")
+    made.run("renew")
+    command = ["openssl", "x509", "-in", str(tmp_path / "mosquitto/sternway/server.crt"), "-noout", "-ext", "subjectAltName"]
+    names = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "DNS:localhost, IP Address:127.0.0.1, IP Address:FD00:0:0:0:0:0:0:5, IP Address:192.0.2.7" in names
+
+
+def test_without_mosquitto_nothing_is_made_and_it_is_said_what_to_install(tmp_path: Path) -> None:
+    refused = attempt(environment_in(tmp_path), "init", "clinic-a")
+    assert refused.returncode == 2
+    assert "conf.d" in refused.stderr
+    assert "apt install mosquitto openssl" in refused.stderr
+    assert made_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("missing", ["openssl", "mosquitto_passwd"])
+def test_without_a_tool_nothing_is_made_and_it_is_said_what_to_install(tmp_path: Path, tools: Path, missing: str) -> None:
+    (tmp_path / "mosquitto/conf.d").mkdir(parents=True)
+    for name in {"sh", "mkdir", "openssl", "mosquitto_passwd"} - {missing}:
+        (tools / name).symlink_to(str(shutil.which(name, path=PATH)))
+    refused = attempt({**environment_in(tmp_path), "PATH": str(tools)}, "init", "clinic-a")
+    assert refused.returncode == 2
+    assert f"there is no {missing}: apt install mosquitto openssl" in refused.stderr
+    assert made_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("tool", "cases"),
+    [
+        ("openssl", '"x509 -req"*) echo "no space left" >&2; exit 1 ;;'),
+        ("openssl", '*-gencrl*) echo "no space left" >&2; exit 1 ;;'),
+        ("chmod", '750*) echo "no space left" >&2; exit 1 ;;'),
+    ],
+)
+async def test_an_init_that_ended_half_way_says_why_and_is_run_again(tmp_path: Path, tools: Path, tool: str, cases: str) -> None:
+    (tmp_path / "mosquitto/conf.d").mkdir(parents=True)
+    broken(tools, tool, cases)
+    environment = environment_in(tmp_path, tools=tools)
+    ended = attempt(environment, "init", "clinic-a")
+    assert ended.returncode != 0
+    assert "no space left" in ended.stderr
+    refused = attempt(environment, "treadmill", "treadmill-1")
+    assert refused.returncode == 2
+    assert "'sternway-broker-setup init CLINIC' makes it" in refused.stderr
+
+    (tools / tool).unlink()
+    await connect(Clinic(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../x", "Anna", "-a", "a" * 33, "+", "#"])
