@@ -195,7 +195,7 @@ rights_of_therapist() { # BASE NAME TREADMILL...
     done
 }
 
-write_revoked() { # an empty list at first; revoked certificates are known to the authority's index
+write_revoked() { # revoked certificates are known to the authority's index
     cat >"$HOME_DIRECTORY/index.conf" <<TEXT
 [ca]
 default_ca = authority
@@ -204,7 +204,6 @@ database = $HOME_DIRECTORY/index
 default_md = sha256
 default_crl_days = $AUTHORITY_DAYS
 TEXT
-    [ -e "$HOME_DIRECTORY/index" ] || : >"$HOME_DIRECTORY/index"
     quietly openssl ca -config "$HOME_DIRECTORY/index.conf" -gencrl -keyfile "$AUTHORITY_KEY" \
         -cert "$HOME_DIRECTORY/authority.crt" -out "$MOSQUITTO/sternway/revoked.crl"
 }
@@ -261,6 +260,7 @@ init() {
     make_certificate "$MOSQUITTO/sternway/server" "Sternway broker of $name" serverAuth "$(server_names $hosts)"
     cp "$HOME_DIRECTORY/authority.crt" "$MOSQUITTO/sternway/authority.crt"
     : >"$MOSQUITTO/sternway/passwords"
+    : >"$HOME_DIRECTORY/index"
     write_revoked
     write_mosquitto "$address" "$websockets"
     apply
@@ -316,20 +316,28 @@ therapist() {
     password_user "$name"
 }
 
+revoke() { # CERTIFICATE: in the authority's index; one that is revoked stays so
+    serial=$(openssl x509 -in "$1" -noout -serial)
+    if grep -q "^R.*[[:space:]]${serial#serial=}[[:space:]]" "$HOME_DIRECTORY/index"; then return 0; fi
+    quietly openssl ca -config "$HOME_DIRECTORY/index.conf" -keyfile "$AUTHORITY_KEY" -cert "$HOME_DIRECTORY/authority.crt" -revoke "$1"
+}
+
 remove() {
     [ $# -eq 1 ] || fail "remove needs one name"
     check_name "$1"
-    [ -e "$HOME_DIRECTORY/users/$1" ] || fail "there is no user $1"
-    if [ -e "$HOME_DIRECTORY/users.$1.crt" ]; then
-        openssl ca -config "$HOME_DIRECTORY/index.conf" -keyfile "$HOME_DIRECTORY/authority.key" \
-            -cert "$HOME_DIRECTORY/authority.crt" -revoke "$HOME_DIRECTORY/users.$1.crt" 2>/dev/null
-        rm -f "$HOME_DIRECTORY/users.$1.crt" "$HOME_DIRECTORY/$1.tar"
-        write_revoked
-    else
-        sed -i "/^$1:/d" "$MOSQUITTO/sternway/passwords"
-    fi
+    clinic >/dev/null
+    certificate=$HOME_DIRECTORY/users.$1.crt
+    [ -e "$HOME_DIRECTORY/users/$1" ] || [ -e "$certificate" ] || fail "there is no user $1"
+    # Wherever this ends, it is run again from the beginning: what is done already stays done, and the certificate, by which a treadmill
+    # is known as not yet shut out, goes last. openssl puts the old index aside before the new one takes its place; an end between the
+    # two leaves none, and an empty one would let everybody in again.
+    [ -e "$HOME_DIRECTORY/index" ] || mv "$HOME_DIRECTORY/index.old" "$HOME_DIRECTORY/index"
+    [ ! -e "$certificate" ] || revoke "$certificate"
+    write_revoked
+    sed -i "/^$1:/d" "$MOSQUITTO/sternway/passwords"
     rm -f "$HOME_DIRECTORY/users/$1"
     apply
+    rm -f "$certificate" "$HOME_DIRECTORY/$1.tar"
     echo "$1 is removed."
 }
 

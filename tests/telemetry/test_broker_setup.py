@@ -265,6 +265,55 @@ async def test_who_is_removed_gets_in_no_more(tmp_path: Path) -> None:
         made.stop()
 
 
+@pytest.mark.parametrize(
+    ("tool", "cases"),
+    [
+        ("openssl", '*-revoke*) {real} "$@"; echo "no space left" >&2; exit 1 ;;'),
+        ("openssl", '*-revoke*) {real} "$@"; mv {home}/index {home}/index.new; echo "no space left" >&2; exit 1 ;;'),
+        ("openssl", '*-gencrl*) echo "no space left" >&2; exit 1 ;;'),
+        ("sed", '*) echo "no space left" >&2; exit 1 ;;'),
+        ("chmod", '750*) echo "no space left" >&2; exit 1 ;;'),
+    ],
+    ids=["revoked", "index-put-aside", "no-list", "no-passwords", "not-applied"],
+)
+def test_a_removal_that_ended_half_way_says_why_and_is_finished_by_the_next(
+    tmp_path: Path, tools: Path, tool: str, cases: str
+) -> None:
+    made = Clinic(tmp_path)
+    made.run("remove", "treadmill-1")
+    real = str(shutil.which(tool, path=PATH))
+    broken(tools, tool, cases.replace("{real}", real).replace("{home}", str(tmp_path / "home")))
+    ended = attempt(environment_in(tmp_path, tools=tools), "remove", "treadmill-2")
+    assert ended.returncode != 0
+    assert "no space left" in ended.stderr
+    assert made.run("remove", "treadmill-2") == "treadmill-2 is removed.\n"
+    assert not list(tmp_path.glob("home/**/*treadmill-2*"))
+    assert attempt(made.environment, "remove", "treadmill-2").stderr.endswith("there is no user treadmill-2\n")
+    made.run("treadmill", "treadmill-3")
+    made.unpack("treadmill-3")
+    assert [is_revoked(made, f"treadmill-{number}") for number in (1, 2, 3)] == [True, True, False]
+
+
+def test_a_treadmill_of_the_same_name_may_come_and_go_again(tmp_path: Path) -> None:
+    made = Clinic(tmp_path)
+    for _ in range(2):
+        made.run("remove", "treadmill-2")
+        assert is_revoked(made, "treadmill-2")
+        made.run("treadmill", "treadmill-2")
+        shutil.rmtree(tmp_path / "treadmill-2")
+        made.unpack("treadmill-2")
+        assert not is_revoked(made, "treadmill-2")
+
+
+def is_revoked(clinic: Clinic, treadmill: str) -> bool:
+    """Whether the list that the broker reads refuses what was carried to this treadmill."""
+    authority, listed = clinic.directory / "home/authority.crt", clinic.directory / "mosquitto/sternway/revoked.crl"
+    command = ["openssl", "verify", "-crl_check", "-CAfile", str(authority), "-CRLfile", str(listed)]
+    done = subprocess.run([*command, str(clinic.directory / treadmill / "client.crt")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 or "certificate revoked" in done.stderr, done.stderr
+    return done.returncode != 0
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_a_broker_whose_certificate_has_ended_is_trusted_again_after_renew(tmp_path: Path) -> None:
     made = Clinic(tmp_path)
