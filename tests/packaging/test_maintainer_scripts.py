@@ -181,3 +181,44 @@ def test_the_real_question_is_asked_with_a_real_environment(machine: Machine) ->
     assert done.returncode == 0, done.stderr
     assert "broken" not in done.stdout
     assert machine.log() == ["systemctl is-active --quiet sternway-controller.service", STOP]
+
+
+@pytest.mark.parametrize(
+    ("stopped_by", "undone_by"),
+    [
+        (("upgrade", "0.2"), ("abort-upgrade", "0.2")),
+        (("deconfigure", "in-favour", "x", "1"), ("abort-deconfigure", "in-favour", "x", "1")),
+    ],
+)
+def test_a_treadmill_that_was_stopped_for_nothing_is_started_again(
+    machine: Machine, stopped_by: tuple[str, ...], undone_by: tuple[str, ...]
+) -> None:
+    machine.configure()
+    machine.run("prerm", *stopped_by)
+    machine.log()
+    done = machine.run("postinst", *undone_by)
+    assert done.returncode == 0, done.stderr
+    assert "the package stays as it was" in done.stdout
+    assert machine.log() == [START], "and nothing else: it is called after a refusal, too, in the middle of a session"
+
+
+def test_a_removal_that_was_given_up_says_what_it_has_taken_away(machine: Machine) -> None:
+    machine.configure()
+    machine.run("prerm", "remove")
+    machine.log()
+    done = machine.run("postinst", "abort-remove")
+    assert done.returncode == 0, done.stderr
+    assert "run dpkg-reconfigure sternway" in done.stderr
+    assert machine.log() == [START]
+    assert machine.run("prerm", "upgrade", "0.1").returncode == 0
+    assert machine.configure().returncode == 0
+    assert (machine.python / "whole").exists()
+
+
+def test_without_systemd_there_is_nothing_to_start_or_stop(machine: Machine) -> None:
+    machine.configure()
+    (machine.root / "run/systemd/system").rmdir()
+    machine.log()
+    for script, *words in (("prerm", "upgrade", "0.2"), ("postinst", "abort-upgrade", "0.2"), ("prerm", "remove")):
+        assert machine.run(script, *words).returncode == 0
+    assert machine.log() == []
