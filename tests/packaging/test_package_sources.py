@@ -111,6 +111,15 @@ def test_the_shell_understands_every_script(script: str) -> None:
     assert done.stderr == ""
 
 
+def test_no_broker_comes_unasked() -> None:
+    """As Debian delivers it Mosquitto is open to every account of the machine, and telemetry's defaults connect to it."""
+    lines = (PACKAGING / "debian/control.in").read_text(encoding="utf-8").splitlines()
+    fields = dict(line.split(": ", 1) for line in lines if ": " in line)
+    brought = " ".join(fields.get(name, "") for name in ("Pre-Depends", "Depends", "Recommends"))
+    assert "mosquitto" not in brought
+    assert "mosquitto" in fields["Suggests"]
+
+
 def test_every_runtime_dependency_has_its_version_pinned() -> None:
     """Two packages built on two days from one checkout hold the same libraries."""
     document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
