@@ -75,6 +75,7 @@ class StopCommand(msgspec.Struct, frozen=True, kw_only=True):
     id: str = ""
 
 
+EXPIRED = "expired"
 STOP = "stop"
 COMMANDS: dict[str, type[Command]] = {
     "session/prepare": PrepareCommand,
@@ -145,7 +146,7 @@ class CommandJudge:
         if command.expires.utcoffset() != timedelta(0):
             return "expires is not in UTC; end it with Z"
         if command.expires <= now:
-            return "expired"
+            return EXPIRED
         if command.expires > now + MAXIMUM_AHEAD:
             return f"expires more than {MAXIMUM_AHEAD.seconds} s ahead"
         if isinstance(command, PrepareCommand) and command.plan is not None and command.plan.patient != command.patient:

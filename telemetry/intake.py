@@ -9,8 +9,9 @@ from typing import Protocol
 
 import msgspec
 
-from messages.wire import Prepare, Refused, Reply, Stop, ToController
+from messages.wire import Cancel, Prepare, Refused, Reply, Stop, ToController
 from telemetry.commands import (
+    EXPIRED,
     MAXIMUM_CORRELATION_BYTES,
     MAXIMUM_REASON_CHARACTERS,
     CommandJudge,
@@ -31,6 +32,7 @@ MAXIMUM_UNANSWERED = 64
 ANSWER_WITHIN_NS = 5_000_000_000
 MAXIMUM_NAME_CHARACTERS = 64
 NOT_LISTENING = "the controller is not listening; nothing was done"
+WITHDRAWN = "withdrawn"
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +73,8 @@ class _Asked(msgspec.Struct, frozen=True):
     message: NetworkMessage
     id: str
     deadline_ns: int
+    is_screened: bool = False
+    """The controller has not heard of it yet."""
 
 
 class CommandIntake:
@@ -111,7 +115,10 @@ class CommandIntake:
         verdict = self._judge.judge(incoming, request, self._utc_now())
         if isinstance(verdict, Refusal):
             self._refuse(message, verdict)
-        elif isinstance(verdict.message, Stop):
+            return
+        if isinstance(verdict.message, Cancel):
+            self._withdraw_screened()
+        if isinstance(verdict.message, Stop):
             self._forward_stop(message, verdict, verdict.message)
         elif len(self._unanswered) >= MAXIMUM_UNANSWERED:
             self._refuse(message, Refusal(verdict.id, f"{MAXIMUM_UNANSWERED} commands wait for their answers"))
@@ -137,13 +144,16 @@ class CommandIntake:
 
     def _screen(self, request: str, message: NetworkMessage, verdict: Forward, wish: PrepareCommand) -> None:
         """Adds what the journal knows of the patient, in a thread of its own; whatever comes of it, there is one answer."""
-        self._await_answer(request, message, verdict)
+        self._await_answer(request, message, verdict, is_screened=True)
 
         def go_on(proposed: Proposed | str) -> None:
             if self._unanswered.pop(request, None) is None:
-                return  # it took too long, and that was said
+                return  # it took too long or was withdrawn, and that was said
             if isinstance(proposed, str):
                 self._refuse(message, Refusal(verdict.id, proposed))
+                return
+            if wish.expires <= self._utc_now():  # a slow disk must not make a late session of it
+                self._refuse(message, Refusal(verdict.id, EXPIRED))
                 return
             prepare = Prepare(request, origin_of(verdict.id), proposed.plan, proposed.screening)
             if self._controller.send(prepare):
@@ -153,6 +163,12 @@ class CommandIntake:
 
         self._propose(wish, go_on)
 
+    def _withdraw_screened(self) -> None:
+        """Takes back what is still being screened: sent later, it would overtake the cancel that was meant for it."""
+        for request in [name for name, asked in self._unanswered.items() if asked.is_screened]:
+            asked = self._unanswered.pop(request)
+            self._refuse(asked.message, Refusal(asked.id, WITHDRAWN))
+
     def _forward_stop(self, message: NetworkMessage, verdict: Forward, stop: Stop) -> None:
         # A stop goes out even when no answer can be awaited: the oldest question makes room.
         if len(self._unanswered) >= MAXIMUM_UNANSWERED:
@@ -161,8 +177,8 @@ class CommandIntake:
         if not self._controller.send_stop(stop):
             _log.warning("a stop waits for the controller to listen")
 
-    def _await_answer(self, request: str, message: NetworkMessage, verdict: Forward) -> None:
-        self._unanswered[request] = _Asked(message, verdict.id, self._monotonic_ns() + ANSWER_WITHIN_NS)
+    def _await_answer(self, request: str, message: NetworkMessage, verdict: Forward, is_screened: bool = False) -> None:
+        self._unanswered[request] = _Asked(message, verdict.id, self._monotonic_ns() + ANSWER_WITHIN_NS, is_screened)
 
     def _refuse(self, message: NetworkMessage, refusal: Refusal) -> None:
         reason = printable(refusal.reason, MAXIMUM_REASON_CHARACTERS)

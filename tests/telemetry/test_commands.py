@@ -257,9 +257,9 @@ class Bench:
         self.sent: list[ToController] = []
         self.responses: list[Response] = []
         self.wishes: list[tuple[PrepareCommand, Callable[[Proposed | str], None]]] = []
-        self.now_ns = 0
+        self.now, self.now_ns = NOW, 0
         self.intake = CommandIntake(
-            Topics(BASE), self, self.responses.append, self.propose, "life", lambda: NOW, lambda: self.now_ns
+            Topics(BASE), self, self.responses.append, self.propose, "life", lambda: self.now, lambda: self.now_ns
         )
 
     def send(self, message: ToController) -> bool:
@@ -315,6 +315,54 @@ def test_a_journal_that_takes_too_long_prepares_nothing_afterwards() -> None:
     bench.wishes[0][1](PROPOSED)
     assert len(bench.answers()) == 1
     assert bench.sent == []
+
+
+def ask_for_session(bench: Bench, command_id: str = "c-1") -> Callable[[Proposed | str], None]:
+    bench.take("session/prepare", json.dumps(body(NOW, **WISH, plan=PLAN, id=command_id)).encode())
+    return bench.wishes[-1][1]
+
+
+def test_a_wish_that_expires_while_the_journal_is_read_is_refused() -> None:
+    for elapsed_s, is_sent in ((4.999, True), (5.0, False)):
+        bench = Bench()
+        go_on = ask_for_session(bench)
+        bench.now += timedelta(seconds=elapsed_s)
+        go_on(PROPOSED)
+        assert [type(message) for message in bench.sent] == [Prepare if is_sent else Refused]
+        assert [(answer["id"], answer["reason"]) for answer in bench.answers()] == ([] if is_sent else [("c-1", "expired")])
+
+
+def test_a_cancel_withdraws_a_wish_whose_journal_is_still_being_read() -> None:
+    bench = Bench()
+    go_on = ask_for_session(bench)
+    bench.take("session/cancel", json.dumps(body(NOW, id="c-2")).encode())
+    go_on(PROPOSED)
+    assert [type(message) for message in bench.sent] == [Refused, Cancel], "the cancel goes on, the wish does not"
+    assert [(answer["id"], answer["accepted"], answer["reason"]) for answer in bench.answers()] == [("c-1", False, "withdrawn")]
+    bench.intake.take_reply(Reply("life-2", False, "there is nothing to cancel"))
+    assert [answer["id"] for answer in bench.answers()] == ["c-1", "c-2"]
+    ask_for_session(bench, "c-3")(PROPOSED)
+    assert isinstance(bench.sent[-1], Prepare), "a later wish is another one"
+
+
+def test_a_cancel_that_is_refused_withdraws_nothing_and_one_too_late_is_the_controllers() -> None:
+    bench = Bench()
+    go_on = ask_for_session(bench)
+    bench.take("session/cancel", json.dumps(body(NOW, id="c-2", expires=later(NOW, -1))).encode())
+    go_on(PROPOSED)
+    bench.take("session/cancel", json.dumps(body(NOW, id="c-3")).encode())
+    assert [type(message) for message in bench.sent] == [Refused, Prepare, Cancel]
+    assert [answer["id"] for answer in bench.answers()] == ["c-2"], "the controller answers what it has heard of"
+
+
+def test_a_cancel_comes_through_a_flood_of_wishes() -> None:
+    bench = Bench()
+    for number in range(MAXIMUM_UNANSWERED):
+        ask_for_session(bench, f"p-{number}")
+    bench.take("session/cancel", json.dumps(body(NOW, id="c-2")).encode())
+    assert isinstance(bench.sent[-1], Cancel)
+    assert {answer["reason"] for answer in bench.answers()} == {"withdrawn"}
+    assert len(bench.responses) == MAXIMUM_UNANSWERED
 
 
 def test_refusals_become_events_but_not_a_flood_of_them() -> None:
