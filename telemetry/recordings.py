@@ -5,19 +5,21 @@ the controller left behind when it died is saved as soon as its next life says s
 go, by the number with which each name begins: the clock may have been anything.
 
 A recording holds the core's state, and in it the pseudonym of whose session it was. An erasure empties those files. They stay,
-empty, so that what the runtime directory still holds of them is not saved once more.
+empty, so that what the runtime directory still holds of them is not saved once more; what it holds and nobody has saved yet gets
+such an empty file, too. While it is still there, its empty file stays, however many are kept.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gzip
+import io
 import logging
 import os
 import re
 import shutil
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -32,6 +34,9 @@ from telemetry.payloads import Alarm
 LATCHING_EFFECTS = frozenset({"protective_stop", "emergency_stop", "fault", "power_off"})
 UNCLEAN_START = "unclean-start"
 RING_NAME = "flight.ring"
+ASIDE = "flight-*.ring"
+"""What the controller's earlier lives left in the runtime directory."""
+UNFINISHED = "unfinished"
 SUFFIX = ".flight.gz"
 AFTER_NS = 10_000_000_000
 LONGEST_WAIT_NS = 40_000_000_000
@@ -149,23 +154,48 @@ class RecordingSaver:
 
     def save_aside(self) -> None:
         """Saves what earlier lives left behind and nobody has saved yet; raises OSError."""
-        for ring in sorted(self._runtime.glob("flight-*.ring")):
-            ending = f"-life-{_NOT_IN_A_NAME.sub('', ring.stem.removeprefix('flight-').lower())}{SUFFIX}"
-            if not any(self._directory.glob(f"*{ending}")):
-                self._copy(ring, f"{self._stamp()}{ending}")
+        for ring, ending in self._not_saved():
+            self._copy(ring, f"{self._stamp()}{ending}")
 
     def erase(self, patient: str) -> None:
-        """Empties every recording that names the patient, and every one that cannot be read; raises OSError."""
+        """Empties every recording that names the patient, and every one that cannot be read; raises OSError.
+
+        Of what earlier lives left of the patient only the name is saved.
+        """
         mention = _mention(patient)
+        self._remove_unfinished()
         for path in sorted(self._directory.glob(f"*{SUFFIX}")):
             if path.stat().st_size and _is_mentioned(path, mention):
                 _empty(path)
                 _log.warning("a flight recording was erased: %s", path.name)
+        for ring, ending in self._not_saved():
+            if _is_mentioned_in_ring(ring, mention):
+                self._save_name_alone(f"{self._stamp()}{ending}")
+
+    def _not_saved(self) -> Iterator[tuple[Path, str]]:
+        """What earlier lives left behind and nobody has saved yet, each with how its name will end."""
+        for ring in sorted(self._runtime.glob(ASIDE)):
+            ending = _ending(ring)
+            if not any(self._directory.glob(f"*{ending}")):
+                yield ring, ending
+
+    def _save_name_alone(self, name: str) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        saved = self._directory / f"{self._next_number():06d}-{name}"
+        saved.touch()
+        _log.warning("an earlier life's flight recording will not be saved, it names an erased patient: %s", saved.name)
+
+    def _remove_unfinished(self) -> None:
+        """What a power cut left half written may name anybody."""
+        unfinished = self._directory / UNFINISHED
+        if unfinished.exists():
+            _empty(unfinished)
+            unfinished.unlink()
 
     def _copy(self, ring: Path, name: str) -> None:
         """Whole or not at all: the name appears when the content is on the disk."""
         self._directory.mkdir(parents=True, exist_ok=True)
-        unfinished = self._directory / "unfinished"
+        unfinished = self._directory / UNFINISHED
         try:
             with ring.open("rb") as source, unfinished.open("wb") as target:
                 with gzip.GzipFile(filename="", mode="wb", compresslevel=_COMPRESSION, fileobj=target, mtime=0) as packed:
@@ -184,7 +214,10 @@ class RecordingSaver:
         self._remove_oldest()
 
     def _remove_oldest(self) -> None:
+        left_behind = tuple(_ending(ring) for ring in self._runtime.glob(ASIDE))
         for old in sorted(self._directory.glob(f"*{SUFFIX}"), key=lambda path: (_number(path), path.name))[: -self._kept]:
+            if old.name.endswith(left_behind) and not old.stat().st_size:
+                continue  # without its name, what was erased would be saved once more
             old.unlink(missing_ok=True)
             _log.info("the oldest flight recording was removed: %s; %d are kept", old.name, self._kept)
 
@@ -207,6 +240,11 @@ def _number(path: Path) -> int:
     return int(found[1]) if found is not None else 0
 
 
+def _ending(ring: Path) -> str:
+    """How the name ends under which an earlier life's ring is saved."""
+    return f"-life-{_NOT_IN_A_NAME.sub('', ring.stem.removeprefix('flight-').lower())}{SUFFIX}"
+
+
 def _mention(patient: str) -> re.Pattern[bytes]:
     """How a patient stands in a recording: as the value of the key `patient`, or in the words of a refusal."""
     key, name = msgspec.msgpack.encode("patient"), msgspec.msgpack.encode(patient)
@@ -215,15 +253,24 @@ def _mention(patient: str) -> re.Pattern[bytes]:
 
 def _is_mentioned(path: Path, mention: re.Pattern[bytes]) -> bool:
     """Whether a recording names a patient, or cannot be read to its end: then nobody knows. Raises OSError where a disk fails."""
-    kept = b""
     try:
         with path.open("rb") as file, gzip.GzipFile(fileobj=file) as packed:
-            while piece := packed.read(_PIECE_BYTES):
-                if mention.search(kept + piece):
-                    return True
-                kept = piece[-_OVERLAP_BYTES:]
+            return _is_found(packed, mention)
     except (EOFError, zlib.error, gzip.BadGzipFile):
         return True
+
+
+def _is_mentioned_in_ring(ring: Path, mention: re.Pattern[bytes]) -> bool:
+    with ring.open("rb") as file:
+        return _is_found(file, mention)
+
+
+def _is_found(content: io.BufferedIOBase, mention: re.Pattern[bytes]) -> bool:
+    kept = b""
+    while piece := content.read(_PIECE_BYTES):
+        if mention.search(kept + piece):
+            return True
+        kept = piece[-_OVERLAP_BYTES:]
     return False
 
 

@@ -216,6 +216,56 @@ def test_a_pseudonym_that_is_given_again_later_is_recorded(saving: Saving) -> No
     assert (saving.recordings / name).stat().st_size > 0
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_earlier_lives_left_of_an_erased_patient_is_never_saved(tmp_path: Path, restarted: bool) -> None:
+    """A clean start saves nothing of them: they lie there until an unclean one, long after the erasure or in another process."""
+    saving = Saving(tmp_path, kept=9)
+    contents = {"aa": recorded_of("p-17"), "bb": recorded_of("p-18"), "cc": RING + b"reason: patient p-17: no plan"}
+    for life, content in contents.items():
+        (saving.runtime / f"flight-{life}.ring").write_bytes(content)
+    (saving.runtime / "flight.ring").write_bytes(RING)
+    saving.saver.forget((Erasure(7, "p-17"),))
+    saving.after(0)
+    assert saving.saver.forgotten == {7}
+    saving.saver.forget(())
+    saving.clock.now_ns += FORGOTTEN_NS
+    if restarted:
+        saving.saver = RecordingSaver(saving.runtime, saving.recordings, 9, saving.clock.utc, saving.clock.monotonic)
+    saving.stop(41, "unclean-start", "fault")
+    saved = {name.rpartition("-")[2]: (saving.recordings / name).read_bytes() for name in saving.after(0)}
+    assert saved.keys() == {f"{life}.flight.gz" for life in contents}
+    assert saved["aa.flight.gz"] == saved["cc.flight.gz"] == b""
+    assert gzip.decompress(saved["bb.flight.gz"]) == contents["bb"], "the others are saved"
+
+
+def test_the_name_of_what_was_erased_stays_as_long_as_the_runtime_directory_holds_it(tmp_path: Path) -> None:
+    saving = Saving(tmp_path, kept=1)
+    ring = saving.runtime / "flight-aa.ring"
+    ring.write_bytes(recorded_of("p-17"))
+    (saving.runtime / "flight.ring").write_bytes(RING)
+    saving.saver.forget((Erasure(7, "p-17"),))
+    saving.after(0)
+    saving.saver.forget(())
+    saving.clock.now_ns += FORGOTTEN_NS
+    saving.stop(41)
+    saving.after(AFTER_NS)
+    saving.stop(42, "unclean-start", "fault")
+    saved = saving.after(AFTER_NS)
+    assert [name.split("-", 2)[2] for name in saved] == ["life-aa.flight.gz", "42-unclean-start.flight.gz"]
+    assert (saving.recordings / saved[0]).stat().st_size == 0
+    ring.unlink()
+    saving.stop(43)
+    assert [name.split("-")[2] for name in saving.after(AFTER_NS)] == ["43"], "then it goes as the others do"
+
+
+def test_what_a_power_cut_left_half_written_goes_with_the_first_erasure(saving: Saving) -> None:
+    saving.recordings.mkdir()
+    (saving.recordings / "unfinished").write_bytes(gzip.compress(recorded_of("p-17")))
+    saving.saver.forget((Erasure(7, "p-17"),))
+    assert saving.after(0) == []
+    assert saving.saver.forgotten == {7}
+
+
 def test_a_recording_that_cannot_be_read_is_emptied_with_the_first_erasure(saving: Saving) -> None:
     """Nobody knows whose it is."""
     saving.recordings.mkdir()
