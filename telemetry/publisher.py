@@ -152,8 +152,9 @@ class Publisher:
             self._view_changed.clear()
             forgetting = self._view.forgetting
             for kind, payload in self._view.due(self._utc_now(), self._monotonic_ns()):
-                taken = await self._publish(client, self._topics.of_kind(kind), payload, retain=True)
-                if taken and kind == "session" and forgetting:
+                if not await self._publish(client, self._topics.of_kind(kind), payload, retain=True):
+                    self._view.not_taken(kind, self._monotonic_ns() + int(REFUSED_RETRY_S * 1e9))
+                elif kind == "session" and forgetting:
                     await self._keeper.finish_erasures(forgetting)
             await self._view_changed.wait()
 

@@ -58,6 +58,8 @@ class View:
         self._sequences: dict[str, int] = {}
         self._since: tuple[int, str] = (-1, "")
         self._published: dict[str, Payload | str] = {}
+        self._again_ns: dict[str, int] = {}
+        """When a topic is due again that the broker did not take."""
         self._session_published_ns = 0
 
     # --- what comes in -----------------------------------------------------------------------------------------------
@@ -117,11 +119,16 @@ class View:
     def forget_published(self) -> None:
         """A new connection: every retained topic is due again."""
         self._published.clear()
+        self._again_ns.clear()
+
+    def not_taken(self, kind: str, again_ns: int) -> None:
+        """The broker refused a topic and keeps an older message: changed or not, it is due again at again_ns, and not before."""
+        self._again_ns[kind] = again_ns
 
     # --- what goes out -----------------------------------------------------------------------------------------------
 
     def due(self, now: datetime, now_ns: int) -> list[tuple[str, bytes]]:
-        """Returns topic kind and payload of every retained topic that has changed; an empty payload clears it."""
+        """Returns topic kind and payload of every retained topic that has changed or was not taken; an empty payload clears it."""
         contents = {
             "about": self._about_content(),
             "state": self._state_content(now_ns, now),
@@ -130,10 +137,15 @@ class View:
         }
         changed = []
         for kind, content in contents.items():
-            if content is not None and self._published.get(kind) != content:
+            if content is not None and self._is_due(kind, content, now_ns):
                 self._published[kind] = content
+                self._again_ns.pop(kind, None)
                 changed.append((kind, self._encoded(kind, content, now)))
         return changed
+
+    def _is_due(self, kind: str, content: Payload | str, now_ns: int) -> bool:
+        again_ns = self._again_ns.get(kind)
+        return self._published.get(kind) != content if again_ns is None else now_ns >= again_ns
 
     def telemetry(self) -> bytes | None:
         """Returns the latest snapshot as payload, or None before the first."""

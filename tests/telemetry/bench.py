@@ -80,6 +80,11 @@ class Mosquitto:
 
         await until(listening, "mosquitto listens")
 
+    def read_rules_again(self) -> None:
+        """Its access rules; connections stay."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
+
     async def stop(self, number: int = signal.SIGKILL) -> None:
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(number)

@@ -11,12 +11,14 @@ import itertools
 import signal
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from messages.wire import Stop
 from telemetry.journal_reader import JournalReader
+from telemetry.patients import PatientFile, patients_path
 from telemetry.publisher import EVENTS_AT_ONCE
 from tests.telemetry import samples
 from tests.telemetry.bench import Ear, Gate, Mosquitto, Peer, Telemetry, ear, until
@@ -35,6 +37,11 @@ def journal_ids(telemetry: Telemetry) -> list[int]:
 def confirmed(telemetry: Telemetry) -> int:
     with closing(sqlite3.connect(telemetry.journal)) as journal:
         return int(journal.execute("SELECT id FROM positions WHERE name = 'confirmed'").fetchone()[0])
+
+
+def is_erased(telemetry: Telemetry, request: int) -> bool:
+    with JournalReader(telemetry.journal) as reader:
+        return reader.erased(request)
 
 
 async def test_broker_killed_mid_stream(tmp_path: Path, mosquitto: Mosquitto, peer: Peer) -> None:
@@ -212,6 +219,29 @@ async def test_an_event_that_the_broker_refuses_is_not_counted_as_delivered(tmp_
     await broker.start()
     async with ear(broker.port, username="ear") as dashboard:
         await until(lambda: dashboard.event_ids() == [1], "delivered once it is allowed", 30.0)
+    await telemetry.end(signal.SIGKILL)
+    await broker.stop()
+
+
+async def test_what_the_broker_refuses_to_retain_is_sent_again_and_an_erasure_waits_for_it(tmp_path: Path, peer: Peer) -> None:
+    """All on one connection: nothing else would make the broker's old message a new one."""
+    rules = tmp_path / "acl"
+    allowed = "topic readwrite sternway/v1/north/t-1/#\n"
+    rules.write_text(f"user ear\n{allowed}user belt\n{allowed}topic deny sternway/v1/north/t-1/session\n")
+    broker = Mosquitto(tmp_path, f"allow_anonymous true\nacl_file {rules}\n")
+    await broker.start()
+    telemetry = Telemetry(tmp_path, broker.port, broker='user = "belt"\n')
+    await telemetry.start()
+    async with ear(broker.port, username="ear") as dashboard:
+        await until(lambda: b"online" in dashboard.words("availability"), "online")
+        with PatientFile(patients_path(telemetry.journal), write=True) as file:
+            request = file.erase("p-17", "doc-1", datetime.now(UTC)).request
+        await until(lambda: "t-1/session: Not authorized" in telemetry.log.read_text(), "the clearing is refused")
+        assert not is_erased(telemetry, request)
+        rules.write_text(f"user ear\n{allowed}user belt\n{allowed}")
+        broker.read_rules_again()
+        await until(lambda: is_erased(telemetry, request), "carried out once the broker takes the clearing")
+    assert telemetry.log.read_text().count("connected to the broker") == 1
     await telemetry.end(signal.SIGKILL)
     await broker.stop()
 

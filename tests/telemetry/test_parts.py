@@ -186,6 +186,30 @@ def test_retained_topics_are_published_when_they_change_and_not_else() -> None:
     assert set(kinds(view, S + SESSION_PROGRESS_NS + 2)) == {"about", "state", "session", "alarm"}
 
 
+def test_what_the_broker_did_not_take_is_due_again_after_a_wait_and_holds_up_nothing_else() -> None:
+    view = View()
+    assert kinds(view, 0) == ["state", "alarm"]
+    view.not_taken("state", 5 * S)
+    assert kinds(view, S) == []
+    view.take_snapshot(samples.snapshot(1), NOW, 4 * S)
+    assert kinds(view, 4 * S) == ["session", "alarm"], "a change of its own comes no earlier"
+    assert kinds(view, 5 * S) == ["state"]
+    assert kinds(view, 6 * S) == [], "once"
+    view.not_taken("state", 60 * S)
+    view.take_snapshot(samples.snapshot(2), NOW, 6 * S)
+    view.forget_published()
+    assert "state" in kinds(view, 6 * S), "a new connection waits for nothing"
+
+
+def test_since_when_nobody_was_heard_stays_although_the_broker_did_not_take_it() -> None:
+    view = View()
+    (first,) = [msgspec.json.decode(payload) for kind, payload in view.due(NOW, 0) if kind == "state"]
+    view.not_taken("state", 5 * S)
+    (again,) = [msgspec.json.decode(payload) for _, payload in view.due(NOW + timedelta(seconds=5), 5 * S)]
+    assert again["time"] > first["time"]
+    assert again["since"] == first["since"]
+
+
 def test_an_erased_session_stays_forgotten_and_a_pseudonym_given_anew_is_told() -> None:
     view, now_ns = View(), S
 
