@@ -145,6 +145,13 @@ class Journal:
         record = self._one("SELECT record FROM sessions ORDER BY rowid DESC LIMIT 1")
         return None if record is None else decode_session(record)
 
+    def newest_words(self) -> dict[str, tuple[str, str]]:
+        """Returns text and remedy of the newest event of each code, the oldest of them first."""
+        rows = self._connection.execute(
+            "SELECT code, text, remedy FROM events WHERE id IN (SELECT MAX(id) FROM events GROUP BY code) ORDER BY id"
+        )
+        return {code: (text, remedy) for code, text, remedy in rows}
+
     def interrupt_sessions(self, boot_id: str) -> int:
         """Marks the sessions of the controller's other lives that had not ended as interrupted; returns how many.
 

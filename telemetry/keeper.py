@@ -93,6 +93,8 @@ class JournalKeeper:
         self.journal_number = 0
         """Grows each time a journal was put aside for a new one."""
         self.restored_session: SessionRecord | None = None
+        self.restored_words: dict[str, tuple[str, str]] = {}
+        """Text and remedy of the newest event of each code."""
         self.opened = asyncio.Event()
         """Set after the first attempt to open the journal, whatever came of it."""
 
@@ -283,6 +285,7 @@ class JournalKeeper:
             self._received = self._journal.position("received")
             self.confirmed = max(self._journal.position("confirmed"), self.confirmed if aside is None else 0)
             self.restored_session = self._restore_session(self._journal)
+            self.restored_words = self._journal.newest_words()
         self._check_space()
         try:
             self._journal.prove_room()

@@ -113,6 +113,7 @@ class Service:
         await self._keeper.opened.wait()
         if self._keeper.restored_session is not None:
             self._view.restore_session(self._keeper.restored_session)
+        self._view.restore_words(self._keeper.restored_words)
         self._notifier.send("READY=1")
         ticks = 0
         while True:

@@ -95,6 +95,11 @@ class View:
             self._texts.pop(next(iter(self._texts)))
         self._texts[event.code] = (event.text, event.remedy)
 
+    def restore_words(self, words: Mapping[str, tuple[str, str]]) -> None:
+        """Takes up text and remedy of each code from the journal: the event of a standing alarm may be older than this process."""
+        known = {**words, **self._texts}
+        self._texts = dict(list(known.items())[-MAXIMUM_REMEMBERED_TEXTS:])
+
     def forget_patients(self, erasures: Iterable[Erasure]) -> None:
         """Notes who is being erased: their session is dropped, and its topic cleared, whether it is known here or not.
 

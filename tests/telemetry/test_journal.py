@@ -149,6 +149,16 @@ def test_sessions_and_their_events_for_reports(path: Path) -> None:
 # --- retention -------------------------------------------------------------------------------------------------------
 
 
+def test_the_newest_words_of_each_code(path: Path) -> None:
+    journal = opened(path)
+    assert journal.newest_words() == {}
+    told = [("a", "old"), ("b", "only"), ("a", "new")]
+    events = [msgspec.structs.replace(samples.event(number, code), text=text) for number, (code, text) in enumerate(told, 1)]
+    journal.store(events, [])
+    assert list(journal.newest_words().items()) == [("b", ("only", "Hold both rails")), ("a", ("new", "Hold both rails"))]
+    journal.close()
+
+
 def test_retention_takes_the_old_and_confirmed_and_nothing_else(path: Path) -> None:
     journal = opened(path)
     old, older, young = "2026-01-15T00:00:00.000Z", "2026-01-14T12:00:00.000Z", "2026-01-16T12:00:00.000Z"

@@ -43,7 +43,7 @@ from telemetry.settings import (
     parse_telemetry_settings,
     read_password,
 )
-from telemetry.view import CONTROLLER_SILENT_NS, SESSION_PROGRESS_NS, View
+from telemetry.view import CONTROLLER_SILENT_NS, MAXIMUM_REMEMBERED_TEXTS, SESSION_PROGRESS_NS, View
 from tests.telemetry import samples
 from tests.telemetry.bench import ROOT, Mosquitto, Peer, Telemetry, ear, until
 
@@ -263,6 +263,19 @@ def test_alarms_by_priority_with_their_texts() -> None:
         ("z-low", "low"),
     ]
     assert payload["alarms"][2]["remedy"] == "Hold both rails"
+
+
+def test_words_from_the_journal_give_way_to_those_heard_since_and_stay_bounded() -> None:
+    view = View()
+    view.take_event(samples.event(1, code="heard"))
+    view.restore_words(
+        {f"c-{number}": ("old", "older") for number in range(MAXIMUM_REMEMBERED_TEXTS)} | {"heard": ("old", "older")}
+    )
+    assert len(view._texts) == MAXIMUM_REMEMBERED_TEXTS
+    alarms = (("c-0", "low"), ("c-9", "low"), ("heard", "low"))
+    view.take_snapshot(samples.snapshot(1, alarms=alarms), NOW, S)
+    (payload,) = [msgspec.json.decode(payload) for kind, payload in view.due(NOW, S) if kind == "alarm"]
+    assert [alarm["text"] for alarm in payload["alarms"]] == ["", "old", "A rail was let go"]
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])

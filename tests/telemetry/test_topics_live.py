@@ -126,6 +126,23 @@ async def test_a_restarted_telemetry_knows_the_running_session_from_its_journal(
         assert heard.last("session").get("session") == "s-1"
 
 
+async def test_a_restarted_telemetry_knows_the_words_of_a_standing_alarm_from_its_journal(
+    mosquitto: Mosquitto, peer: Peer, telemetry: Telemetry
+) -> None:
+    alarmed = samples.snapshot(1, alarms=(("rail-released", "medium"),))
+    async with ear(mosquitto.port) as heard:
+        peer.emit(1)
+        await until(lambda: peer.ring.acknowledged == 1, "the event is kept, and will not be sent again")
+        await telemetry.end(signal.SIGKILL)
+        await telemetry.start()
+        await until(lambda: heard.words("availability")[-1:] == [b"online"], "online again")
+        await until(peer.present, "telemetry greets the controller")
+        peer.channel.publish(alarmed)
+        await until(lambda: heard.last("alarm").get("highest") == "medium", "the alarm")
+        (alarm,) = heard.last("alarm")["alarms"]
+        assert (alarm["text"], alarm["remedy"]) == ("A rail was let go", "Hold both rails")
+
+
 async def test_goodbye_is_said_and_the_journal_closed(dashboard: Ear, peer: Peer, telemetry: Telemetry) -> None:
     peer.emit(3)
     await until(lambda: peer.ring.acknowledged == 3, "the events are kept")
