@@ -384,5 +384,8 @@ def _erased(path: Path, request: int) -> bool:
 def _sessions(path: Path, patient: str) -> int:
     if not path.exists():
         return 0
-    with JournalReader(path) as reader:
-        return len(reader.sessions_of(patient))
+    try:
+        with JournalReader(path) as reader:
+            return len(reader.sessions_of(patient))
+    except sqlite3.OperationalError:  # the file is there before its tables
+        return 0
