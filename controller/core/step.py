@@ -248,7 +248,9 @@ def _self_test(scan: Scan) -> None:
         change_state(scan, Trigger.SELF_TEST_PASSED)
         if scan.state.unclean:
             scan.happenings.append(Happening(Event.UNCLEAN_START, scan.now_ns, before))
-    scan.happenings.append(Happening(Event.STARTED, scan.now_ns, (("boot_id", scan.state.boot_id),)))
+    # Said here, too: a self-test that failed says nothing of how the life before ended.
+    unclean = (("unclean", 1),) if scan.state.unclean else ()
+    scan.happenings.append(Happening(Event.STARTED, scan.now_ns, (("boot_id", scan.state.boot_id), *unclean)))
     # The first look at an input is no change: before the first patient, too, each has to prove that it can.
     scan.state = msgspec.structs.replace(scan.state, digital=forget_patient(scan.state.digital))
     apply_effects(scan)

@@ -226,6 +226,16 @@ def test_a_button_that_is_stuck_from_the_start_is_found_however_long_the_self_te
     assert "a button is held" in dict(failed.detail)["wrong"]
 
 
+@pytest.mark.parametrize("passes", [True, False])
+@pytest.mark.parametrize("unclean", [True, False])
+def test_however_the_self_test_ends_the_start_says_whether_the_life_before_ended_well(passes: bool, unclean: bool) -> None:
+    machine = Machine(unclean=unclean)
+    machine.drive_connected = passes
+    machine.run(11)
+    (started,) = [happening for happening in machine.happenings if happening.event is Event.STARTED]
+    assert dict(started.detail).get("unclean") == (1 if unclean else None)
+
+
 def test_whoever_asks_meanwhile_gets_an_answer() -> None:
     machine = Machine()
     machine.requests += [Stop("s", "desk"), Cancel("c", "desk")]

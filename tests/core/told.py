@@ -85,7 +85,7 @@ TOLD: dict[Event, tuple[Names, ...]] = {
     Event.SESSION_PREPARED: (("session", "patient", "origin"),),
     Event.SESSION_RESUMED: (("session",),),
     Event.SESSION_STARTED: (("session",),),
-    Event.STARTED: (("boot_id",),),
+    Event.STARTED: (("boot_id",), ("boot_id", "unclean")),
     Event.START_DISAGREES: (("drive_start_closed",),),
     Event.START_REFUSED: (("missing",),),
     Event.STEP_CONFIRMED: tuple(
