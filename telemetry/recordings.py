@@ -1,8 +1,8 @@
 """Saves the controller's flight recording after every latched stop: ten seconds later, so that what followed is in it, too.
 
 The controller keeps the recording in its runtime directory and never waits for a disk; this process has the time. What a life of
-the controller left behind when it died is saved as soon as its next life says so. At most `recordings_kept` files stay; the oldest
-go, by the number with which each name begins: the clock may have been anything.
+the controller left behind is saved as soon as its next life says that it died, or when a stop of that life is due. At most
+`recordings_kept` files stay; the oldest go, by the number with which each name begins: the clock may have been anything.
 
 A recording holds the core's state, and in it the pseudonym of whose session it was. An erasure empties those files. They stay,
 empty, so that what the runtime directory still holds of them is not saved once more; what it holds and nobody has saved yet gets
@@ -18,6 +18,7 @@ import logging
 import os
 import re
 import shutil
+import struct
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -32,7 +33,8 @@ from telemetry.patients import Erasure
 from telemetry.payloads import Alarm
 
 LATCHING_EFFECTS = frozenset({"protective_stop", "emergency_stop", "fault", "power_off"})
-UNCLEAN_START = "unclean-start"
+STARTED, UNCLEAN = "started", "unclean"
+"""The event that every life of the controller begins with, and its detail where the one before has died."""
 RING_NAME = "flight.ring"
 ASIDE = "flight-*.ring"
 """What the controller's earlier lives left in the runtime directory."""
@@ -50,11 +52,19 @@ _AGAIN_NS = 5_000_000_000
 _COMPRESSION = 1
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9-]")
 _NUMBER = re.compile(r"(\d+)-")
+_RING_PREFIX = struct.Struct("<16sHHIII")
+"""How a ring begins, as controller/flight_format.py says, which telemetry may not import; the fifth is the header's length."""
 _OVERLAP_BYTES = 1024
 """More than a mention of a patient takes, so that none is lost between two pieces of a file."""
 _PIECE_BYTES = 1 << 20
 
 _log = logging.getLogger(__name__)
+
+
+class _RingHeader(msgspec.Struct, frozen=True):
+    """What is read here of a ring's header: when the life that it records began, on the clock of EventRecord.at_ns."""
+
+    began_ns: int
 
 
 class RecordingSaver:
@@ -74,7 +84,8 @@ class RecordingSaver:
         self._kept = kept
         self._utc_now = utc_now
         self._monotonic_ns = monotonic_ns
-        self._first: EventRecord | None = None
+        self._stops: tuple[EventRecord, ...] = ()
+        """The first and the newest of the stops that are not saved yet."""
         self._due_ns = 0
         self._newest_ns = 0
         self._save_aside = False
@@ -89,7 +100,7 @@ class RecordingSaver:
 
     def take_event(self, event: EventRecord) -> None:
         """Notes a latched stop; an event that is sent again is one and the same."""
-        if event.code == UNCLEAN_START:
+        if event.code == STARTED and UNCLEAN in event.detail:
             self._save_aside = True
         if event.effect not in LATCHING_EFFECTS or event.at_ns <= self._newest_ns:
             return
@@ -98,9 +109,8 @@ class RecordingSaver:
         if not 0 <= now_ns - event.at_ns <= RING_HOLDS_NS:
             _log.warning("event %d, %s, was told too late: the flight recorder no longer holds it", event.id, event.code)
             return
-        if self._first is None:
-            self._first = event
-        self._due_ns = min(max(self._due_ns, event.at_ns + AFTER_NS), self._first.at_ns + LONGEST_WAIT_NS)
+        self._stops = (*self._stops[:1], event)
+        self._due_ns = min(max(self._due_ns, event.at_ns + AFTER_NS), self._stops[0].at_ns + LONGEST_WAIT_NS)
 
     def forget(self, erasures: tuple[Erasure, ...]) -> None:
         """Notes who is being erased; `forgotten` says once that is done here."""
@@ -123,10 +133,10 @@ class RecordingSaver:
             self._save_aside = False
             if not await self._in_thread(self.save_aside):
                 self._save_aside, self._again_ns = True, now_ns + _AGAIN_NS
-        if self._first is not None and self._monotonic_ns() >= self._due_ns:
-            event, self._first, self._due_ns = self._first, None, 0
-            if not await self._in_thread(partial(self.save, event)) and now_ns - event.at_ns <= RING_HOLDS_NS:
-                self._first, self._due_ns = self._first or event, now_ns + _AGAIN_NS
+        if self._stops and self._monotonic_ns() >= self._due_ns:
+            stops, self._stops, self._due_ns = self._stops, (), 0
+            if not await self._in_thread(partial(self.save, stops)) and now_ns - stops[0].at_ns <= RING_HOLDS_NS:
+                self._stops, self._due_ns = (stops[0], (*stops, *self._stops)[-1]), now_ns + _AGAIN_NS
 
     async def _forget(self, erasure: Erasure, now_ns: int) -> None:
         self._forgotten_at_ns[erasure.patient] = now_ns
@@ -147,10 +157,17 @@ class RecordingSaver:
             return False
         return True
 
-    def save(self, event: EventRecord) -> None:
-        """Saves the ring as it is now, named after the event; raises OSError."""
-        code = _NOT_IN_A_NAME.sub("", event.code)
-        self._copy(self._runtime / RING_NAME, f"{self._stamp()}-{event.id}-{code}{SUFFIX}")
+    def save(self, stops: tuple[EventRecord, ...]) -> None:
+        """Saves what holds these stops, oldest first: the ring as it is now, named after its first stop; and where one of them came
+        before the ring's life began, what earlier lives left behind. Raises OSError."""
+        ring = self._runtime / RING_NAME
+        began_ns = _began_ns(ring)
+        recorded = [stop for stop in stops if stop.at_ns >= began_ns]
+        if len(recorded) < len(stops):
+            self.save_aside()
+        if recorded:
+            code = _NOT_IN_A_NAME.sub("", recorded[0].code)
+            self._copy(ring, f"{self._stamp()}-{recorded[0].id}-{code}{SUFFIX}")
 
     def save_aside(self) -> None:
         """Saves what earlier lives left behind and nobody has saved yet; raises OSError."""
@@ -243,6 +260,19 @@ def _number(path: Path) -> int:
 def _ending(ring: Path) -> str:
     """How the name ends under which an earlier life's ring is saved."""
     return f"-life-{_NOT_IN_A_NAME.sub('', ring.stem.removeprefix('flight-').lower())}{SUFFIX}"
+
+
+def _began_ns(ring: Path) -> int:
+    """When the life in the ring began; 0 where that cannot be read: what is there is saved all the same. Raises OSError."""
+    with ring.open("rb") as file:
+        prefix = file.read(_RING_PREFIX.size)
+        if len(prefix) < _RING_PREFIX.size:
+            return 0
+        header = file.read(_RING_PREFIX.unpack(prefix)[4])
+    try:
+        return msgspec.msgpack.decode(header, type=_RingHeader).began_ns
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return 0
 
 
 def _mention(patient: str) -> re.Pattern[bytes]:

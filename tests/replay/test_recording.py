@@ -233,11 +233,19 @@ def test_what_stands_before_a_damaged_second_is_left_out_and_said(tmp_path: Path
     assert "before a damaged part" in recording.notes[0]
 
 
+def test_telemetry_knows_a_stop_of_an_earlier_life_by_the_header_that_the_recorder_wrote(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "flight.ring").write_bytes(content)
+    saver = RecordingSaver(tmp_path, tmp_path / "saved", 5, lambda: datetime(2026, 3, 1, tzinfo=UTC), lambda: 0)
+    saver.save((msgspec.structs.replace(samples.event(41), at_ns=header_of(content).began_ns - 1),))
+    assert not (tmp_path / "saved").exists()
+
+
 def test_an_erasure_finds_the_patient_in_what_the_core_itself_recorded(tmp_path: Path, content: bytes) -> None:
     """Telemetry may not know the core's types: it looks for how the pseudonym is encoded, in a whole ring as it stands there."""
     (tmp_path / "flight.ring").write_bytes(content)
+    stop = msgspec.structs.replace(samples.event(41, "loading-fast"), at_ns=header_of(content).began_ns)
     saver = RecordingSaver(tmp_path, tmp_path / "saved", 5, lambda: datetime(2026, 3, 1, tzinfo=UTC), lambda: 0)
-    saver.save(samples.event(41, "loading-fast"))
+    saver.save((stop,))
     (saved,) = (tmp_path / "saved").glob("*")
     assert len(read_recording(saved).segments) > 1
     saver.erase(f"{PLAN.patient}8")

@@ -8,13 +8,14 @@ import gzip
 import logging
 import os
 import signal
-import time
+import zlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from controller.flight_format import FILE_PREFIX, FORMAT_VERSION, MAGIC, SEGMENT_BYTES, SEGMENTS
 from messages.wire import EventRecord
 from telemetry.patients import Erasure
 from telemetry.recordings import AFTER_NS, FORGOTTEN_NS, LONGEST_WAIT_NS, RING_HOLDS_NS, RecordingSaver
@@ -23,6 +24,12 @@ from tests.telemetry.bench import Peer, Telemetry, until
 
 S = 1_000_000_000
 RING = bytes(range(256)) * 4096
+
+
+def ring_of(boot_id: str, began_ns: int) -> bytes:
+    """A ring with the header that the controller writes, as far as it is read here."""
+    header = msgspec.msgpack.encode({"version": "0.1.0", "boot_id": boot_id, "began_ns": began_ns})
+    return FILE_PREFIX.pack(MAGIC, FORMAT_VERSION, SEGMENTS, SEGMENT_BYTES, len(header), zlib.crc32(header)) + header + RING
 
 
 class Clock:
@@ -53,6 +60,12 @@ class Saving:
         record = msgspec.structs.replace(samples.event(event_id, code), at_ns=self.clock.now_ns, effect=effect)
         self.saver.take_event(record)
         return record
+
+    def start(self, event_id: int, *, unclean: bool) -> None:
+        """A new life says that it has begun."""
+        detail = {"boot_id": "b2", "unclean": 1} if unclean else {"boot_id": "b2"}
+        record = samples.event(event_id, "started")
+        self.saver.take_event(msgspec.structs.replace(record, at_ns=self.clock.now_ns, detail=detail))
 
     def after(self, elapsed_ns: int) -> list[str]:
         """Lets time pass, the saver look once, and returns what is saved."""
@@ -132,14 +145,55 @@ def test_what_the_ring_no_longer_holds_is_said_and_not_saved(saving: Saving, cap
 
 
 def test_what_a_dead_controller_left_behind_is_saved_at_once_and_once(saving: Saving) -> None:
+    """Whether the self-test that follows passes or not: `self-test-failed` latches as `unclean-start` does."""
     (saving.runtime / "flight-1a2b.ring").write_bytes(b"how it ended")
-    saving.stop(41, "unclean-start", "fault")
+    saving.stop(41, "self-test-failed", "fault")
+    saving.start(42, unclean=True)
     (name,) = saving.after(0)
     assert name == "000001-20260301T001640Z-life-1a2b.flight.gz"
     assert gzip.decompress((saving.recordings / name).read_bytes()) == b"how it ended"
     assert len(saving.after(AFTER_NS)) == 2, "and then the present life's"
-    saving.stop(42, "unclean-start", "fault")
+    saving.start(43, unclean=True)
     assert len(saving.after(0)) == 2, "the same life is not saved again"
+
+
+def test_what_a_controller_left_that_ended_well_is_not_saved(saving: Saving) -> None:
+    (saving.runtime / "flight-1a2b.ring").write_bytes(b"how it ended")
+    saving.start(41, unclean=False)
+    assert saving.after(AFTER_NS) == []
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["the next life has started", "its self-test still looks"])
+def test_a_stop_whose_controller_died_within_its_ten_seconds_is_saved_from_its_own_life(tmp_path: Path, told: bool) -> None:
+    saving = Saving(tmp_path)
+    old = ring_of("1a2b", saving.clock.now_ns - 60 * S)
+    (saving.runtime / "flight.ring").write_bytes(old)
+    saving.stop(41)
+    saving.clock.now_ns += 3 * S
+    (saving.runtime / "flight.ring").rename(saving.runtime / "flight-1a2b.ring")
+    (saving.runtime / "flight.ring").write_bytes(ring_of("b2", saving.clock.now_ns))
+    if told:
+        saving.start(42, unclean=False)
+    (name,) = saving.after(AFTER_NS)
+    assert name.endswith("-life-1a2b.flight.gz"), "under no stop's name: it is that life's end as well"
+    assert gzip.decompress((saving.recordings / name).read_bytes()) == old
+    saving.start(43, unclean=True)
+    assert saving.after(0) == [name], "once"
+
+
+def test_stops_of_two_lives_within_ten_seconds_are_two_recordings(tmp_path: Path) -> None:
+    saving = Saving(tmp_path)
+    lives = {"1a2b": ring_of("1a2b", saving.clock.now_ns - 60 * S)}
+    (saving.runtime / "flight-1a2b.ring").write_bytes(lives["1a2b"])
+    saving.stop(41)
+    saving.clock.now_ns += 3 * S
+    lives["unclean-start"] = ring_of("b2", saving.clock.now_ns)
+    (saving.runtime / "flight.ring").write_bytes(lives["unclean-start"])
+    saving.clock.now_ns += 2 * S
+    saving.stop(42, "unclean-start", "fault")
+    saved = saving.after(AFTER_NS)
+    assert [name.split("-", 2)[2] for name in saved] == ["life-1a2b.flight.gz", "42-unclean-start.flight.gz"]
+    assert [gzip.decompress((saving.recordings / name).read_bytes()) for name in saved] == list(lives.values())
 
 
 def test_only_the_newest_stay_and_the_others_are_named_as_they_go(saving: Saving, caplog: pytest.LogCaptureFixture) -> None:
@@ -231,7 +285,7 @@ def test_what_earlier_lives_left_of_an_erased_patient_is_never_saved(tmp_path: P
     saving.clock.now_ns += FORGOTTEN_NS
     if restarted:
         saving.saver = RecordingSaver(saving.runtime, saving.recordings, 9, saving.clock.utc, saving.clock.monotonic)
-    saving.stop(41, "unclean-start", "fault")
+    saving.start(41, unclean=True)
     saved = {name.rpartition("-")[2]: (saving.recordings / name).read_bytes() for name in saving.after(0)}
     assert saved.keys() == {f"{life}.flight.gz" for life in contents}
     assert saved["aa.flight.gz"] == saved["cc.flight.gz"] == b""
@@ -250,12 +304,13 @@ def test_the_name_of_what_was_erased_stays_as_long_as_the_runtime_directory_hold
     saving.stop(41)
     saving.after(AFTER_NS)
     saving.stop(42, "unclean-start", "fault")
+    saving.start(43, unclean=True)
     saved = saving.after(AFTER_NS)
     assert [name.split("-", 2)[2] for name in saved] == ["life-aa.flight.gz", "42-unclean-start.flight.gz"]
     assert (saving.recordings / saved[0]).stat().st_size == 0
     ring.unlink()
-    saving.stop(43)
-    assert [name.split("-")[2] for name in saving.after(AFTER_NS)] == ["43"], "then it goes as the others do"
+    saving.stop(44)
+    assert [name.split("-")[2] for name in saving.after(AFTER_NS)] == ["44"], "then it goes as the others do"
 
 
 def test_what_a_power_cut_left_half_written_goes_with_the_first_erasure(saving: Saving) -> None:
@@ -328,8 +383,7 @@ async def test_the_process_saves_what_a_dead_controller_left(tmp_path: Path) -> 
     peer = Peer(tmp_path)
     await telemetry.start()
     try:
-        record = samples.event(1, "unclean-start")
-        peer.emit_record(msgspec.structs.replace(record, at_ns=time.monotonic_ns(), effect="fault"))
+        peer.emit_record(msgspec.structs.replace(samples.event(1, "started"), detail={"boot_id": "b2", "unclean": 1}))
         await until(lambda: any((tmp_path / "recordings").glob("*-life-1a2b.flight.gz")), "the recording")
     finally:
         await telemetry.end(signal.SIGTERM)
