@@ -54,7 +54,7 @@ class Segment(msgspec.Struct, frozen=True):
 
 
 class Recording(msgspec.Struct, frozen=True):
-    """What a file holds: an unbroken row of segments, oldest first. notes: what was left out, in words."""
+    """What a file holds: an unbroken row of segments, oldest first. notes: what was left out or is missing, in words."""
 
     header: FlightHeader
     segments: tuple[Segment, ...]
@@ -82,6 +82,7 @@ def read_recording(path: Path) -> Recording:
     segments, cut = _cut_where_it_was_taken(path, segments)
     if cut:
         notes.append(cut)
+    notes += _gaps(segments)
     _refuse_disorder(path, segments)
     _refuse_not_a_number(path, header, segments)
     return Recording(header, tuple(segments), tuple(notes))
@@ -97,6 +98,22 @@ def _cut_where_it_was_taken(path: Path, segments: list[Segment]) -> tuple[list[S
     return segments, "its last record is torn: it was being written when the file was copied or the controller died" * segments[
         -1
     ].torn
+
+
+def _gaps(segments: list[Segment]) -> list[str]:
+    """What the recorder itself could not keep: nothing says what happened there."""
+    return [
+        f"scans are missing for {_missing_s(one, after):.2f} s before second {after.number}: the recorder could not keep them; "
+        "the state after them is taken as it stands"
+        for one, after in itertools.pairwise(segments)
+        if not after.continues
+    ]
+
+
+def _missing_s(one: Segment, after: Segment) -> float:
+    """From the last scan that was kept to the last that was not: the one that left the state with which it goes on."""
+    last_ns = one.scans[-1].now_ns if one.scans else one.state.scanned_ns
+    return (after.state.scanned_ns - last_ns) / 1e9
 
 
 def _content(path: Path) -> bytes:

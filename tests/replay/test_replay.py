@@ -17,7 +17,7 @@ from replay.command_line import DIFFERENT, REFUSED, SAME, main
 from replay.comparison import compare
 from replay.recording import read_recording
 from replay.table import COLUMNS
-from tests.replay.recorded import record_stumble
+from tests.replay.recorded import Recorded, record_stumble
 
 ROOT = Path(__file__).parents[2]
 
@@ -85,6 +85,28 @@ def test_a_core_that_fails_is_a_difference(stumble: Path, monkeypatch: pytest.Mo
     assert difference is not None
     assert difference.number == 0
     assert "KeyError" in difference.fields[0][2]
+
+
+def test_what_the_recorder_could_not_keep_is_said_with_how_long_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine = Recorded(tmp_path)
+    machine.run(2)
+
+    def fail(_value: object) -> bytes:
+        raise ValueError("planted")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(machine.recorder, "_encode", fail)
+        machine.run(20)
+    machine.run(2)
+    machine.recorder.close()
+    assert main([str(machine.file)]) == SAME
+    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Note: ")]
+    assert notes == [
+        "Note: scans are missing for 20.00 s before second 3: the recorder could not keep them; "
+        "the state after them is taken as it stands"
+    ]
 
 
 def test_what_cannot_be_replayed_is_said_and_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
