@@ -5,6 +5,7 @@ Nothing is sent twice. Whoever gets no answer is told what to do by hand.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Self, TypeVar
 
 import msgspec
 
+from controller.peers import group_name
 from messages.wire import (
     MAXIMUM_MESSAGE_BYTES,
     About,
@@ -46,6 +48,7 @@ class ControllerClient:
         self._path = path
         self._clock = clock
         self._answer_within_s = answer_within_s
+        self._admitted = False
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
         self._socket.settimeout(answer_within_s)
         try:
@@ -66,10 +69,8 @@ class ControllerClient:
 
     def ask(self, request: Prepare | Cancel | Stop | Symptom) -> Reply:
         """Sends one request and returns its answer; raises ClientError when none comes in time."""
-        try:
+        with contextlib.suppress(OSError):  # it has closed already: what it said before that, if anything, tells why
             self._socket.send(encode(request))
-        except OSError as error:
-            raise ClientError(f"The controller has closed {self._path}; {_STOP_BY_HAND}.") from error
         return self._wait(Reply, lambda reply: reply.request == request.request)
 
     def look(self) -> tuple[About, Snapshot]:
@@ -92,14 +93,26 @@ class ControllerClient:
             datagram = self._socket.recv(MAXIMUM_MESSAGE_BYTES + 1)
         except TimeoutError as error:
             raise ClientError(_silent(self._answer_within_s)) from error
+        except ConnectionResetError:  # it has left a request unread; what it said before that comes after this error
+            return self._receive()
         except OSError as error:
             raise ClientError(f"The connection to the controller broke: {error.strerror}; {_STOP_BY_HAND}.") from error
         if not datagram:
-            raise ClientError(f"The controller has closed the connection; {_STOP_BY_HAND}.")
+            raise ClientError(self._closed())
+        self._admitted = True
         try:
             return decode_from_controller(datagram)
         except msgspec.DecodeError as error:
             raise ClientError("The controller speaks another version: use the command line installed with it.") from error
+
+    def _closed(self) -> str:
+        """Whoever is admitted is told first what this is."""
+        if self._admitted:
+            return f"The controller has closed the connection; {_STOP_BY_HAND}."
+        return (
+            f"The controller closed the connection (socket {self._path}) at once: you are not a member of access.group; "
+            f"join it, or use sudo; {_STOP_BY_HAND}."
+        )
 
 
 def _silent(seconds: float) -> str:
@@ -113,7 +126,7 @@ def _why_not_connected(path: Path, error: OSError) -> str:
             remedy = "start it with: systemctl start sternway-controller"
         case PermissionError():
             why = "You may not speak to the controller"
-            remedy = "join the group sternway, or use sudo"
+            remedy = f"join the group {_group_in_the_way(path.absolute())}, or use sudo"
         case TimeoutError() | BlockingIOError():
             why = "The controller takes no more connections"
             remedy = "see: systemctl status sternway-controller"
@@ -121,3 +134,11 @@ def _why_not_connected(path: Path, error: OSError) -> str:
             why = f"The controller's socket cannot be used ({error.strerror or error})"
             remedy = "name the right one with --socket"
     return f"{why} (socket {path}): {remedy}; {_STOP_BY_HAND}."
+
+
+def _group_in_the_way(place: Path) -> str:
+    """The group of the socket, or of the directory that hides it."""
+    try:
+        return group_name(place.stat().st_gid)
+    except OSError:
+        return _group_in_the_way(place.parent)

@@ -8,6 +8,7 @@ import os
 import pwd
 import socket
 import struct
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -92,3 +93,28 @@ def rule_of(settings: AccessSettings) -> tuple[PeerRule, tuple[str, ...]]:
     except KeyError:
         unknown.append(f"access.telemetry_user: there is no user {settings.telemetry_user} on this computer")
     return PeerRule(users, groups, telemetry), tuple(unknown)
+
+
+def why_out_of_reach(settings: AccessSettings, socket_path: Path) -> tuple[str, ...]:
+    """Returns why those who are admitted cannot come in, in words; nothing where they can. The controller, which is no member of
+    their group, cannot give the socket to it. Raises OSError."""
+    owner = socket_path.stat().st_gid
+    try:
+        admitted = grp.getgrnam(settings.group).gr_gid
+    except KeyError:  # `rule_of` says that
+        return ()
+    if owner == admitted:
+        return ()
+    group = group_name(owner)
+    return (
+        f"access.group: members of {settings.group} cannot reach {socket_path}, which belongs to group {group}; "
+        f'set it to "{group}" and make them members of that group',
+    )
+
+
+def group_name(number: int) -> str:
+    """Returns a group's name; its number where it has none."""
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)

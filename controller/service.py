@@ -44,7 +44,7 @@ from controller.hardware.service_manager import ServiceManager
 from controller.local_clock import LocalClock, clock_is_kept
 from controller.memory import Memory
 from controller.pairing import refuse_wrong_drive, why_refused
-from controller.peers import rule_of
+from controller.peers import rule_of, why_out_of_reach
 from controller.rail_certificates import fitted_rail_cells
 from controller.rail_loads import NoRailCells, RailLoads, RailLoadSource
 from controller.readiness_watch import ReadinessWatch, fitted_to, read_certificates
@@ -195,6 +195,7 @@ def _scan(configuration: Configuration, parts: _Parts) -> Callable[[], None]:
     rule, unknown = rule_of(configuration.access)
     _say(JournalPriority.WARNING, *unknown)
     channel = Channel(configuration.paths.socket, ring, lambda: _about(configuration, parts, boot_id), rule)
+    _say(JournalPriority.WARNING, *why_out_of_reach(configuration.access, configuration.paths.socket))
     controller = Controller(
         Devices(parts.panel, parts.sampler, adapter, parts.display, parts.manager, parts.readiness, parts.rail_loads),
         configuration.core_settings,

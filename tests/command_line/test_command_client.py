@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import grp
+import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,19 +91,68 @@ def test_something_that_is_no_controller(tmp_path: Path) -> None:
         ControllerClient(tmp_path / ("x" * 200))
 
 
-@pytest.mark.parametrize(("datagram", "words"), [(b"\xc1", "speaks another version"), (b"", "has closed the connection")])
+@pytest.mark.parametrize(("datagram", "words"), [(b"\xc1", "speaks another version"), (encode(ABOUT), "has closed the connection")])
 def test_what_is_no_message_is_said(listener: socket.socket, tmp_path: Path, datagram: bytes, words: str) -> None:
     with ControllerClient(tmp_path / "raw.sock", answer_within_s=5) as client:
         peer, _ = listener.accept()
-        if datagram:
-            peer.send(datagram)
+        peer.send(datagram)
         peer.close()
         with pytest.raises(ClientError, match=words):
             client.look()
 
 
-def test_a_controller_that_is_gone_before_the_request(listener: socket.socket, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", ["before the request", "with the request unread"])
+def test_a_controller_that_is_gone_before_it_has_answered(listener: socket.socket, tmp_path: Path, ending: str) -> None:
     with ControllerClient(tmp_path / "raw.sock", answer_within_s=5) as client:
-        listener.accept()[0].close()
+        peer, _ = listener.accept()
+        peer.send(encode(ABOUT))
+        if ending == "with the request unread":
+            client._socket.send(encode(STOP))
+        peer.close()
         with pytest.raises(ClientError, match=r"has closed .*press STOP at the panel"):
-            client.ask(STOP)
+            client._wait(Reply, lambda _: True) if ending == "with the request unread" else client.ask(STOP)
+
+
+@pytest.mark.parametrize("asking", ["before", "after", "not"])
+def test_whoever_is_closed_before_a_word_is_told_that_they_are_not_admitted(
+    listener: socket.socket, tmp_path: Path, asking: str
+) -> None:
+    with ControllerClient(tmp_path / "raw.sock", answer_within_s=5) as client:
+        peer, _ = listener.accept()
+        if asking == "before":  # then the kernel calls the end a reset: the request was not read
+            client._socket.send(encode(STOP))
+        peer.close()
+        with pytest.raises(
+            ClientError, match=r"at once: you are not a member of access\.group; join it, or use sudo; .*press STOP"
+        ):
+            client.look() if asking == "not" else client.ask(STOP)
+
+
+_UNPRIVILEGED = """
+import os, sys
+from pathlib import Path
+from controller.command_client import ClientError, ControllerClient
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+try:
+    ControllerClient(Path(sys.argv[1]))
+except ClientError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize(("in_the_way", "group"), [("socket", "audio"), ("directory", "video")])
+def test_the_group_that_lacks_is_the_sockets_own_or_its_directorys(tmp_path: Path, in_the_way: str, group: str) -> None:
+    for directory in tmp_path.parents:
+        if directory.stat().st_uid == 0 and directory.name.startswith("pytest-"):
+            directory.chmod(directory.stat().st_mode | 0o011)
+    tmp_path.chmod(0o750 if in_the_way == "directory" else 0o755)
+    path = tmp_path / "controller.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+        listening.bind(str(path))
+        listening.listen(1)
+        path.chmod(0o660)
+        os.chown(path, 0, grp.getgrnam("audio").gr_gid)
+        os.chown(tmp_path, 0, grp.getgrnam("video").gr_gid)
+        said = subprocess.run([sys.executable, "-c", _UNPRIVILEGED, str(path)], capture_output=True, text=True, check=True)
+    assert f"You may not speak to the controller (socket {path}): join the group {group}, or use sudo" in said.stdout

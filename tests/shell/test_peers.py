@@ -15,7 +15,7 @@ import pytest
 
 from controller.channel import Channel
 from controller.event_ring import EventRing
-from controller.peers import AccessSettings, Peer, PeerRule, own_user_only, peer_of, rule_of
+from controller.peers import AccessSettings, Peer, PeerRule, own_user_only, peer_of, rule_of, why_out_of_reach
 from messages.wire import Acknowledge, Heartbeat, Refused, Snapshot, Stop, encode
 from tests.command_line.conftest import SNAPSHOT
 from tests.shell.test_channel import ABOUT, is_closed, received
@@ -173,3 +173,24 @@ def test_names_become_numbers_and_unknown_ones_admit_nobody() -> None:
     assert [words.split(":")[0] for words in unknown] == ["access.group", "access.telemetry_user"]
     assert not rule.admits(Peer(1, 4711, frozenset({NOGROUP})))
     assert rule.admits(Peer(1, 0, frozenset({0})))
+
+
+def test_a_group_that_is_admitted_and_cannot_reach_the_socket_is_said_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "controller.sock"
+    path.touch()
+    own = grp.getgrgid(path.stat().st_gid).gr_name
+    other = next(group.gr_name for group in grp.getgrall() if group.gr_gid != path.stat().st_gid)
+    assert why_out_of_reach(AccessSettings(group=own), path) == ()
+    assert why_out_of_reach(AccessSettings(group="no-such-group"), path) == (), "that is said already"
+    (said,) = why_out_of_reach(AccessSettings(group=other), path)
+    assert said.startswith(f"access.group: members of {other} cannot reach {path}, which belongs to group {own}; ")
+    assert f'set it to "{own}"' in said
+
+
+@as_root
+def test_a_group_without_a_name_is_said_by_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "controller.sock"
+    path.touch()
+    os.chown(path, 0, 47_110)
+    (said,) = why_out_of_reach(AccessSettings(group="root"), path)
+    assert "belongs to group 47110" in said

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import grp
+import os
+import re
 import select
 import signal
 import socket
@@ -134,6 +137,18 @@ def test_rail_cells_whose_pins_are_taken_keep_nobody_from_starting(
     assert "The rail cells are not read, the treadmill runs without them: BCM 8 (rail_right_cell.dout) is in use by SPI" in said
     assert looked == [RailReading(RailLoad(None, NOT_SAMPLED), RailLoad(None, NOT_SAMPLED))]
     assert "READY=1" in machine.told()
+
+
+def test_a_group_that_cannot_reach_the_socket_is_said_at_the_start(
+    machine: Machine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = os.getgid()
+    other = next(group.gr_name for group in grp.getgrall() if group.gr_gid != own and re.fullmatch("[a-z]+", group.gr_name))
+    with machine.configuration.open("a") as file:
+        file.write(f'\n[access]\ngroup = "{other}"\n')
+    monkeypatch.setattr(ScanLoop, "run", lambda _loop, on_first_scan: on_first_scan())
+    assert machine.start() == 0
+    assert f"<4>access.group: members of {other} cannot reach " in capsys.readouterr().err
 
 
 def test_two_controllers_never_share_the_devices(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
