@@ -26,7 +26,7 @@ from controller.memory import ID_RESERVE, Memory, Remembered
 from controller.rail_loads import NoRailCells, RailLoadSource
 from controller.restart_budget import unclean_starts
 from controller.session.admission import Admission
-from controller.snapshot import event_record, session_record, snapshot
+from controller.snapshot import event_record, session_record_after, snapshot
 from messages.patient import Screening
 from messages.plan import Plan
 from messages.wire import BeltSpeed, Health, Prepare, Refused, Reply, SocketRequest, Stop
@@ -277,7 +277,7 @@ class Controller:
         if self.state.chart is not before.chart or self.state.unready != before.unready:
             self._devices.service_manager.status(self._status())
         if self.state.chart is not before.chart or outputs.happenings:
-            record = session_record(self.state if self.state.exercise.plan is not None else before, time or self._time())
+            record = session_record_after(before, self.state, outputs.happenings, time or self._time())
             if record is not None:
                 self._channel.record_session(record)
             self._remember(force=self.state.causes != before.causes)

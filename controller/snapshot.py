@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
+import msgspec
+
 from controller.core.chart import EXERCISING_STATES, MOVING_STATES, State
 from controller.core.display_text import Lines
-from controller.core.events import RULES, Happening
+from controller.core.events import RULES, Event, Happening
 from controller.core.exercise import figures_so_far
 from controller.core.inputs import Input
 from controller.core.patient import body_weight_n, known_load_n
@@ -166,3 +168,15 @@ def session_record(state: CoreState, time: str) -> SessionRecord | None:
         figures=figures_so_far(exercise),
         vouched_on=exercise.limits.vouched_on if exercise.limits is not None else None,
     )
+
+
+def session_record_after(before: CoreState, state: CoreState, happenings: tuple[Happening, ...], time: str) -> SessionRecord | None:
+    """The session as one scan left it. Of one that the scan has forgotten: how it stood, or, where it had not begun, that it was
+    cancelled or has lapsed. None while there was none."""
+    if state.exercise.plan is not None:
+        return session_record(state, time)
+    last = session_record(before, time)
+    if last is None or before.chart is not State.PREPARED:
+        return last
+    lapsed = any(happening.event is Event.SESSION_LAPSED for happening in happenings)
+    return msgspec.structs.replace(last, status="lapsed" if lapsed else "cancelled")

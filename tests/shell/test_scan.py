@@ -39,6 +39,7 @@ from messages.wire import (
     MAXIMUM_MESSAGE_BYTES,
     About,
     Acknowledge,
+    Cancel,
     EventRecord,
     FromController,
     Health,
@@ -409,6 +410,32 @@ def test_nobody_is_screened_while_a_session_runs_nor_twice_in_a_scan(treadmill: 
     treadmill.scan()
     assert treadmill.told(Reply)[-1].reason == "the treadmill is in state prepared; a session is prepared in standby"
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize("asked", [True, False], ids=["cancelled", "lapsed"])
+def test_a_prepared_session_that_is_taken_back_does_not_stay_prepared(treadmill: Treadmill, asked: bool) -> None:
+    """The journal would call it interrupted at the next boot."""
+    treadmill.prepare()
+    treadmill.run(0.2)
+    if asked:
+        treadmill.requests.append(Cancel("c", "test"))
+    treadmill.run_until(lambda machine: machine.chart is State.STANDBY, 400)
+    treadmill.run(0.1)
+    last = treadmill.told(SessionRecord)[-1]
+    assert (last.session, last.status) == ("b00t-1", "cancelled" if asked else "lapsed")
+
+
+def test_a_session_that_is_over_and_left_stays_as_it_ended(treadmill: Treadmill) -> None:
+    to_walking(treadmill)
+    treadmill.run(2)
+    treadmill.requests.append(Stop("s", "test"))
+    treadmill.run_until(lambda machine: machine.chart is State.PAUSED, 20)
+    treadmill.run(2)
+    treadmill.requests.append(Cancel("c", "test"))
+    treadmill.run_until(lambda machine: machine.chart is State.COMPLETE, 20)
+    treadmill.open(Input.CLIP)
+    treadmill.run_until(lambda machine: machine.chart is State.STANDBY, 20)
+    assert treadmill.told(SessionRecord)[-1].status == "ended"
 
 
 def with_speed(speed_m_s: float) -> Plan:
