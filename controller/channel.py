@@ -28,6 +28,7 @@ from messages.wire import (
     SessionRecord,
     Snapshot,
     SocketRequest,
+    Stop,
     ToController,
     decode_to_controller,
     encode,
@@ -36,6 +37,9 @@ from messages.wire import (
 MAXIMUM_CLIENTS = 8
 _SEND_BUFFER_BYTES = 64 * 1024
 _REQUESTS_A_SCAN = 8
+"""Over all clients; not fewer than there are clients, so that each has its turn in every scan."""
+_DATAGRAMS_A_SCAN = 8
+"""Of one client, stops and heartbeats included."""
 _SLEEPS_FOR_NS = 10_000_000_000
 _MAXIMUM_STRANGERS = 64
 """Users of whom it was said that they were turned away; beyond that nobody's name is news."""
@@ -85,11 +89,18 @@ class Channel:
         return 0 <= now_ns - self._heartbeat_ns <= timeout_s * 1e9
 
     def take(self, now_ns: int) -> tuple[SocketRequest, ...]:
-        """Accepts and reads, a bounded number a scan; returns what the core or the configuration has to judge."""
+        """Accepts and reads, a bounded number a scan; returns what the core or the configuration has to judge.
+
+        What a scan has no room for waits in its client's socket. A stop takes no room, and since every client may ask something in
+        every scan, whoever is read first, nobody's stop waits for what others ask.
+        """
         requests: list[SocketRequest] = []
         self._accept(requests)
+        self._clients = [*self._clients[1:], *self._clients[:1]]
+        room, behind = _REQUESTS_A_SCAN, len(self._clients)
         for client in tuple(self._clients):
-            self._read(client, requests, now_ns)
+            behind -= 1
+            room -= self._read(client, requests, room - behind, now_ns)
         return tuple(requests)
 
     def _accept(self, requests: list[SocketRequest]) -> None:
@@ -120,26 +131,32 @@ class Channel:
                 Refused(f"user {peer.user}, process {peer.pid}", "connect", "not a member of the group in access.group")
             )
 
-    def _read(self, client: _Client, requests: list[SocketRequest], now_ns: int) -> None:
+    def _read(self, client: _Client, requests: list[SocketRequest], room: int, now_ns: int) -> int:
+        """Returns how many requests it has read, stops not counted: `room` at most."""
         if not client.greeted:
             client.greeted = self._send(client, encode(self._about()))
-        for _ in range(_REQUESTS_A_SCAN):
+        taken = 0
+        for _ in range(_DATAGRAMS_A_SCAN):
             try:
                 datagram = client.connection.recv(MAXIMUM_MESSAGE_BYTES + 1)
             except BlockingIOError:
-                return
+                break
             except OSError:
                 self._drop(client)
-                return
+                break
             if not datagram or len(datagram) > MAXIMUM_MESSAGE_BYTES:
                 self._drop(client)
-                return
+                break
             try:
                 message = decode_to_controller(datagram)
             except msgspec.DecodeError:
                 self._drop(client)
-                return
+                break
             self._sort(client, message, requests, now_ns)
+            taken += not isinstance(message, Heartbeat | Acknowledge | Stop)
+            if taken == room:
+                break
+        return taken
 
     def _sort(self, client: _Client, message: ToController, requests: list[SocketRequest], now_ns: int) -> None:
         if isinstance(message, Heartbeat):

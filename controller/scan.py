@@ -160,6 +160,7 @@ class Controller:
         self._early_samples: tuple[LoadSample, ...] = ()
         self._belt_speeds: tuple[BeltSpeed, ...] = ()
         self._belt_tick_ms = -1
+        self._further_stops: tuple[Stop, ...] = ()
         self._when_at_rest: Callable[[], None] | None = None
         self._wind_down_until_ns = 0
         self._unclean_starts = unclean_starts(found, kernel_boot, now_ns)
@@ -237,17 +238,23 @@ class Controller:
         return tuple(sample for sample in waiting if sample.measured_at_ns <= now_ns) if early else waiting
 
     def _judged(self, messages: tuple[SocketRequest, ...]) -> tuple[Request, ...]:
-        """A plan that this patient may not walk today never reaches the core; whoever sent it is told every reason."""
+        """A plan that this patient may not walk today never reaches the core; whoever sent it is told every reason. One stop a scan
+        is enough: a flood of them, each on the flight recording, would wash out of it what led to the first."""
         if not messages:
             return ()
         accepted: list[Request] = []
-        judged = False
+        further: list[Stop] = []
+        judged = stopped = False
         for message in messages:
             if isinstance(message, Prepare):
                 accepted.append(self._judged_session(message, judged))
                 judged = True
+            elif isinstance(message, Stop) and stopped:
+                further.append(message)
             else:
+                stopped = stopped or isinstance(message, Stop)
                 accepted.append(message)
+        self._further_stops = tuple(further)
         return tuple(accepted)
 
     def _judged_session(self, message: Prepare, another_was_judged: bool) -> Request:
@@ -303,6 +310,9 @@ class Controller:
     def _answer(self, answers: tuple[Answer, ...]) -> None:
         for answer in answers:
             self._channel.answer(Reply(answer.request, answer.accepted, answer.reason, answer.session))
+        for stop in self._further_stops:
+            self._channel.answer(Reply(stop.request, True, ""))
+        self._further_stops = ()
 
     def _publish(self, inputs: ScanInputs, outputs: Outputs, now_ns: int) -> None:
         self._snapshot_due_ns = max(self._snapshot_due_ns + SNAPSHOT_NS, now_ns)

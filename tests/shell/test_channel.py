@@ -16,6 +16,7 @@ from messages.wire import (
     MAXIMUM_MESSAGE_BYTES,
     About,
     Acknowledge,
+    Cancel,
     EventRecord,
     Heartbeat,
     Message,
@@ -223,12 +224,52 @@ def test_one_more_client_than_allowed_waits(bench: Bench) -> None:
 
 
 @pytest.mark.hazard("H-20", "C-TWO-PROCESSES")
-def test_a_flood_is_read_a_few_at_a_time(bench: Bench) -> None:
+@pytest.mark.parametrize("kind", [Stop, Cancel])
+def test_a_flood_is_read_a_few_at_a_time(bench: Bench, kind: type[Stop | Cancel]) -> None:
     client = bench.connect()
     bench.take()
     for number in range(50):
-        client.send(encode(Stop(str(number), "x")))
+        client.send(encode(kind(str(number), "x")))
     assert len(bench.channel.take(S)) == 8
+
+
+def flood(bench: Bench, clients: int) -> list[socket.socket]:
+    """So many clients connect, and each asks 20 times at once; returns them."""
+    flooding = [bench.connect() for _ in range(clients)]
+    for _ in flooding:
+        bench.channel.take(S)
+    for index, client in enumerate(flooding):
+        for number in range(20):
+            client.send(encode(Cancel(f"{index}-{number}", str(index))))
+    return flooding
+
+
+@pytest.mark.hazard("H-20", "C-TWO-PROCESSES")
+def test_many_who_flood_get_no_more_room_than_one_and_take_turns(bench: Bench) -> None:
+    flood(bench, MAXIMUM_CLIENTS - 2)
+    scans = [bench.channel.take(S) for _ in range(6)]
+    assert [len(requests) for requests in scans] == [8] * 6
+    origins = [request.origin for requests in scans for request in requests]
+    assert {origins.count(origin) for origin in set(origins)} == {8}, "each was first once"
+    assert len(set(origins)) == MAXIMUM_CLIENTS - 2
+
+
+@pytest.mark.hazard("H-20", "C-TWO-PROCESSES")
+def test_nobodys_stop_waits_for_what_others_ask(bench: Bench) -> None:
+    """A heartbeat and an acknowledgement before it cost no turn, however many flood and whoever is read first."""
+    greet(bench)
+    flood(bench, MAXIMUM_CLIENTS - 1)
+    for number in range(MAXIMUM_CLIENTS):
+        for message in (
+            Heartbeat("telemetry", True),
+            Acknowledge(1),
+            Stop(f"stop {number}", "telemetry"),
+            Cancel("c", "telemetry"),
+        ):
+            bench.clients[0].send(encode(message))
+        requests = bench.channel.take(S)
+        assert Stop(f"stop {number}", "telemetry") in requests
+        assert len(requests) == 9, "beside the stop, each client's one request"
 
 
 @pytest.mark.hazard("H-01", "H-19", "C-NO-START-MESSAGE")

@@ -412,6 +412,30 @@ def test_nobody_is_screened_while_a_session_runs_nor_twice_in_a_scan(treadmill: 
     assert len(asked) == 2
 
 
+@pytest.mark.hazard("H-20", "C-TWO-PROCESSES")
+def test_of_many_stops_at_once_the_core_gets_one_and_each_is_answered(treadmill: Treadmill) -> None:
+    to_walking(treadmill)
+    treadmill.run(2)
+    treadmill.requests += [Stop(str(number), "test") for number in range(6)]
+    treadmill.scan()
+    assert [answer.request for answer in treadmill.outputs.answers] == ["0"]
+    assert [event.code for event in treadmill.told(EventRecord)].count("network-stop") == 1
+    assert [(reply.request, reply.accepted) for reply in treadmill.told(Reply)[-6:]] == [(str(number), True) for number in range(6)]
+    calls = treadmill.devices.calls
+    assert calls.index("send") < calls.index("answer")
+
+
+def test_a_flood_of_stops_washes_nothing_out_of_the_flight_recorder(treadmill: Treadmill) -> None:
+    """A minute at 100 scans a second stays; each stop would stand on it twice, as it came and as it was answered."""
+    scans = 300
+    first = treadmill.recorder._number
+    for number in range(scans):
+        treadmill.requests += [Stop("r" * 64, "o" * 128) for _ in range(8)]
+        treadmill.scan()
+        assert treadmill.outputs.answers, number
+    assert treadmill.recorder._number - first <= scans // 100 + 1
+
+
 @pytest.mark.parametrize("asked", [True, False], ids=["cancelled", "lapsed"])
 def test_a_prepared_session_that_is_taken_back_does_not_stay_prepared(treadmill: Treadmill, asked: bool) -> None:
     """The journal would call it interrupted at the next boot."""
