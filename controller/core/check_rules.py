@@ -17,6 +17,8 @@ from messages.figures import Question, SymptomAnswer
 from messages.wire import Symptom
 
 _REPORT_INTERVAL_NS = 1_000_000_000
+_REPORTS_A_SECOND = 8
+"""Every question at once and some numbers; more is no person."""
 _QUESTIONS = {question.value: question for question in Question}
 
 
@@ -123,32 +125,36 @@ def _say(scan: Scan, event: Event, **detail: float | int | str) -> None:
     scan.happenings.append(Happening(event, scan.now_ns, tuple(detail.items())))
 
 
-def take_report(scan: Scan, symptom: Symptom) -> Event | None:
-    """Takes a symptom from the network and returns the event that it led to, None where it changes nothing.
+def take_report(scan: Scan, symptom: Symptom) -> tuple[bool, Event | None]:
+    """Takes a symptom from the network. Returns whether it was taken, and the event that it led to, None where it changes nothing.
 
-    What stops and ends nothing is taken once a second: a flood must not push real events out of the ring.
+    Of what stops and ends nothing, some are taken a second: a flood must not push real events out of the ring. A symptom that is
+    not taken is to be answered so.
     """
     exercise = scan.state.exercise
     if not exercise.session:
-        return None
+        return True, None
     event = _event_of_report(symptom, exercise)
     effect = RULES[event].effect if event is not None else Effect.RECORD
     stops = effect >= Effect.PAUSE and scan.state.chart in EXERCISING_STATES
     ends = effect is Effect.END and not exercise.over
-    if not (stops or ends) and scan.now_ns - exercise.check.reported_at_ns < _REPORT_INTERVAL_NS:
-        return None
+    began_ns, taken = exercise.check.reported_at_ns, exercise.check.reported
+    if scan.now_ns - began_ns >= _REPORT_INTERVAL_NS:
+        began_ns, taken = scan.now_ns, 0
+    if not (stops or ends) and taken >= _REPORTS_A_SECOND:
+        return False, None
     question = _QUESTIONS.get(symptom.kind)
     if question is not None:
         _record(scan, question, symptom.grade)
     exercise = scan.state.exercise
-    reported = msgspec.structs.replace(exercise.check, reported_at_ns=scan.now_ns)
+    reported = msgspec.structs.replace(exercise.check, reported_at_ns=began_ns, reported=taken + 1)
     scan.state = msgspec.structs.replace(scan.state, exercise=msgspec.structs.replace(exercise, check=reported))
     detail = _detail(symptom)
     if event is None:
         _say(scan, Event.CHECK_ANSWERED, **detail)
     else:
         _act(scan, event, **detail)
-    return event
+    return True, event
 
 
 def _event_of_report(symptom: Symptom, exercise: ExerciseState) -> Event | None:

@@ -21,7 +21,8 @@ class CheckState(msgspec.Struct, frozen=True, gc=False):
     asking: questions left, the first is shown. shown_at_ns: since when. presses, pressed_at_ns: of SYMPTOM for the shown
     question. warned: 0 not yet, 1 slowed, 2 paused for want of an answer. checked_belt_ns: belt time of the last whole check.
     again: questions to ask once more, each with its time. dizzy: there was dizziness in this session. missed: checks unanswered in
-    time. asked_after: the questions after the session have been put. reported_at_ns: last report that only slowed or was noted.
+    time. asked_after: the questions after the session have been put. reported_at_ns: when the second began in which `reported`
+    reports have been taken from the network.
     """
 
     asking: tuple[Question, ...] = ()
@@ -35,6 +36,7 @@ class CheckState(msgspec.Struct, frozen=True, gc=False):
     missed: int = 0
     asked_after: bool = False
     reported_at_ns: int = 0
+    reported: int = 0
 
 
 class CheckFacts(msgspec.Struct, frozen=True, gc=False):

@@ -12,11 +12,12 @@ from controller.core.exercise import ExerciseState, next_speed_m_s
 from controller.core.hands_free import may_escape
 from controller.core.latch import DRIVE_FAULT, ended_by_fall, reset_blockers
 from controller.core.patient import body_weight_n, ceiling_m_s, known_load_n
-from controller.core.preparation import Step
+from controller.core.preparation import RESTART_STEPS, Step
 from controller.core.settings import CoreSettings
 from controller.core.state import CoreState
 
 COLUMNS, ROWS = 20, 4
+_TAKE_THE_WEIGHT = RULES[Event.HANGING_AT_REST].remedy.split(".")[0]
 Lines = tuple[str, str, str, str]
 
 _STEP_TEXT: dict[Step, tuple[str, str]] = {
@@ -58,7 +59,7 @@ def _with_call(lines: Lines, state: CoreState) -> Lines:
     """Who hangs at rest is named in the second line; what OK would confirm stays in sight below."""
     if not state.hanging.called:
         return lines
-    return _fit(lines[0], RULES[Event.HANGING_AT_REST].remedy.split(".")[0], *lines[2:])
+    return _fit(lines[0], _TAKE_THE_WEIGHT, *lines[2:])
 
 
 def _fit(*lines: str) -> Lines:
@@ -82,6 +83,8 @@ def _latched(state: CoreState) -> Lines:
     blockers = reset_blockers(state, body_weight_n(state))
     standing = [blocker for blocker in blockers if blocker != DRIVE_FAULT]
     hint = standing[0] if standing else f"{DRIVE_FAULT}: RESET" if blockers else "press RESET"
+    if state.hanging.since_ns:  # whatever else stands in RESET's way waits
+        hint = _TAKE_THE_WEIGHT
     return _fit(state.chart.value.replace("_", " ").upper(), *_wrap(text), hint)
 
 
@@ -131,7 +134,14 @@ def _step(step: Step, state: CoreState, settings: CoreSettings, missing: tuple[s
         return _fit("SLACK", f"mark {mark:2d} = {slack_cm:4.1f} cm", *_STEP_TEXT[step])
     if step is Step.READY and missing:
         return _fit("READY, but:", missing[0], *_STEP_TEXT[step])
-    return _fit(step.value, "", *_STEP_TEXT[step])
+    asks = state.chart is State.PAUSED and step in RESTART_STEPS
+    return _fit(step.value, _why_paused(state.stopped_by) if asks and state.stopped_by is not None else "", *_STEP_TEXT[step])
+
+
+def _why_paused(cause: Event) -> str:
+    """Of the cause and what to do about it, what fits one line: going on is not all that is to be thought of."""
+    text, remedy = RULES[cause].text, RULES[cause].remedy.split(".")[0]
+    return remedy if len(remedy) <= COLUMNS < len(text) else _wrap(text)[0]
 
 
 def _quiet(state: CoreState, now_ns: int) -> Lines:

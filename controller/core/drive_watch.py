@@ -11,7 +11,7 @@ from controller.core.events import Event, Happening
 from controller.core.readings import Direction, DriveReading, DriveState
 from controller.core.settings import DriveSettings
 
-_LEASE_FAULT, _STOP_INPUT_FAULT = 1, 2
+_LEASE_FAULT, _STOP_INPUT_FAULT, _STALL_FAULT = 1, 2, 8
 # Each scan asks for these several times, and Python 3.11 takes long to find an enumeration's member.
 _FAULT, _WRONG = DriveState.FAULT, Direction.WRONG
 _STOPPED = (DriveState.BRAKING, DriveState.LATCHED)
@@ -37,6 +37,8 @@ class DriveWatchState(msgspec.Struct, frozen=True, gc=False):
     fast_since_ns: int = 0
     wrong_since_ns: int = 0
     stalled_since_ns: int = 0
+    suspect_since_ns: int = 0
+    """A stall was found, by the firmware or here: the encoder may have died under a belt that coasts."""
     refused_since_ns: int = 0
     disagree_since_ns: int = 0
     stop_began_ns: int = 0
@@ -86,6 +88,8 @@ def watch_drive(
     moved = _remember(state, reading, asked, settings, now_ns)
     slow_since = moved.slow_since_ns
     standstill = bool(slow_since) and now_ns - slow_since >= settings.standstill_time_s * 1e9
+    if moved.suspect_since_ns:
+        standstill = standstill and now_ns - moved.suspect_since_ns >= settings.coasting_time_s * 1e9
     findings = _findings(moved, state, reading, asked, settings, now_ns)
     names: tuple[Event, ...] = ()
     happenings: tuple[Happening, ...] = ()
@@ -133,6 +137,8 @@ def _remember(state: DriveWatchState, reading: DriveReading, asked: Asked, setti
         expected = state.expected_m_s
         began = state.stop_began_ns or now_ns
         due, hardest = _stop_due(state, asked, speed, now_ns)
+    stalled_since = _since(driven and asked.set_point_m_s > _STALL_ASKED_M_S and slow, state.stalled_since_ns, now_ns)
+    stall = reading.faults & _STALL_FAULT != 0 or _lasts(stalled_since, settings.stall_time_ms, now_ns)
     same_tick = reading.tick_ms == state.tick_ms and reading.nonce == state.nonce
     return DriveWatchState(
         nonce=reading.nonce,
@@ -142,7 +148,11 @@ def _remember(state: DriveWatchState, reading: DriveReading, asked: Asked, setti
         unknown_since_ns=0,
         fast_since_ns=_since(not speed <= expected + settings.overspeed_m_s, state.fast_since_ns, now_ns),
         wrong_since_ns=_since(reading.direction is _WRONG and not slow, state.wrong_since_ns, now_ns),
-        stalled_since_ns=_since(driven and asked.set_point_m_s > _STALL_ASKED_M_S and slow, state.stalled_since_ns, now_ns),
+        stalled_since_ns=stalled_since,
+        # It is trusted again once it has seen motion, or a hand has started the belt anew.
+        suspect_since_ns=_since(
+            slow and (stall or (asked.stopping and state.suspect_since_ns != 0)), state.suspect_since_ns, now_ns
+        ),
         refused_since_ns=_since(driven and reading.refusal != 0, state.refused_since_ns, now_ns),
         disagree_since_ns=_since(reading.start_closed != asked.start_closed, state.disagree_since_ns, now_ns),
         stop_began_ns=began,

@@ -103,8 +103,12 @@ def next_phase(state: ExerciseState) -> ExerciseState:
     return moved
 
 
-def count_motion(state: ExerciseState, elapsed_ns: int, speed_m_s: float) -> ExerciseState:
-    """Returns the state with one scan's belt time and distance added."""
+def count_motion(state: ExerciseState, elapsed_ns: int, speed_m_s: float, asked_m_s: float) -> ExerciseState:
+    """Returns the state with one scan's belt time and distance added.
+
+    The highest speed is what was asked for where the belt came up to it: its ripple under each foot would make the next session
+    faster.
+    """
     phase = state.phase
     working = phase is not None and phase.kind is PhaseKind.WORK
     walked_m = speed_m_s * (elapsed_ns / 1e9)
@@ -116,7 +120,7 @@ def count_motion(state: ExerciseState, elapsed_ns: int, speed_m_s: float) -> Exe
         bout_ns=state.bout_ns + elapsed_ns,
         distance_m=state.distance_m + walked_m,
         phase_distance_m=state.phase_distance_m + walked_m,
-        phase_top_m_s=max(speed_m_s, state.phase_top_m_s),
+        phase_top_m_s=max(min(speed_m_s, asked_m_s), state.phase_top_m_s),
     )
 
 

@@ -46,7 +46,7 @@ class Step(enum.Enum):
 
 HARNESS_STEPS = (Step.CLIP, Step.TAUT, Step.SLACK, Step.SIT, Step.ARROW, Step.READY)
 RESTART_STEPS = (Step.ARROW, Step.READY)
-HARNESS_UNPROVED = frozenset(HARNESS_STEPS) - frozenset(RESTART_STEPS)
+HARNESS_UNPROVED = frozenset((Step.EMPTY_HOOK, *HARNESS_STEPS)) - frozenset(RESTART_STEPS)
 """While one of these is shown, nobody knows yet whether the harness holds."""
 AFTER_STEPS = (Step.AFTER_HIPS, Step.AFTER_ANKLES)
 _LINE_BY_LINE = (Step.AREA, Step.SHOES, Step.GLASSES, Step.HARNESS, Step.LANYARD, Step.HIPS, Step.ANKLES)
@@ -55,6 +55,10 @@ TAUT_FRACTION = 0.02
 """Of body weight: the strap is felt to be taut."""
 SIT_LOWEST_FRACTION, SIT_HIGHEST_FRACTION, SIT_BACK_FRACTION = 0.10, 0.60, 0.05
 SIT_LONGEST_NS = 2_000_000_000
+TARE_STEADY_N = 5.0
+"""A hook that hangs still differs from its own mean by no more [O]."""
+BELOW_ZERO_N = -10.0
+"""A strap cannot push: below this the tare was wrong, or the cell's zero has drifted, and all harness limits lie too high [O]."""
 _DEFAULT_MARK = 4
 
 
@@ -141,7 +145,7 @@ def _judge_empty_hook(state: PreparationState, facts: PreparationFacts, settings
     if not -settings.tare_limit_n <= tare_n <= settings.tare_limit_n:
         return _refuse(state, now_ns, "take everything off the hook", load_n=round(tare_n, 1))
     steady_n = facts.load_n - facts.mean_1s_n
-    if not -settings.tare_limit_n / 2 <= steady_n <= settings.tare_limit_n / 2:
+    if not -TARE_STEADY_N <= steady_n <= TARE_STEADY_N:
         return _refuse(state, now_ns, "let the hook hang still")
     return _confirm(msgspec.structs.replace(state, tare_n=tare_n), now_ns, tare_n=round(tare_n, 2))
 

@@ -46,10 +46,10 @@ def _take(scan: Scan, request: Request) -> None:
 
 def _report(scan: Scan, symptom: Symptom) -> None:
     """A symptom slows, pauses or ends; of a session that has not begun it takes back the preparation."""
-    event = take_report(scan, symptom)
+    taken, event = take_report(scan, symptom)
     if event is not None and scan.state.chart is State.PREPARED and RULES[event].effect is Effect.END:
         withdraw(scan, Event.SESSION_CANCELLED)
-    scan.answers.append(Answer(symptom.request, True, ""))
+    scan.answers.append(Answer(symptom.request, taken, "" if taken else "too many reports in a second: say it again"))
 
 
 def _can_stop(scan: Scan) -> bool:

@@ -10,6 +10,7 @@ from controller.core.effects import change_state, clear_pause_alarms, restart_st
 from controller.core.events import Event
 from controller.core.inputs import Input
 from controller.core.latch import ended_by_fall, session_goes_on
+from controller.core.patient import strap_below_zero
 from controller.core.preparation import Step
 from controller.core.preparing_rules import forget_session, run_prepared, say, start_by_hand, step_by_hand
 from controller.core.start import refuse_early_start
@@ -71,7 +72,7 @@ def _ask_harness_again(scan: Scan, waited_ns: int) -> None:
     limit_ns = int(scan.settings.core.session.harness_recheck_pause_s * 1e9)
     just_passed = waited_ns >= limit_ns > waited_ns - scan.elapsed_ns
     if scan.digital.was_released(Input.CLIP) or just_passed:
-        checked_again = restart_steps(scan.state.preparation, harness=True)
+        checked_again = restart_steps(scan.state.preparation, harness=True, tare=strap_below_zero(scan.state))
         scan.state = msgspec.structs.replace(scan.state, preparation=checked_again)
 
 

@@ -24,7 +24,7 @@ _EITHER_RAIL = Input.RAIL_LEFT.bit | Input.RAIL_RIGHT.bit
 
 def run_moving(scan: Scan) -> None:
     """One scan of a phase of walking."""
-    exercise = count_motion(scan.state.exercise, scan.elapsed_ns, scan.drive.speed_m_s)
+    exercise = count_motion(scan.state.exercise, scan.elapsed_ns, scan.drive.speed_m_s, scan.state.ramp.set_point_m_s)
     if scan.digital.was_pressed(Input.SLOWER):
         exercise = slow_down(exercise, scan.settings.core.speed, False, scan.now_ns)
         window = call_hands_back(exercise.hands_free, scan.settings.core.hands_free, scan.now_ns)

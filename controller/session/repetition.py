@@ -73,7 +73,7 @@ def _cut_stages(plan: Plan, verdict: Verdict, profile: Profile) -> Plan:
         mass_kg=profile.mass_kg,
         rails=plan.rails if stricter else needed,
         attendant=ATTENDANTS[min(nearest, ATTENDANTS.index(plan.attendant))],
-        first_session=plan.first_session or verdict.asks_for(Demand.FAMILIARISATION),
+        first_session=verdict.asks_for(Demand.FAMILIARISATION),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from controller.session.facts import Facts
 from controller.session.verdict import ATTENDANTS, Ask, Cap, Demand, Finding, Limit, Note, Refusal
 from controller.session.week import is_prescribed
-from messages.patient import FlagName, Grade, PrescriptionKind
+from messages.patient import Ending, FlagName, Grade, PrescriptionKind
 from messages.plan import AttendantStage, RailStage
 from settings_files.problems import Problem
 
@@ -101,8 +101,8 @@ def why_not_running(facts: Facts) -> tuple[str, ...]:
     fast = [past for past in facts.counted if past.top_speed_m_s >= gate_m_s - _SPEED_WITHIN_M_S and past.hands_free_s > 0]
     if len(fast) < settings.running_sessions:
         unmet.append(f"{len(fast)} of {settings.running_sessions} sessions were hands-free at {gate_m_s:g} m/s or more")
-    if any(past.balance_losses > 0 for past in facts.counted[-settings.running_steady_sessions :]):
-        unmet.append(f"there was a loss of balance in the last {settings.running_steady_sessions} sessions")
+    if any(past.balance_losses > 0 or past.ending is Ending.FALL for past in facts.counted[-settings.running_steady_sessions :]):
+        unmet.append(f"there was a fall or a loss of balance in the last {settings.running_steady_sessions} sessions")
     return tuple(unmet)
 
 

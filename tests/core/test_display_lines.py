@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from controller.core.chart import State
-from controller.core.display_text import _wrap, display_lines
-from controller.core.events import RULES, Event
+from controller.core.display_text import _why_paused, _wrap, display_lines
+from controller.core.events import RULES, Effect, Event
 from controller.core.inputs import Input
 from controller.core.preparation import Step
 from controller.core.readings import Quality
@@ -211,3 +211,44 @@ def test_while_the_belt_runs_the_gravest_alarm_is_shown_and_what_asks_a_hand_bef
     machine.telemetry = False
     machine.run(0.1)
     assert shown(machine)[2:] == ["Both hands on the", "rails"]
+
+
+@pytest.mark.hazard("H-21", "H-31", "C-PLAIN-WORDS")
+def test_whoever_hangs_in_a_stop_comes_before_everything_else_that_keeps_it_latched() -> None:
+    """The lanyard is clipped to the patient, and a fall pulls it first."""
+    machine = Machine()
+    machine.to_walking(LONG)
+    machine.run(2)
+    machine.open(Input.LANYARD)
+    machine.load_n = 0.8 * WEIGHT_N
+    machine.run(3)
+    assert shown(machine) == ["EMERGENCY STOP", "Lanyard pulled", "", "Take the weight"]
+    machine.load_n = 0.0
+    machine.run(0.5)
+    assert shown(machine)[3] == "put lanyard back"
+
+
+@pytest.mark.hazard("H-31", "C-PLAIN-WORDS")
+def test_before_a_restart_the_display_says_why_it_paused() -> None:
+    machine = Machine()
+    machine.to_walking(LONG)
+    machine.run(2)
+    machine.open(Input.SYMPTOM)
+    machine.to_rest()
+    machine.close(Input.SYMPTOM)
+    machine.run(0.2)
+    assert machine.chart is State.PAUSED
+    assert shown(machine) == ["ARROW", "Ask what is wrong", "patient faces arrow", "<=== belt    OK"]
+    machine.press(Input.OK)
+    assert shown(machine)[:2] == ["READY", "Ask what is wrong"]
+    machine.open(Input.RAIL_LEFT)
+    machine.run(0.2)
+    assert shown(machine)[:2] == ["READY, but:", "hold the rails"]
+
+
+def test_one_line_says_of_each_pause_why_or_what_to_do() -> None:
+    said = {rule.event: _why_paused(rule.event) for rule in RULES.values() if rule.effect is Effect.PAUSE}
+    assert all(0 < len(line) <= 20 for line in said.values())
+    assert said[Event.STOP_PRESSED] == "STOP pressed"
+    assert said[Event.SYMPTOM_BUTTON] == "Ask what is wrong"
+    assert said[Event.NETWORK_STOP] == "Stopped from the"

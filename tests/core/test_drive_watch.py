@@ -134,6 +134,41 @@ def test_standstill_needs_a_second_below_two_centimetres_a_second() -> None:
     assert not watch.facts.standstill
 
 
+SUSPECTED_MS = SETTINGS.coasting_time_s * 1000
+
+
+@pytest.mark.parametrize("found", ["by the firmware", "here"])
+@pytest.mark.hazard("H-11", "C-UNKNOWN-DRIVE")
+def test_an_encoder_that_died_under_a_moving_belt_proves_no_standstill_until_it_would_have_coasted(found: str) -> None:
+    watch = Watch()
+    if found == "here":
+        watch.run_ms(1_010, measured_mm_s=0)
+        assert Event.BELT_STALLED in [event for _, event in watch.events]
+        faults = 0
+    else:
+        faults = 8
+        watch.run_ms(10, STOPPING, measured_mm_s=0, faults=faults, state=DriveState.FAULT)
+    watch.run_ms(SUSPECTED_MS - 50, STOPPING, measured_mm_s=0, faults=faults)
+    assert not watch.facts.standstill
+    watch.run_ms(60, STOPPING, measured_mm_s=0, faults=faults)
+    assert watch.facts.standstill
+
+
+@pytest.mark.hazard("H-11", "C-UNKNOWN-DRIVE")
+def test_an_encoder_that_sees_motion_again_or_is_started_anew_is_trusted() -> None:
+    watch = Watch()
+    watch.run_ms(1_010, measured_mm_s=0)
+    watch.run_ms(20, STOPPING, measured_mm_s=100)
+    watch.run_ms(1_020, STOPPING, measured_mm_s=0)
+    assert watch.facts.standstill
+    watch = Watch()
+    watch.run_ms(1_010, measured_mm_s=0)
+    watch.run_ms(500, STOPPING, measured_mm_s=0)
+    watch.run_ms(20, measured_mm_s=0)
+    watch.run_ms(1_000, STOPPING, measured_mm_s=0)
+    assert watch.facts.standstill
+
+
 @pytest.mark.hazard("H-11", "C-UNKNOWN-DRIVE")
 def test_braking_that_does_not_brake() -> None:
     watch = Watch()

@@ -120,10 +120,10 @@ def test_after_the_last_phase_nothing_is_left_over() -> None:
 
 
 def test_motion_is_counted() -> None:
-    state = count_motion(START, S, 0.3)
+    state = count_motion(START, S, 0.3, 0.3)
     assert (state.belt_time_ns, state.work_time_ns, state.phase_elapsed_ns) == (S, S, S)
     assert state.distance_m == pytest.approx(0.3)
-    warm = count_motion(msgspec.structs.replace(START, phase_index=0), S, 0.3)
+    warm = count_motion(msgspec.structs.replace(START, phase_index=0), S, 0.3, 0.3)
     assert warm.work_time_ns == 0
 
 
@@ -148,3 +148,10 @@ def test_no_rise_passes_grant_ceiling_phase_or_one_increment(
         assert risen.wanted_m_s - wanted <= 0.10 + 1e-9
     else:
         assert risen == state
+
+
+def test_the_belts_ripple_makes_no_session_faster_than_it_was_asked_to_be() -> None:
+    state = count_motion(START, 10_000_000, 0.412, 0.4)
+    assert state.phase_top_m_s == 0.4
+    assert count_motion(state, 10_000_000, 0.39, 0.5).phase_top_m_s == 0.4, "nor as fast as it only was asked to be"
+    assert state.distance_m == pytest.approx(0.00412), "the way is what was walked"

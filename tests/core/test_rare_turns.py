@@ -339,18 +339,6 @@ def test_an_alarm_of_high_priority_cannot_be_silenced() -> None:
     assert heard
 
 
-def test_a_symptom_reported_twice_within_a_second_is_noted_once() -> None:
-    machine = Machine()
-    machine.to_walking(LONG)
-    machine.requests += [Symptom("one", "desk", "pain", grade=1), Symptom("two", "desk", "pain", grade=1)]
-    machine.scan()
-    assert machine.events.count(Event.CHECK_ANSWERED) == 1
-    machine.run(1.1)
-    machine.requests.append(Symptom("three", "desk", "pain", grade=1))
-    machine.scan()
-    assert machine.events.count(Event.CHECK_ANSWERED) == 2
-
-
 def test_a_machine_that_is_always_late_says_so_once_a_second_and_pushes_no_event_out_of_the_ring() -> None:
     machine = Machine()
     machine.to_standby()

@@ -241,6 +241,15 @@ def test_an_accepted_plan_whose_stretches_are_too_long_is_laid_out_anew() -> Non
     assert found.plan.phases[1].acceleration_m_s2 == 0.05
 
 
+def test_a_first_session_is_repeated_as_one_that_is_admitted() -> None:
+    """Its measured ceiling was the first session's; familiar by now, the patient is no first patient any more."""
+    first = first_plan(Phase(WARM_UP, 30, 0.1), Phase(WORK, 90, 0.40), Phase(REST, 90), Phase(WORK, 90, 0.40))
+    screening = records(profile={"accepted_plan": first, "accepted_by": "physio-1"})
+    found = repeat_plan(screening.profile, judged(screening), CORE, CLINICAL)
+    assert not found.plan.first_session
+    assert keys(found.plan, screening) == []
+
+
 def test_there_must_be_an_accepted_plan_to_repeat() -> None:
     with pytest.raises(ProblemsError, match="let a clinician accept it"):
         repeated(accepted_plan=None, accepted_by=None)

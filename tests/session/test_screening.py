@@ -325,6 +325,8 @@ RUNS = tuple(past(days, top_speed_m_s=1.0, hands_free_s=60.0) for days in (40, 3
         (True, (*RUNS[:-1], past(10, top_speed_m_s=1.0)), False),
         (True, (*RUNS[:-1], past(10, top_speed_m_s=1.0, hands_free_s=60.0, balance_losses=1)), False),
         (True, (past(40, top_speed_m_s=1.0, hands_free_s=60.0, balance_losses=1), *RUNS[1:]), True),
+        (True, (*RUNS[:-2], past(20, top_speed_m_s=1.0, hands_free_s=60.0, ending=Ending.FALL), RUNS[-1]), False),
+        (True, (past(40, top_speed_m_s=1.0, hands_free_s=60.0, ending=Ending.FALL), *RUNS[1:]), True),
     ],
 )
 def test_walking_becomes_running_by_prescription_through_a_gate(prescribed: bool, history: Any, runs: bool) -> None:
