@@ -20,7 +20,7 @@ from controller.snapshot import session_record
 from messages.figures import Question
 from messages.patient import Ending
 from messages.plan import Phase, PhaseKind, Plan, RailStage
-from messages.wire import Acknowledge, Cancel, Silence, Symptom
+from messages.wire import Acknowledge, Cancel, Silence
 from telemetry.past_sessions import ending_of
 from tests.core.machine import PLAN, Machine, proposal
 
