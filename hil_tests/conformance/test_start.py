@@ -243,3 +243,51 @@ def test_a_host_that_starts_the_belt_at_speed_zero_cannot_keep_the_grant_for_lat
     bench.follow(FIRST_SPEED_MM_S)
     bench.pass_ms(500)
     assert lies_still(bench)
+
+
+@pytest.mark.parametrize("creep_mm_s", [1, 10, 19])
+def test_a_belt_that_is_held_below_the_rest_speed_keeps_no_grant_for_faster(bench: Bench, hands: Hands, creep_mm_s: int) -> None:
+    """Below 20 mm/s a belt rests, whatever its set-point: a press of FASTER minutes later would start it, not speed it up."""
+    walk(bench, hands)
+    bench.follow(creep_mm_s)
+    bench.pass_until(lambda: bench.status.commanded_mm_s == creep_mm_s, 1000)
+    bench.pass_until(lambda: bench.state is DriveState.IDLE, 2100)
+    assert lies_still(bench)
+
+    hands.press("faster", 200)
+    bench.follow(creep_mm_s + 50)
+    bench.pass_ms(500)
+    assert bench.status.granted_mm_s == 0
+    assert lies_still(bench)
+
+
+def test_a_host_that_starts_the_belt_below_the_rest_speed_cannot_keep_the_grant_for_later(bench: Bench, hands: Hands) -> None:
+    grant(bench, hands)
+    bench.follow(1)
+    bench.pass_until(lambda: bench.state is DriveState.IDLE, 2200)
+
+    bench.follow(FIRST_SPEED_MM_S)
+    bench.pass_ms(500)
+    assert lies_still(bench)
+
+
+def test_a_belt_that_creeps_above_the_rest_speed_walks_on(bench: Bench, hands: Hands) -> None:
+    walk(bench, hands)
+    bench.follow(30)
+    bench.pass_ms(4000)
+
+    assert bench.state is DriveState.RUNNING
+
+
+def test_the_gentlest_start_that_a_controller_makes_is_not_taken_for_rest(bench: Bench, hands: Hands) -> None:
+    """0.03 m/s2, reached at 0.05 m/s3: the target stays at 0 for 0.2 s, and below 20 mm/s for 1 s."""
+    grant(bench, hands)
+    for period in range(500):
+        after_s = period / 100
+        target_m_s = 0.025 * after_s**2 if after_s < 0.6 else 0.009 + 0.03 * (after_s - 0.6)
+        bench.follow(min(FIRST_SPEED_MM_S, int(1000 * target_m_s)), 45)
+        bench.pass_ms(10)
+
+    assert bench.state is DriveState.RUNNING
+    assert bench.status.refusals == 0
+    assert bench.drive.speed_m_s == pytest.approx(0.1, abs=0.02)

@@ -71,7 +71,7 @@ def test_creeping_the_wrong_way_is_noticed_by_distance(simulated: Simulated) -> 
     """
     bench, machine, hands = simulated
     grant(bench, hands)
-    bench.follow(10)
+    bench.follow(20)
     bench.pass_until(lambda: bench.state is DriveState.RUNNING, 60)
     machine.set_inputs(contactor_1=False, contactor_2=False)
     bench.pass_ms(100)

@@ -42,6 +42,7 @@ struct bench {
     uint32_t now_ms;
     uint32_t belt_um; /* travel not yet counted */
     uint32_t last_set_point_um_s;
+    uint32_t still_ms; /* relay closed, set-point below what counts as motion */
     bool relay_was_closed;
     bool hands_on;
     uint8_t sequence;
@@ -239,6 +240,9 @@ static const char *violation(void) {
     if (set_point > bench.last_set_point_um_s + MAXIMUM_ACCELERATION_MM_S2) {
         return "set-point rises faster than the ceiling";
     }
+    if (bench.still_ms > GRANT_CREEP_MS + RELAY_FOLLOW_MS) {
+        return "a belt that stands still keeps its grant";
+    }
     if (!bench.outputs.relay_closed && bench.outputs.duty != 0) {
         return "duty with the relay open";
     }
@@ -250,6 +254,8 @@ static void keep_book(void) {
         bench.hands.start_pressed = false;
         bench.hands.presses_of_faster = 0;
     }
+    bool still = bench.outputs.relay_closed && bench.drive.motion.set_point_um_s < 1000u * REST_SPEED_MM_S;
+    bench.still_ms = still ? bench.still_ms + 1u : 0u;
     bench.starts += bench.outputs.relay_closed && !bench.relay_was_closed;
     bench.relay_was_closed = bench.outputs.relay_closed;
     bench.last_set_point_um_s = bench.drive.motion.set_point_um_s;

@@ -55,6 +55,7 @@ struct drive {
     bool encoder_suspect; /* a stall may be the encoder's: its zero proves nothing until COASTING_MS after the relay opened */
     uint16_t relay_open_ms;
     uint16_t still_ms;    /* set-point 0 and measured at rest, while running */
+    uint16_t creep_ms;    /* set-point below REST_SPEED_MM_S, while running */
     uint16_t brake_left_ms;
     uint8_t refusal;
     uint8_t refusals;

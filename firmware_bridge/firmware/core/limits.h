@@ -30,6 +30,8 @@
 #define INCREMENT_BOUNDARY_MM_S 500u
 #define GRANT_LIFE_MS 5000u
 #define GRANT_REST_MS 500u
+/* As long as the gentlest start needs from 0 to REST_SPEED_MM_S (1 s at 0.03 m/s2 and 0.05 m/s3), and as much again. */
+#define GRANT_CREEP_MS 2000u
 
 /* Push-buttons. */
 #define DEBOUNCE_MS 10u
@@ -98,6 +100,7 @@ _Static_assert(MINIMUM_STOP_DECELERATION_MM_S2 >= 100u, "a stop stops, and v/a d
 _Static_assert(FIRST_SPEED_MM_S > 0u && FIRST_SPEED_MM_S <= 100u, "first speed: stroke entry is 0.1 m/s");
 _Static_assert(INCREMENT_LOW_MM_S <= 50u && INCREMENT_HIGH_MM_S <= 100u, "increments that one press may grant");
 _Static_assert(GRANT_LIFE_MS >= 1000u && GRANT_LIFE_MS <= 5000u, "an unused grant dies");
+_Static_assert(GRANT_REST_MS <= 500u && GRANT_CREEP_MS <= 2000u, "at rest a grant does not wait");
 _Static_assert(START_OPEN_BEFORE_MS >= 1000u, "a START that was never open is not a press");
 _Static_assert(DEBOUNCE_MS > 0u && DEBOUNCE_MS < PRESS_MINIMUM_MS, "debounce is shorter than a press");
 _Static_assert(PRESS_MAXIMUM_MS <= 2000u, "longer is stuck");

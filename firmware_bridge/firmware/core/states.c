@@ -48,6 +48,7 @@ void states_run(struct drive *drive) {
         return;
     }
     drive->still_ms = 0;
+    drive->creep_ms = 0;
     drive->relay_commanded = true;
     enter(drive, STATE_RUNNING);
 }
@@ -144,6 +145,16 @@ static void granted_step(struct drive *drive) {
     }
 }
 
+/* A set-point that no standing belt shows would keep the grant for later: then a press of FASTER would start it again. One
+ * measurement at rest is enough after GRANT_CREEP_MS, for a set-point just below rest is now and then measured just above. */
+static bool stands_still(struct drive *drive) {
+    uint32_t set_point_um_s = drive->motion.set_point_um_s;
+    bool at_rest = drive->measurement.resting_ms > 0u;
+    bool still_long = held_for(&drive->still_ms, set_point_um_s == 0u && at_rest, GRANT_REST_MS);
+    bool creeps_long = held_for(&drive->creep_ms, set_point_um_s < REST_SPEED_MM_S * 1000u, GRANT_CREEP_MS);
+    return still_long || (creeps_long && at_rest);
+}
+
 static void running_step(struct drive *drive) {
     lease_step(&drive->lease);
     if (lease_has_ended(&drive->lease)) {
@@ -151,8 +162,7 @@ static void running_step(struct drive *drive) {
         states_brake(drive, LEASE_DECELERATION_MM_S2);
         return;
     }
-    bool still = drive->motion.set_point_um_s == 0u && drive->measurement.resting_ms > 0u;
-    if (held_for(&drive->still_ms, still, GRANT_REST_MS)) {
+    if (stands_still(drive)) {
         open_relay(drive);
         enter(drive, STATE_IDLE);
     }
