@@ -27,6 +27,8 @@ def refusal_of(bench: Bench, run: Run) -> int:
         pytest.param({"target_mm_s": 1601}, Refusal.ABOVE_CEILING, id="above the absolute ceiling"),
         pytest.param({"target_mm_s": 65535}, Refusal.ABOVE_CEILING, id="highest number: a negative speed in disguise"),
         pytest.param({"acceleration_mm_s2": 0}, Refusal.ABOVE_CEILING, id="no acceleration"),
+        pytest.param({"acceleration_mm_s2": 1}, Refusal.ABOVE_CEILING, id="a rise that takes minutes"),
+        pytest.param({"acceleration_mm_s2": 29}, Refusal.ABOVE_CEILING, id="just too slow a rise"),
         pytest.param({"acceleration_mm_s2": 151}, Refusal.ABOVE_CEILING, id="acceleration above the ceiling"),
         pytest.param({"acceleration_mm_s2": 65535}, Refusal.ABOVE_CEILING, id="highest acceleration"),
     ],
@@ -176,3 +178,35 @@ def test_a_foot_strike_dips_the_speed_as_in_the_recordings(simulated: Simulated)
 
     assert all(0.015 < dip < 0.05 for dip in dips), dips
     assert bench.state is DriveState.RUNNING
+
+
+def test_the_gentlest_rise_uses_a_grant_within_its_life(bench: Bench, hands: Hands) -> None:
+    grant(bench, hands)
+    bench.follow(100, 30)
+    bench.pass_ms(3600)
+
+    assert bench.status.refusals == 0
+    assert bench.status.commanded_mm_s == 100
+
+
+def test_a_rise_too_slow_to_be_seen_renews_no_lease(bench: Bench, hands: Hands) -> None:
+    """A host that asks for all of each grant, and gets there in minutes, would save the presses for a leap."""
+    walk(bench, hands)
+    hands.press("faster", 200)
+    bench.pass_ms(60)
+    bench.follow(150, 29)
+    bench.pass_until(lambda: bench.state is DriveState.BRAKING, 200)
+
+    assert bench.status.refusal == Refusal.ABOVE_CEILING
+    assert bench.status.commanded_mm_s <= 100
+
+
+@pytest.mark.parametrize("target_mm_s", [100, 99, 0])
+def test_slowing_and_holding_may_be_as_gentle_as_can_be(bench: Bench, hands: Hands, target_mm_s: int) -> None:
+    walk(bench, hands)
+    bench.follow(target_mm_s, 1)
+    bench.pass_ms(1000)
+
+    assert bench.state is DriveState.RUNNING
+    assert bench.status.refusals == 0
+    assert bench.status.commanded_mm_s == pytest.approx(100 if target_mm_s == 100 else 99, abs=0.5)

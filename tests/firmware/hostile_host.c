@@ -121,7 +121,8 @@ static void wrong_run(struct packet *packet) {
 /* What a host that plays by the rules would send, yet wanting all it can get. */
 static void greedy_run(struct packet *packet) {
     uint32_t target = dice(4) ? bench.drive.grant.ceiling_mm_s : dice(MAXIMUM_SPEED_MM_S + 1u);
-    run_with(packet, bench.drive.nonce, bench.drive.tick_ms, target, MAXIMUM_ACCELERATION_MM_S2);
+    uint32_t acceleration = dice(4) ? MAXIMUM_ACCELERATION_MM_S2 : 1u + dice(MAXIMUM_ACCELERATION_MM_S2);
+    run_with(packet, bench.drive.nonce, bench.drive.tick_ms, target, acceleration);
 }
 
 static void other_command(struct packet *packet) {
@@ -239,6 +240,10 @@ static const char *violation(void) {
     }
     if (set_point > bench.last_set_point_um_s + MAXIMUM_ACCELERATION_MM_S2) {
         return "set-point rises faster than the ceiling";
+    }
+    bool reached = set_point == 1000u * bench.drive.motion.target_mm_s;
+    if (set_point > bench.last_set_point_um_s && set_point < bench.last_set_point_um_s + MINIMUM_RISE_MM_S2 && !reached) {
+        return "a rise that is too slow to be seen";
     }
     if (bench.still_ms > GRANT_CREEP_MS + RELAY_FOLLOW_MS) {
         return "a belt that stands still keeps its grant";

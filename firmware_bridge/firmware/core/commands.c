@@ -11,6 +11,12 @@ static uint16_t rate_ceiling_mm_s2(const struct drive *drive, uint16_t target_mm
     return slows ? MAXIMUM_DECELERATION_MM_S2 : MAXIMUM_ACCELERATION_MM_S2;
 }
 
+/* A target counts as a grant's use from the moment it is accepted: a rise that took minutes would be a grant kept for minutes. */
+static bool rises_too_slowly(const struct drive *drive, const struct host_message *run) {
+    bool rises = (uint32_t)run->target_mm_s * 1000u > drive->motion.set_point_um_s;
+    return rises && run->acceleration_mm_s2 < MINIMUM_RISE_MM_S2;
+}
+
 /* Control C-GRANT, C-LEASE, C-FRAMES. */
 static enum refusal reason_to_refuse(const struct drive *drive, const struct host_message *run) {
     if (run->nonce != drive->nonce || !lease_tick_is_fresh(drive->tick_ms, run->tick_ms)) {
@@ -24,6 +30,9 @@ static enum refusal reason_to_refuse(const struct drive *drive, const struct hos
     }
     if (run->target_mm_s > MAXIMUM_SPEED_MM_S || run->acceleration_mm_s2 == 0u ||
         run->acceleration_mm_s2 > rate_ceiling_mm_s2(drive, run->target_mm_s)) {
+        return REFUSAL_ABOVE_CEILING;
+    }
+    if (rises_too_slowly(drive, run)) {
         return REFUSAL_ABOVE_CEILING;
     }
     return run->target_mm_s > drive->grant.ceiling_mm_s ? REFUSAL_ABOVE_GRANTED : REFUSAL_NONE;

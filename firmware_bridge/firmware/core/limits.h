@@ -19,6 +19,7 @@
 /* Absolute ceilings. */
 #define MAXIMUM_SPEED_MM_S 1600u
 #define MAXIMUM_ACCELERATION_MM_S2 150u
+#define MINIMUM_RISE_MM_S2 30u /* the gentlest controller asks for 45 */
 #define MAXIMUM_DECELERATION_MM_S2 1500u
 #define MINIMUM_STOP_DECELERATION_MM_S2 150u
 #define STOP_INPUT_DECELERATION_MM_S2 1000u
@@ -93,12 +94,15 @@ _Static_assert(LEASE_MS >= 100u && LEASE_MS <= 250u, "the lease is 100..250 ms, 
 _Static_assert(LEASE_DECELERATION_MM_S2 >= MINIMUM_STOP_DECELERATION_MM_S2, "lease loss brakes at least as hard as a stop");
 _Static_assert(LEASE_DECELERATION_MM_S2 <= MAXIMUM_DECELERATION_MM_S2, "lease loss brakes within the ceiling");
 _Static_assert(MAXIMUM_SPEED_MM_S >= 100u && MAXIMUM_SPEED_MM_S <= 2000u, "absolute speed ceiling");
-_Static_assert(MAXIMUM_ACCELERATION_MM_S2 >= 10u && MAXIMUM_ACCELERATION_MM_S2 <= 150u, "absolute acceleration ceiling");
+_Static_assert(MINIMUM_RISE_MM_S2 >= 30u && MINIMUM_RISE_MM_S2 <= MAXIMUM_ACCELERATION_MM_S2, "a rise can be seen");
+_Static_assert(MAXIMUM_ACCELERATION_MM_S2 <= 150u, "absolute acceleration ceiling");
 _Static_assert(MAXIMUM_DECELERATION_MM_S2 <= 1500u, "harder braking tips the patient");
 _Static_assert(STOP_INPUT_DECELERATION_MM_S2 <= MAXIMUM_DECELERATION_MM_S2, "STOP input brakes within the ceiling");
 _Static_assert(MINIMUM_STOP_DECELERATION_MM_S2 >= 100u, "a stop stops, and v/a divides by this");
 _Static_assert(FIRST_SPEED_MM_S > 0u && FIRST_SPEED_MM_S <= 100u, "first speed: stroke entry is 0.1 m/s");
 _Static_assert(INCREMENT_LOW_MM_S <= 50u && INCREMENT_HIGH_MM_S <= 100u, "increments that one press may grant");
+_Static_assert(INCREMENT_HIGH_MM_S * 1000L < (long)MINIMUM_RISE_MM_S2 * GRANT_LIFE_MS, "a press is used up in its life");
+_Static_assert(FIRST_SPEED_MM_S * 1000L < (long)MINIMUM_RISE_MM_S2 * GRANT_LIFE_MS, "so is the first speed");
 _Static_assert(GRANT_LIFE_MS >= 1000u && GRANT_LIFE_MS <= 5000u, "an unused grant dies");
 _Static_assert(GRANT_REST_MS <= 500u && GRANT_CREEP_MS <= 2000u, "at rest a grant does not wait");
 _Static_assert(START_OPEN_BEFORE_MS >= 1000u, "a START that was never open is not a press");
