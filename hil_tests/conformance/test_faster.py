@@ -86,13 +86,50 @@ def test_no_number_of_presses_goes_beyond_the_absolute_ceiling(simulated: Simula
     walk(bench, hands)
     for _ in range(25):
         hands.press("faster", 100)
-        bench.pass_ms(100)
+        bench.pass_ms(60)
+        bench.follow(bench.status.granted_mm_s)
+        bench.pass_ms(40)
     assert bench.status.granted_mm_s == 1600
 
     bench.fall_silent()
     bench.run(1601)
     bench.pass_ms(40)
     assert bench.status.refusal == Refusal.ABOVE_CEILING
+
+
+@pytest.mark.parametrize("pause_ms", [100, 4600])
+def test_presses_that_the_host_does_not_follow_are_one_increment(bench: Bench, hands: Hands, pause_ms: int) -> None:
+    """Each would otherwise keep the earlier ones alive, until the host takes them all in one leap."""
+    walk(bench, hands)
+    for _ in range(4):
+        hands.press("faster", 200)
+        bench.pass_ms(pause_ms)
+        assert bench.status.granted_mm_s == 150
+    bench.pass_ms(5100)
+
+    assert bench.status.granted_mm_s == 100
+
+
+def test_a_press_raises_from_what_was_used_of_the_last_one(bench: Bench, hands: Hands) -> None:
+    walk(bench, hands)
+    hands.press("faster", 200)
+    bench.pass_ms(60)
+    bench.follow(130)
+    bench.pass_ms(100)
+    hands.press("faster", 200)
+    bench.pass_ms(60)
+
+    assert bench.status.granted_mm_s == 180
+
+
+def test_a_press_takes_nothing_of_the_first_speed(bench: Bench, hands: Hands) -> None:
+    grant(bench, hands)
+    bench.follow(30)
+    bench.pass_ms(500)
+    hands.press("faster", 200)
+    bench.pass_ms(60)
+
+    assert bench.status.granted_mm_s == 100
 
 
 def test_an_unused_increment_dies_after_five_seconds(bench: Bench, hands: Hands) -> None:

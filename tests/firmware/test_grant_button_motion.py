@@ -69,9 +69,35 @@ def fields(state: Structure) -> tuple[int, ...]:
     [(100, 150), (450, 500), (499, 549), (500, 600), (501, 601), (1400, 1500), (1500, 1600), (1550, 1600), (1600, 1600)],
 )
 def test_a_press_raises_by_its_increment_and_never_beyond_the_ceiling(core: ctypes.CDLL, before: int, after: int) -> None:
-    grant = Grant(before, 30, 20, 4000)
+    grant = Grant(before, 30, before, 4000)
     core.grant_increment(byref(grant))
-    assert fields(grant) == (after, 20, 20, 0)
+    assert fields(grant) == (after, before, before, 0)
+
+
+@pytest.mark.parametrize(
+    ("ceiling", "in_use", "after"),
+    [
+        pytest.param(150, 100, 150, id="a second press before the first was used"),
+        pytest.param(150, 130, 180, id="after a part was used"),
+        pytest.param(100, 20, 100, id="never down"),
+        pytest.param(600, 499, 600, id="just below the boundary"),
+        pytest.param(550, 500, 600, id="at the boundary"),
+        pytest.param(1600, 1550, 1600, id="at the absolute ceiling"),
+    ],
+)
+def test_a_press_raises_from_what_is_in_use(core: ctypes.CDLL, ceiling: int, in_use: int, after: int) -> None:
+    grant = Grant(ceiling, in_use, in_use, 4000)
+    core.grant_increment(byref(grant))
+    assert fields(grant) == (after, in_use, in_use, 0)
+
+
+def test_presses_that_nothing_follows_do_not_pile_up(core: ctypes.CDLL) -> None:
+    grant = Grant(100, 100, 100, 0)
+    for _ in range(20):
+        core.grant_increment(byref(grant))
+        for _ in range(4500):
+            core.grant_step(byref(grant))
+    assert fields(grant) == (150, 100, 100, 4500)
 
 
 def test_start_grants_the_first_speed_and_revoking_leaves_nothing(core: ctypes.CDLL) -> None:

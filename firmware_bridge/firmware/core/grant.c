@@ -13,9 +13,13 @@ void grant_first_speed(struct grant *grant) {
 
 /* Control C-GRANT. */
 void grant_increment(struct grant *grant) {
-    uint16_t increment = grant->ceiling_mm_s < INCREMENT_BOUNDARY_MM_S ? INCREMENT_LOW_MM_S : INCREMENT_HIGH_MM_S;
-    uint16_t raised = (uint16_t)(grant->ceiling_mm_s + increment);
-    grant->ceiling_mm_s = raised < MAXIMUM_SPEED_MM_S ? raised : MAXIMUM_SPEED_MM_S;
+    /* From what is in use, not from the ceiling: presses that nothing followed must not pile up to one leap. */
+    uint16_t increment = grant->last_target_mm_s < INCREMENT_BOUNDARY_MM_S ? INCREMENT_LOW_MM_S : INCREMENT_HIGH_MM_S;
+    uint16_t raised = (uint16_t)(grant->last_target_mm_s + increment);
+    uint16_t bounded = raised < MAXIMUM_SPEED_MM_S ? raised : MAXIMUM_SPEED_MM_S;
+    if (bounded > grant->ceiling_mm_s) {
+        grant->ceiling_mm_s = bounded;
+    }
     /* What was asked before this press stays used: losing the increment must not slow a walking patient. */
     grant->used_mm_s = grant->last_target_mm_s;
     grant->age_ms = 0;

@@ -17,7 +17,7 @@ void grant_revoke(struct grant *grant);
 /* A START that keeps all the rules: first speed. */
 void grant_first_speed(struct grant *grant);
 
-/* A press of FASTER while running: one increment, up to the absolute ceiling. */
+/* A press of FASTER while running: one increment above what is in use, up to the absolute ceiling. Never lowers the ceiling. */
 void grant_increment(struct grant *grant);
 
 /* A RUN was accepted: notes the use, and takes away what it slowed down from. */
