@@ -9,6 +9,7 @@ from hil_tests.bench import Bench
 from hil_tests.conformance.steps import BRAKE_MARGIN_MS, grant, has, lies_still, walk
 from hil_tests.simulated import Simulated
 
+RUN_TO_REST_MS = 1000
 FRAME_MS = 4
 """A STOP's way to the drive, and the bench's own resolution."""
 
@@ -234,6 +235,39 @@ def test_a_brake_that_does_not_brake_opens_the_relay_in_time(simulated: Simulate
     assert slowest_ms <= took_ms <= fastest_ms + FRAME_MS
     assert bench.state is DriveState.FAULT
     assert bench.status.faults == DriveFault.BRAKE
+
+
+def test_a_run_to_zero_that_is_not_obeyed_opens_the_relay_in_time(simulated: Simulated) -> None:
+    """At 0.08 m/s again: a host that slows the belt by RUN has set no deadline, and nothing else would ever notice."""
+    bench, machine, hands = simulated
+    walk(bench, hands, 80)
+    machine.set_faults(brake_failed=True)
+    bench.pass_ms(20)
+    bench.follow(0, 300)
+    took_ms = bench.pass_until(lambda: not machine.relay_commanded, 2000)
+    assert machine.speed_m_s > 0.06
+
+    assert took_ms == pytest.approx(1000 * 80 / 300 + RUN_TO_REST_MS, abs=20)
+    check_cut(bench, DriveFault.BRAKE)
+    assert bench.status.faults == DriveFault.BRAKE
+
+
+@pytest.mark.parametrize("deceleration_mm_s2", [30, 225, 1500])
+def test_a_run_to_zero_is_no_fault_under_a_patient_who_pushes_the_belt(simulated: Simulated, deceleration_mm_s2: int) -> None:
+    """The time counts from a set-point of 0, not from the RUN, and each moment at rest begins it again."""
+    bench, _, hands = simulated
+    walk(bench, hands, 300)
+    bench.follow(0, deceleration_mm_s2)
+    bench.pass_until(lambda: bench.status.commanded_mm_s == 0, 11_000)
+    bench.forget()
+    for _ in range(5):
+        bench.pass_ms(200, drag_n=60)
+        bench.pass_ms(400, force_n=150)
+    assert max(status.measured_mm_s for _, status, _ in bench.heard) > 30
+    bench.pass_ms(600)
+
+    assert bench.states_heard() == [DriveState.RUNNING, DriveState.IDLE]
+    assert bench.status.faults == 0
 
 
 def test_a_harder_stop_brings_the_deadline_forward(simulated: Simulated) -> None:

@@ -56,6 +56,7 @@ struct drive {
     uint16_t relay_open_ms;
     uint16_t still_ms;    /* set-point 0 and measured at rest, while running */
     uint16_t creep_ms;    /* set-point below REST_SPEED_MM_S, while running */
+    uint16_t runs_on_ms;  /* set-point 0 and measured in motion, while running */
     uint16_t brake_left_ms;
     uint8_t refusal;
     uint8_t refusals;

@@ -48,6 +48,7 @@
 #define STANDSTILL_MS 1000u
 #define COASTING_MS 10000u
 #define BRAKE_MARGIN_MS 300u
+#define RUN_TO_REST_MS 1000u /* a RUN to 0: from the set-point's rest to the belt's */
 
 /* Supervision. */
 #define OVERSPEED_MARGIN_MM_S 100
@@ -109,6 +110,7 @@ _Static_assert(START_OPEN_BEFORE_MS >= 1000u, "a START that was never open is no
 _Static_assert(DEBOUNCE_MS > 0u && DEBOUNCE_MS < PRESS_MINIMUM_MS, "debounce is shorter than a press");
 _Static_assert(PRESS_MAXIMUM_MS <= 2000u, "longer is stuck");
 _Static_assert(REST_PROOF_MS < BRAKE_MARGIN_MS, "a healthy stop proves rest before its deadline");
+_Static_assert(RUN_TO_REST_MS >= BRAKE_MARGIN_MS && RUN_TO_REST_MS <= 1000u, "a belt that does not stop is noticed");
 _Static_assert(STANDSTILL_MS >= 1000u && COASTING_MS > STANDSTILL_MS, "standstill is proven, not hoped for");
 _Static_assert(WRONG_DIRECTION_MS <= 50u && OVERSPEED_MS <= 100u && STALL_MS <= 500u, "supervision times");
 _Static_assert(RELAY_FOLLOW_MS <= 100u, "relay read-back");

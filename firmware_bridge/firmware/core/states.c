@@ -49,6 +49,7 @@ void states_run(struct drive *drive) {
     }
     drive->still_ms = 0;
     drive->creep_ms = 0;
+    drive->runs_on_ms = 0;
     drive->relay_commanded = true;
     enter(drive, STATE_RUNNING);
 }
@@ -155,11 +156,21 @@ static bool stands_still(struct drive *drive) {
     return still_long || (creeps_long && at_rest);
 }
 
+/* A host that slows the belt by RUN has set no deadline for it. */
+static bool runs_on(struct drive *drive) {
+    bool moves = drive->motion.set_point_um_s == 0u && drive->measurement.resting_ms == 0u;
+    return held_for(&drive->runs_on_ms, moves, RUN_TO_REST_MS);
+}
+
 static void running_step(struct drive *drive) {
     lease_step(&drive->lease);
     if (lease_has_ended(&drive->lease)) {
         drive->faults |= FAULT_LEASE;
         states_brake(drive, LEASE_DECELERATION_MM_S2);
+        return;
+    }
+    if (runs_on(drive)) {
+        states_fault(drive, FAULT_BRAKE);
         return;
     }
     if (stands_still(drive)) {
