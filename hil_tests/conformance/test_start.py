@@ -187,6 +187,21 @@ def test_a_press_that_began_before_standstill_was_proven_is_none(simulated: Simu
     assert bench.state is DriveState.LATCHED
 
 
+@pytest.mark.parametrize(("after_ms", "grants"), [(900, False), (1050, True)])
+def test_rest_under_power_is_no_part_of_standstill(simulated: Simulated, after_ms: int, grants: bool) -> None:
+    """After a RUN to 0 the belt has rested for half a second when the relay opens; held by the motor, that proves little."""
+    bench, machine, hands = simulated
+    walk(bench, hands)
+    bench.follow(0)
+    bench.pass_until(lambda: not machine.relay_commanded, 2500)
+    bench.fall_silent()
+    bench.pass_ms(after_ms)
+    hands.press("start", 200)
+    bench.pass_ms(40)
+
+    assert (bench.state is DriveState.GRANTED) is grants
+
+
 def test_in_fault_nothing_is_granted(simulated: Simulated) -> None:
     bench, machine, hands = simulated
     machine.reset(watchdog=True)

@@ -336,6 +336,19 @@ def test_a_belt_that_still_coasts_after_a_cut_is_no_unexpected_motion(simulated:
     assert bench.status.faults == 0
 
 
+def test_a_push_just_after_the_relay_opened_is_no_unexpected_motion(simulated: Simulated) -> None:
+    """A patient who steps off the belt pushes it: two seconds of rest before the relay opened have not armed the watch."""
+    bench, machine, hands = simulated
+    walk(bench, hands)
+    bench.follow(1)
+    bench.pass_until(lambda: not machine.relay_commanded, 3000)
+    bench.pass_ms(300, force_n=100)
+    bench.pass_ms(700)
+
+    assert bench.state is DriveState.IDLE
+    assert bench.status.faults == 0
+
+
 def test_a_moment_of_motion_at_rest_is_no_fault(simulated: Simulated) -> None:
     """A patient who steps onto the belt nudges it by a few millimetres."""
     bench, _, _ = simulated

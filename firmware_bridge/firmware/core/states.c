@@ -11,8 +11,9 @@ bool states_has_latching_fault(const struct drive *drive) {
 }
 
 bool states_at_standstill(const struct drive *drive) {
-    bool encoder_counts = !drive->encoder_suspect || drive->relay_open_ms >= COASTING_MS;
-    return !drive->relay_commanded && encoder_counts && drive->measurement.resting_ms >= STANDSTILL_MS;
+    /* Rest under power proves little: the time that counts is that of a belt which nothing holds. */
+    bool open_long = drive->relay_open_ms >= (drive->encoder_suspect ? COASTING_MS : STANDSTILL_MS);
+    return !drive->relay_commanded && open_long && drive->measurement.resting_ms >= STANDSTILL_MS;
 }
 
 static void enter(struct drive *drive, enum drive_state state) {
