@@ -76,7 +76,7 @@ class FirmwareSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     max_speed_mm_s: Annotated[int, _built_in(100, 2000, "absolute speed ceiling")] = 1600
-    max_acceleration_mm_s2: Annotated[int, _built_in(10, 150, "absolute acceleration ceiling, upward")] = 150
+    max_acceleration_mm_s2: Annotated[int, _built_in(30, 150, "absolute acceleration ceiling, upward")] = 150
     max_deceleration_mm_s2: Annotated[int, _built_in(300, 1500, "absolute deceleration ceiling: more tips the patient")] = 1500
     first_speed_mm_s: Annotated[int, _built_in(10, 100, "what START grants")] = 100
     increment_low_mm_s: Annotated[int, _built_in(5, 50, "what FASTER grants below 0.5 m/s")] = 50
