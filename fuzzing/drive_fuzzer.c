@@ -51,10 +51,10 @@ static void fresh_run(struct world *world, uint8_t speed) {
     uint8_t body[3 + 12] = {PROTOCOL_VERSION, MESSAGE_RUN, world->sequence++};
     uint16_t target = (uint16_t)(speed * 8u), rate = 100;
     uint32_t nonce = world->drive.nonce, tick = world->drive.tick_ms;
-    memcpy(body + 3, &target, 2);
-    memcpy(body + 5, &rate, 2);
-    memcpy(body + 7, &nonce, 4);
-    memcpy(body + 11, &tick, 4);
+    memcpy(body + 3, &nonce, 4);
+    memcpy(body + 7, &tick, 4);
+    memcpy(body + 11, &target, 2);
+    memcpy(body + 13, &rate, 2);
     uint8_t frame[FRAME_LIMIT];
     uint8_t length = frame_encode(body, sizeof body, frame);
     for (uint8_t at = 0; at < length; at++) drive_receive(&world->drive, frame[at]);

@@ -97,6 +97,7 @@ def test_no_number_of_presses_goes_beyond_the_absolute_ceiling(simulated: Simula
     assert bench.status.refusal == Refusal.ABOVE_CEILING
 
 
+@pytest.mark.hazard("H-04", "C-GRANT")
 @pytest.mark.parametrize("pause_ms", [100, 4600])
 def test_presses_that_the_host_does_not_follow_are_one_increment(bench: Bench, hands: Hands, pause_ms: int) -> None:
     """Each would otherwise keep the earlier ones alive, until the host takes them all in one leap."""

@@ -189,6 +189,7 @@ def test_the_gentlest_rise_uses_a_grant_within_its_life(bench: Bench, hands: Han
     assert bench.status.commanded_mm_s == 100
 
 
+@pytest.mark.hazard("H-01", "C-GRANT")
 def test_a_rise_too_slow_to_be_seen_renews_no_lease(bench: Bench, hands: Hands) -> None:
     """A host that asks for all of each grant, and gets there in minutes, would save the presses for a leap."""
     walk(bench, hands)

@@ -260,6 +260,7 @@ def test_a_host_that_starts_the_belt_at_speed_zero_cannot_keep_the_grant_for_lat
     assert lies_still(bench)
 
 
+@pytest.mark.hazard("H-01", "C-GRANT")
 @pytest.mark.parametrize("creep_mm_s", [1, 10, 19])
 def test_a_belt_that_is_held_below_the_rest_speed_keeps_no_grant_for_faster(bench: Bench, hands: Hands, creep_mm_s: int) -> None:
     """Below 20 mm/s a belt rests, whatever its set-point: a press of FASTER minutes later would start it, not speed it up."""
