@@ -10,7 +10,7 @@ from controller.core.check_text import check_lines
 from controller.core.events import RULES, Effect, Event
 from controller.core.exercise import ExerciseState, next_speed_m_s
 from controller.core.hands_free import may_escape
-from controller.core.latch import DRIVE_FAULT, ended_by_fall, reset_blockers
+from controller.core.latch import DRIVE_FAULT, UNLOAD_THE_STRAP, ended_by_fall, reset_blockers
 from controller.core.patient import body_weight_n, ceiling_m_s, known_load_n
 from controller.core.preparation import RESTART_STEPS, Step
 from controller.core.settings import CoreSettings
@@ -83,7 +83,7 @@ def _latched(state: CoreState) -> Lines:
     blockers = reset_blockers(state, body_weight_n(state))
     standing = [blocker for blocker in blockers if blocker != DRIVE_FAULT]
     hint = standing[0] if standing else f"{DRIVE_FAULT}: RESET" if blockers else "press RESET"
-    if state.hanging.since_ns:  # whatever else stands in RESET's way waits
+    if state.hanging.since_ns and UNLOAD_THE_STRAP in blockers:  # whatever else stands in RESET's way waits
         hint = _TAKE_THE_WEIGHT
     return _fit(state.chart.value.replace("_", " ").upper(), *_wrap(text), hint)
 

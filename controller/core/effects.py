@@ -257,10 +257,9 @@ def _going_on(scan: Scan) -> float:
     return 0.0 if scan.drive.standstill else scan.state.deceleration_m_s2
 
 
-def restart_steps(preparation: PreparationState, harness: bool = False, tare: bool = False) -> PreparationState:
-    """Returns the preparation with the steps before a restart; where asked with the harness check, and the empty hook before it."""
-    steps = HARNESS_STEPS if harness else RESTART_STEPS
-    return msgspec.structs.replace(preparation, steps=(Step.EMPTY_HOOK, *steps) if tare else steps, sit_began_ns=0, sit_peak_n=0.0)
+def restart_steps(preparation: PreparationState, harness: bool = False) -> PreparationState:
+    """Returns the preparation with the steps before a restart; the whole harness check where that is asked."""
+    return msgspec.structs.replace(preparation, steps=HARNESS_STEPS if harness else RESTART_STEPS, sit_began_ns=0, sit_peak_n=0.0)
 
 
 def judge_reset(scan: Scan, pressed: bool) -> None:

@@ -16,6 +16,7 @@ DRIVE_FAULT = "drive fault"
 """In the way of RESET only when it stays: RESET itself asks the drive to clear it."""
 PROVE_CHANNELS = "press mushroom again"
 """One of its channels stayed behind: both have to be seen to open together."""
+UNLOAD_THE_STRAP = "unload the strap"
 _DECK_INPUTS = {Event.DECK_FRONT: Input.DECK_FRONT, Event.DECK_REAR: Input.DECK_REAR}
 
 
@@ -72,7 +73,7 @@ def _machine_blockers(state: CoreState, body_weight_n: float) -> list[str]:
     if estimate is None or estimate.load.quality is not Quality.GOOD:
         blockers.append("load cell unknown")
     elif not estimate.load.value < LOADED_FRACTION * body_weight_n:
-        blockers.append("unload the strap")
+        blockers.append(UNLOAD_THE_STRAP)
     if not state.drive.heard:
         blockers.append("drive silent")
     elif state.drive.state is DriveState.FAULT:

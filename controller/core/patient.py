@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from controller.core.inputs import Input
 from controller.core.limits import SessionLimits
-from controller.core.preparation import BELOW_ZERO_N
 from controller.core.readings import Quality
 from controller.core.settings import CoreSettings
 from controller.core.state import GRAVITY_M_S2, STANDARD_MASS_KG, CoreState
@@ -80,8 +79,3 @@ def known_load_n(state: CoreState) -> float | None:
     if estimate is None or estimate.load.quality is not _GOOD:
         return None
     return estimate.load.value
-
-
-def strap_below_zero(state: CoreState) -> bool:
-    """Whether the strap seems to push, as it does after a wrong tare; not while the load does not count."""
-    return known_load_n(state) is not None and state.estimate is not None and not state.estimate.mean_1s_n >= BELOW_ZERO_N

@@ -46,7 +46,7 @@ class Step(enum.Enum):
 
 HARNESS_STEPS = (Step.CLIP, Step.TAUT, Step.SLACK, Step.SIT, Step.ARROW, Step.READY)
 RESTART_STEPS = (Step.ARROW, Step.READY)
-HARNESS_UNPROVED = frozenset((Step.EMPTY_HOOK, *HARNESS_STEPS)) - frozenset(RESTART_STEPS)
+HARNESS_UNPROVED = frozenset(HARNESS_STEPS) - frozenset(RESTART_STEPS)
 """While one of these is shown, nobody knows yet whether the harness holds."""
 AFTER_STEPS = (Step.AFTER_HIPS, Step.AFTER_ANKLES)
 _LINE_BY_LINE = (Step.AREA, Step.SHOES, Step.GLASSES, Step.HARNESS, Step.LANYARD, Step.HIPS, Step.ANKLES)
@@ -56,9 +56,7 @@ TAUT_FRACTION = 0.02
 SIT_LOWEST_FRACTION, SIT_HIGHEST_FRACTION, SIT_BACK_FRACTION = 0.10, 0.60, 0.05
 SIT_LONGEST_NS = 2_000_000_000
 TARE_STEADY_N = 5.0
-"""A hook that hangs still differs from its own mean by no more [O]."""
-BELOW_ZERO_N = -10.0
-"""A strap cannot push: below this the tare was wrong, or the cell's zero has drifted, and all harness limits lie too high [O]."""
+"""A hook that hangs still differs from its own mean by no more [O]: what a hand holds, all harness limits would lie too high by."""
 _DEFAULT_MARK = 4
 
 

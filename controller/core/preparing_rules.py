@@ -13,7 +13,7 @@ from controller.core.events import RULES, Effect, Event, Happening
 from controller.core.exercise import ExerciseState, begin_phase, next_phase, prescribed_distance_m
 from controller.core.inputs import Input
 from controller.core.limits import SessionLimits
-from controller.core.patient import body_weight_n, known_load_n, rails_as_planned, strap_below_zero
+from controller.core.patient import body_weight_n, known_load_n, rails_as_planned
 from controller.core.preparation import HARNESS_STEPS, PreparationFacts, PreparationState, advance_preparation, steps_before
 from controller.core.ramp import AT_REST
 from controller.core.readings import Quality
@@ -87,12 +87,10 @@ def run_prepared(scan: Scan) -> None:
 
 # Control C-HARNESS-CHECK.
 def _check_harness_again(scan: Scan) -> None:
-    """What was found of the strap holds while the clip stays closed: once it was opened, the harness steps begin again, with the
-    empty hook where its tare was wrong."""
+    """What was found of the strap holds while the clip stays closed: once it was opened, the harness steps begin again."""
     preparation = scan.state.preparation
     if scan.digital.was_released(Input.CLIP) and preparation.step in HARNESS_STEPS:
-        checked_again = restart_steps(preparation, harness=True, tare=strap_below_zero(scan.state))
-        scan.state = msgspec.structs.replace(scan.state, preparation=checked_again)
+        scan.state = msgspec.structs.replace(scan.state, preparation=restart_steps(preparation, harness=True))
 
 
 def start_by_hand(scan: Scan) -> None:

@@ -6,16 +6,18 @@ import msgspec
 
 from controller.core.chart import MOVING_STATES, State, Trigger
 from controller.core.check_rules import ask_after_session, run_check
-from controller.core.effects import change_state, clear_pause_alarms, restart_steps
+from controller.core.effects import change_state, clear_pause_alarms, harness_is_loaded, restart_steps
 from controller.core.events import Event
 from controller.core.inputs import Input
 from controller.core.latch import ended_by_fall, session_goes_on
-from controller.core.patient import strap_below_zero
 from controller.core.preparation import Step
 from controller.core.preparing_rules import forget_session, run_prepared, say, start_by_hand, step_by_hand
 from controller.core.start import refuse_early_start
 from controller.core.state import Scan
 from controller.core.walking_rules import run_moving
+
+_UNCLIPPED_NS = 2_000_000_000
+"""No contact bounces for so long."""
 
 
 def run_session(scan: Scan) -> None:
@@ -72,19 +74,18 @@ def _ask_harness_again(scan: Scan, waited_ns: int) -> None:
     limit_ns = int(scan.settings.core.session.harness_recheck_pause_s * 1e9)
     just_passed = waited_ns >= limit_ns > waited_ns - scan.elapsed_ns
     if scan.digital.was_released(Input.CLIP) or just_passed:
-        checked_again = restart_steps(scan.state.preparation, harness=True, tare=strap_below_zero(scan.state))
+        checked_again = restart_steps(scan.state.preparation, harness=True)
         scan.state = msgspec.structs.replace(scan.state, preparation=checked_again)
 
 
 def _complete(scan: Scan) -> None:
     """The next patient needs one clip-open since the last: then everything of this one is forgotten.
 
-    Until then the questions and the list after the exercise wait, for as long as it takes; they hold nobody back. Whoever hangs in
-    the strap has not left, whatever the clip's contact says: it bounces under somebody who swings.
+    Until then the questions and the list after the exercise wait, for as long as it takes; they hold nobody back.
     """
     if not scan.drive.standstill:
         return
-    if not scan.digital.is_closed(Input.CLIP) and not scan.state.hanging.since_ns:
+    if _has_left(scan):
         change_state(scan, Trigger.LEAVE)
         clear_pause_alarms(scan)
         scan.state = forget_session(scan.state)
@@ -93,6 +94,16 @@ def _complete(scan: Scan) -> None:
         ask_after_session(scan)
     if not run_check(scan):
         step_by_hand(scan)
+
+
+def _has_left(scan: Scan) -> bool:
+    """Whether the clip is open. Under somebody who hangs its contact bounces: then for a while, and with no weight in the strap; a
+    load that is unknown must not keep the next patient away for ever."""
+    if scan.digital.is_closed(Input.CLIP):
+        return False
+    if not scan.state.hanging.since_ns:
+        return True
+    return scan.now_ns - scan.digital.changed_at_ns[Input.CLIP] >= _UNCLIPPED_NS and not harness_is_loaded(scan.state)
 
 
 _RULES = {

@@ -10,7 +10,7 @@ from controller.core.digital import PROVED_MASK
 from controller.core.events import Event, Happening
 from controller.core.hanging import LOADED_FRACTION
 from controller.core.inputs import Input
-from controller.core.patient import body_weight_n, known_load_n, rails_as_planned, strap_below_zero
+from controller.core.patient import body_weight_n, known_load_n, rails_as_planned
 from controller.core.preparation import Step
 from controller.core.readings import DriveState
 from controller.core.settings import CoreSettings
@@ -51,8 +51,6 @@ def missing_to_start(state: CoreState, settings: CoreSettings, now_ns: int) -> t
         missing.append("load cell unknown")
     elif not load_n < LOADED_FRACTION * body_weight_n(state):
         missing.append("unload the strap")
-    elif strap_below_zero(state):
-        missing.append("unclip, tare again")
     if state.exercise.check.asking:
         missing.append("symptom check")
     rest_s = (state.exercise.rest_until_at_ns - now_ns) // 1_000_000_000

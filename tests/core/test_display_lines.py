@@ -223,9 +223,14 @@ def test_whoever_hangs_in_a_stop_comes_before_everything_else_that_keeps_it_latc
     machine.load_n = 0.8 * WEIGHT_N
     machine.run(3)
     assert shown(machine) == ["EMERGENCY STOP", "Lanyard pulled", "", "Take the weight"]
-    machine.load_n = 0.0
+    machine.load_n = 0.07 * WEIGHT_N
     machine.run(0.5)
-    assert shown(machine)[3] == "put lanyard back"
+    assert shown(machine)[3] == "put lanyard back", "what is left of the load is not in the way"
+    machine.load_silent = True
+    machine.run(1)
+    machine.close(Input.LANYARD)
+    machine.run(1)
+    assert shown(machine)[3] == "load cell unknown"
 
 
 @pytest.mark.hazard("H-31", "C-PLAIN-WORDS")

@@ -213,6 +213,26 @@ def test_a_clip_that_bounces_under_whoever_hangs_ends_no_call() -> None:
     assert not machine.outputs.nurse_call
 
 
+@pytest.mark.parametrize("left_n", [None, 0.055 * MASS_N], ids=["unknown", "a moved zero"])
+@pytest.mark.hazard("H-21", "C-HANGING")
+def test_a_load_that_nobody_can_read_keeps_the_next_patient_away_no_longer_than_a_clip_bounces(left_n: float | None) -> None:
+    machine = hanging_in_a_pause()
+    machine.run_until(lambda m: m.chart is State.COMPLETE, 300)
+    if left_n is None:
+        machine.load_silent = True
+        machine.run(1.0)
+    else:
+        machine.load_n = left_n
+    machine.open(Input.CLIP)
+    machine.run(1.9)
+    assert machine.chart is State.COMPLETE
+    machine.run(0.3)
+    assert machine.chart is State.STANDBY
+    machine.run(0.2)
+    assert not machine.outputs.nurse_call
+    assert active_priority(machine.state.alarms) < Priority.HIGH
+
+
 @pytest.mark.hazard("H-21", "C-HANGING")
 def test_a_question_that_is_put_while_somebody_hangs_says_so_first() -> None:
     machine = hanging_in_a_pause(questions=(Question.EFFORT,))

@@ -78,43 +78,6 @@ def test_the_load_has_to_be_known_and_below_a_tenth_of_body_weight(ready: CoreSt
     assert missing(loaded(0.0, Quality.MISSING)) == ("load cell unknown",)
 
 
-@pytest.mark.parametrize(
-    ("mean_n", "words"), [(-10.0, ()), (-10.1, ("unclip, tare again",)), (float("nan"), ("unclip, tare again",))]
-)
-@pytest.mark.hazard("H-09", "C-HARNESS-CHECK")
-def test_a_strap_that_seems_to_push_is_tared_again(ready: CoreState, mean_n: float, words: tuple[str, ...]) -> None:
-    """The limits of every harness rule lie too high by as much."""
-    assert ready.estimate is not None
-    assert missing(changed(ready, estimate=msgspec.structs.replace(ready.estimate, mean_1s_n=mean_n))) == words
-
-
-@pytest.mark.hazard("H-09", "C-HARNESS-CHECK")
-@pytest.mark.parametrize("in_a_pause", [False, True])
-def test_after_a_wrong_tare_the_clip_leads_back_to_the_empty_hook(in_a_pause: bool) -> None:
-    machine = Machine()
-    if in_a_pause:
-        machine.to_walking()
-        machine.open(Input.STOP)
-        machine.to_rest()
-        machine.close(Input.STOP)
-        machine.run(1)
-        machine.press(Input.OK)
-    else:
-        machine.to_standby()
-        machine.prepare()
-    machine.load_n = -20.0
-    machine.run(1.5)
-    assert "unclip, tare again" in missing(machine.state)
-    machine.open(Input.CLIP)
-    machine.run(1.5)
-    assert machine.state.preparation.steps[:2] == (Step.EMPTY_HOOK, Step.CLIP)
-    machine.press(Input.OK)
-    assert machine.state.preparation.step is Step.CLIP
-    machine.run(1.5)
-    machine.load_n = 0.0
-    assert missing_to_start(machine.state, CORE, machine.now_ns).count("unclip, tare again") == 0
-
-
 @pytest.mark.parametrize("state", DriveState)
 def test_the_drive_has_to_be_waiting_for_a_hand(ready: CoreState, state: DriveState) -> None:
     drive = msgspec.structs.replace(ready.drive, state=state)
