@@ -169,6 +169,17 @@ def test_an_encoder_that_sees_motion_again_or_is_started_anew_is_trusted() -> No
     assert watch.facts.standstill
 
 
+def test_a_new_watch_suspects_no_encoder_however_lately_the_computer_began() -> None:
+    state, now_ns = DriveWatchState(), 0
+    for _ in range(110):
+        now_ns += 10 * MS
+        reading = msgspec.structs.replace(
+            READING, received_at_ns=now_ns, tick_ms=now_ns // MS, measured_mm_s=0, state=DriveState.IDLE
+        )
+        state, facts, _ = watch_drive(state, reading, STOPPING, SETTINGS, now_ns)
+    assert facts.standstill
+
+
 @pytest.mark.hazard("H-11", "C-UNKNOWN-DRIVE")
 def test_braking_that_does_not_brake() -> None:
     watch = Watch()
