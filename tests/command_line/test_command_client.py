@@ -140,6 +140,7 @@ except ClientError as error:
 """
 
 
+# Root may open every socket, so the one who may not has to be made, and the kernel lets root alone make them: CI runs as root.
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
 @pytest.mark.parametrize(("in_the_way", "group"), [("socket", "audio"), ("directory", "video")])
 def test_the_group_that_lacks_is_the_sockets_own_or_its_directorys(tmp_path: Path, in_the_way: str, group: str) -> None:

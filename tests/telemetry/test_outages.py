@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import signal
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -199,14 +200,21 @@ async def test_broker_absent_at_start(tmp_path: Path, peer: Peer) -> None:
     await broker.stop()
 
 
-async def test_an_event_that_the_broker_refuses_is_not_counted_as_delivered(tmp_path: Path, peer: Peer) -> None:
+async def under_a_broker_that_refuses(tmp_path: Path, topic: str) -> tuple[Mosquitto, Telemetry, Callable[[], object]]:
+    """Both running; the third allows telemetry everything, from the broker's next reading of its rules on."""
     rules = tmp_path / "acl"
     allowed = "topic readwrite sternway/v1/north/t-1/#\n"
-    rules.write_text(f"user ear\n{allowed}user belt\n{allowed}topic deny sternway/v1/north/t-1/event\n")
+    everything = f"user ear\n{allowed}user belt\n{allowed}"
+    rules.write_text(f"{everything}topic deny sternway/v1/north/t-1/{topic}\n")
     broker = Mosquitto(tmp_path, f"allow_anonymous true\nacl_file {rules}\n")
     await broker.start()
     telemetry = Telemetry(tmp_path, broker.port, broker='user = "belt"\n')
     await telemetry.start()
+    return broker, telemetry, lambda: rules.write_text(everything)
+
+
+async def test_an_event_that_the_broker_refuses_is_not_counted_as_delivered(tmp_path: Path, peer: Peer) -> None:
+    broker, telemetry, allow_all = await under_a_broker_that_refuses(tmp_path, "event")
     async with ear(broker.port, username="ear") as dashboard:
         await until(lambda: b"online" in dashboard.words("availability"), "online")
         peer.emit(1)
@@ -215,7 +223,7 @@ async def test_an_event_that_the_broker_refuses_is_not_counted_as_delivered(tmp_
         assert answer["accepted"], "the connection, and with it the stop, outlives the refusal"
         assert dashboard.event_ids() == []
         await broker.stop()
-        rules.write_text(f"user ear\n{allowed}user belt\n{allowed}")
+        allow_all()
     await broker.start()
     async with ear(broker.port, username="ear") as dashboard:
         await until(lambda: dashboard.event_ids() == [1], "delivered once it is allowed", 30.0)
@@ -225,20 +233,14 @@ async def test_an_event_that_the_broker_refuses_is_not_counted_as_delivered(tmp_
 
 async def test_what_the_broker_refuses_to_retain_is_sent_again_and_an_erasure_waits_for_it(tmp_path: Path, peer: Peer) -> None:
     """All on one connection: nothing else would make the broker's old message a new one."""
-    rules = tmp_path / "acl"
-    allowed = "topic readwrite sternway/v1/north/t-1/#\n"
-    rules.write_text(f"user ear\n{allowed}user belt\n{allowed}topic deny sternway/v1/north/t-1/session\n")
-    broker = Mosquitto(tmp_path, f"allow_anonymous true\nacl_file {rules}\n")
-    await broker.start()
-    telemetry = Telemetry(tmp_path, broker.port, broker='user = "belt"\n')
-    await telemetry.start()
+    broker, telemetry, allow_all = await under_a_broker_that_refuses(tmp_path, "session")
     async with ear(broker.port, username="ear") as dashboard:
         await until(lambda: b"online" in dashboard.words("availability"), "online")
         with PatientFile(patients_path(telemetry.journal), write=True) as file:
             request = file.erase("p-17", "doc-1", datetime.now(UTC)).request
         await until(lambda: "t-1/session: Not authorized" in telemetry.log.read_text(), "the clearing is refused")
         assert not is_erased(telemetry, request)
-        rules.write_text(f"user ear\n{allowed}user belt\n{allowed}")
+        allow_all()
         broker.read_rules_again()
         await until(lambda: is_erased(telemetry, request), "carried out once the broker takes the clearing")
     assert telemetry.log.read_text().count("connected to the broker") == 1
