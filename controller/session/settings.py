@@ -86,7 +86,7 @@ class ProgressionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     time_step_s: Annotated[float, _meta(30, 300, "more belt time; NCT07649863: 10 to 30 min in 18 sessions")] = 60.0
     running_sessions: Annotated[int, _meta(6, 30, "hands-free at the gate's speed, before walking becomes running [O]")] = 6
     running_gate_m_s: Annotated[float, _meta(1.0, 1.6, "the gate's speed [O]")] = 1.0
-    running_steady_sessions: Annotated[int, _meta(3, 12, "the last ones, without a loss of balance [O]")] = 3
+    running_steady_sessions: Annotated[int, _meta(3, 12, "the last ones, without a fall or a loss of balance [O]")] = 3
 
 
 class ClinicalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
