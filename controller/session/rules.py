@@ -29,7 +29,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "walking",
         f"the walking ceiling, unless running is prescribed and {_GATE.running_sessions} sessions hands-free at "
-        f"{_GATE.running_gate_m_s:g} m/s or more came before, the last {_GATE.running_steady_sessions} without a fall or a loss of balance",
+        f"{_GATE.running_gate_m_s:g} m/s or more came before, the last {_GATE.running_steady_sessions} without a "
+        "fall or a loss of balance",
         "[O]; transition 1.63 m/s, Hreljac 2005",
         patient.judge_running,
     ),
