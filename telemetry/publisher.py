@@ -110,19 +110,18 @@ class Publisher:
             await _wait_for_event(stop, BROKER_BACKOFF.delay_s(failures, self._random_unit()))
 
     async def _one_connection(self, stop: asyncio.Event) -> None:
-        availability = self._topics.of_kind("availability")
-        client = await make_client(self._settings, self._identifier, availability)
+        client = await make_client(self._settings, self._identifier, self._topics.of_kind("availability"))
         async with client:
             # Retain Handling 2: nothing kept is sent to us. Retain As Published: what is sent with the flag shows it.
             options = SubscribeOptions(qos=1, noLocal=True, retainAsPublished=True, retainHandling=2)
             await client.subscribe(self._topics.command_filter, options=options)
             # After the subscription: who sees "online" may rely on being heard.
-            await self._publish(client, availability, b"online", retain=True)
-            self.online = True
+            self.online = await self._say_whether_there(client, b"online")
             _log.info("connected to the broker %s:%d", self._settings.host, self._settings.port)
             self._view.forget_published()
             await _until_first_ends(
                 stop.wait(),
+                self._repeat_online(client),
                 self._pump_commands(client),
                 self._pump_retained(client),
                 self._pump_telemetry(client),
@@ -130,7 +129,16 @@ class Publisher:
                 self._pump_responses(client),
             )
             async with asyncio.timeout(FAREWELL_S):
-                await self._publish(client, availability, b"offline", retain=True)
+                await self._say_whether_there(client, b"offline")
+
+    async def _say_whether_there(self, client: BrokerClient, word: bytes) -> bool:
+        return await self._publish(client, self._topics.of_kind("availability"), word, retain=True)
+
+    async def _repeat_online(self, client: BrokerClient) -> None:
+        """Until the broker has taken it: what it keeps meanwhile is "offline", the will of the connection before."""
+        while True:
+            await asyncio.sleep(REFUSED_RETRY_S)
+            self.online = self.online or await self._say_whether_there(client, b"online")
 
     # --- the pumps ---------------------------------------------------------------------------------------------------
 

@@ -248,6 +248,18 @@ async def test_what_the_broker_refuses_to_retain_is_sent_again_and_an_erasure_wa
     await broker.stop()
 
 
+async def test_the_birth_that_the_broker_refuses_is_said_again(tmp_path: Path, peer: Peer) -> None:
+    broker, telemetry, allow_all = await under_a_broker_that_refuses(tmp_path, "availability")
+    async with ear(broker.port, username="ear") as dashboard:
+        await until(lambda: "t-1/availability: Not authorized" in telemetry.log.read_text(), "the birth is refused")
+        allow_all()
+        broker.read_rules_again()
+        await until(lambda: b"online" in dashboard.words("availability"), "online once the broker takes it")
+    assert telemetry.log.read_text().count("connected to the broker") == 1
+    await telemetry.end(signal.SIGKILL)
+    await broker.stop()
+
+
 async def test_snapshots_are_never_queued(tmp_path: Path, mosquitto: Mosquitto, peer: Peer) -> None:
     gate = Gate(mosquitto.port)
     telemetry = Telemetry(tmp_path, gate.port)
