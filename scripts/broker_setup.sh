@@ -12,6 +12,11 @@ AUTHORITY_KEY=$HOME_DIRECTORY/authority.key
 AUTHORITY_DAYS=3650
 CERTIFICATE_DAYS=825
 
+# Where keys lie while they are made. However this ends, none is left behind there.
+SCRATCH=
+trap '[ -z "$SCRATCH" ] || rm -rf "$SCRATCH"' EXIT
+trap 'exit 130' HUP INT TERM
+
 usage() {
     cat <<'TEXT'
 usage: sternway-broker-setup COMMAND
@@ -205,7 +210,9 @@ default_md = sha256
 default_crl_days = $AUTHORITY_DAYS
 TEXT
     quietly openssl ca -config "$HOME_DIRECTORY/index.conf" -gencrl -keyfile "$AUTHORITY_KEY" \
-        -cert "$HOME_DIRECTORY/authority.crt" -out "$MOSQUITTO/sternway/revoked.crl"
+        -cert "$HOME_DIRECTORY/authority.crt" -out "$MOSQUITTO/sternway/revoked.crl.new"
+    # Half a list would keep the broker down for everybody.
+    mv "$MOSQUITTO/sternway/revoked.crl.new" "$MOSQUITTO/sternway/revoked.crl"
 }
 
 give_to_mosquitto() {
@@ -244,8 +251,14 @@ init() {
             check_host "$2"
             hosts="$hosts $2"
             ;;
-        --listen) address=$2 ;;
-        --websockets) websockets=$2 ;;
+        --listen)
+            check_host "$2"
+            address=$2
+            ;;
+        --websockets)
+            check_host "$2"
+            websockets=$2
+            ;;
         *) fail "unknown option $1" ;;
         esac
         shift 2
@@ -281,12 +294,11 @@ new_user() { # NAME ROLE [TREADMILL...]
 treadmill() {
     [ $# -eq 1 ] || fail "treadmill needs one name, as in the configuration's identity.treadmill"
     new_user "$1" treadmill
-    keys=$(mktemp -d)
-    make_certificate "$keys/client" "$1" clientAuth
-    cp "$HOME_DIRECTORY/authority.crt" "$keys/authority.crt"
-    cp "$keys/client.crt" "$HOME_DIRECTORY/users.$1.crt"
-    tar -C "$keys" -cf "$HOME_DIRECTORY/$1.tar" authority.crt client.crt client.key
-    rm -rf "$keys"
+    SCRATCH=$(mktemp -d)
+    make_certificate "$SCRATCH/client" "$1" clientAuth
+    cp "$HOME_DIRECTORY/authority.crt" "$SCRATCH/authority.crt"
+    cp "$SCRATCH/client.crt" "$HOME_DIRECTORY/users.$1.crt"
+    tar -C "$SCRATCH" -cf "$HOME_DIRECTORY/$1.tar" authority.crt client.crt client.key
     apply
     echo "Carry $HOME_DIRECTORY/$1.tar to the treadmill by hand, run there 'sternway-broker-setup join FILE', and delete both copies."
 }
@@ -349,12 +361,11 @@ renew() {
         fail "the authority itself has ended: move $HOME_DIRECTORY aside and begin anew with 'init'"
     names=$(names_of "$server.crt")
     [ -n "$names" ] || fail "$server.crt cannot be read, or names nobody: the new one would be for no broker"
-    new=$(mktemp -d -p "$HOME_DIRECTORY")
-    make_certificate "$new/server" "Sternway broker of $name" serverAuth "$names"
+    SCRATCH=$(mktemp -d -p "$HOME_DIRECTORY")
+    make_certificate "$SCRATCH/server" "Sternway broker of $name" serverAuth "$names"
     # The key first: should this end between the two, renew finds the names again.
-    mv "$new/server.key" "$server.key"
-    mv "$new/server.crt" "$server.crt"
-    rmdir "$new"
+    mv "$SCRATCH/server.key" "$server.key"
+    mv "$SCRATCH/server.crt" "$server.crt"
     apply
     echo "The broker's new certificate is for $names, $(openssl x509 -in "$server.crt" -noout -enddate)."
 }

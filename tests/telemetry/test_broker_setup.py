@@ -271,10 +271,11 @@ async def test_who_is_removed_gets_in_no_more(tmp_path: Path) -> None:
         ("openssl", '*-revoke*) {real} "$@"; echo "no space left" >&2; exit 1 ;;'),
         ("openssl", '*-revoke*) {real} "$@"; mv {home}/index {home}/index.new; echo "no space left" >&2; exit 1 ;;'),
         ("openssl", '*-gencrl*) echo "no space left" >&2; exit 1 ;;'),
+        ("openssl", '*-gencrl*) for out; do :; done; echo half >"$out"; echo "no space left" >&2; exit 1 ;;'),
         ("sed", '*) echo "no space left" >&2; exit 1 ;;'),
         ("chmod", '750*) echo "no space left" >&2; exit 1 ;;'),
     ],
-    ids=["revoked", "index-put-aside", "no-list", "no-passwords", "not-applied"],
+    ids=["revoked", "index-put-aside", "no-list", "half-a-list", "no-passwords", "not-applied"],
 )
 def test_a_removal_that_ended_half_way_says_why_and_is_finished_by_the_next(
     tmp_path: Path, tools: Path, tool: str, cases: str
@@ -286,6 +287,7 @@ def test_a_removal_that_ended_half_way_says_why_and_is_finished_by_the_next(
     ended = attempt(environment_in(tmp_path, tools=tools), "remove", "treadmill-2")
     assert ended.returncode != 0
     assert "no space left" in ended.stderr
+    assert is_revoked(made, "treadmill-1"), "the broker's list is whole all the while"
     assert made.run("remove", "treadmill-2") == "treadmill-2 is removed.\n"
     assert not list(tmp_path.glob("home/**/*treadmill-2*"))
     assert attempt(made.environment, "remove", "treadmill-2").stderr.endswith("there is no user treadmill-2\n")
@@ -454,13 +456,26 @@ def made_in(directory: Path) -> list[str]:
         ("", "neither a host's name nor an address"),
     ],
 )
-def test_a_name_that_no_certificate_can_have_is_refused_before_anything_is_made(tmp_path: Path, name: str, reason: str) -> None:
+@pytest.mark.parametrize("option", ["--name", "--listen", "--websockets"])
+def test_what_is_no_name_or_address_is_refused_before_anything_is_made(tmp_path: Path, option: str, name: str, reason: str) -> None:
     (tmp_path / "mosquitto/conf.d").mkdir(parents=True)
-    refused = attempt(environment_in(tmp_path), "init", "clinic-a", "--name", name)
+    refused = attempt(environment_in(tmp_path), "init", "clinic-a", option, name)
     assert refused.returncode == 2
     assert f"'{name}'" in refused.stderr
     assert reason in refused.stderr
     assert made_in(tmp_path) == []
+
+
+def test_no_treadmills_key_is_left_where_it_was_made(tmp_path: Path, tools: Path) -> None:
+    made = Clinic(tmp_path)
+    broken(tools, "tar", '*) echo "no space left" >&2; exit 1 ;;')
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    ended = attempt({**environment_in(tmp_path, tools=tools), "TMPDIR": str(scratch)}, "treadmill", "treadmill-9")
+    assert ended.returncode != 0
+    assert "no space left" in ended.stderr
+    assert list(scratch.iterdir()) == []
+    made.run("remove", "treadmill-9")
 
 
 def test_an_address_of_the_newer_kind_is_one_and_stays_one(tmp_path: Path) -> None:
@@ -495,6 +510,7 @@ def test_without_a_tool_nothing_is_made_and_it_is_said_what_to_install(tmp_path:
     [
         ("openssl", '"x509 -req"*) echo "no space left" >&2; exit 1 ;;'),
         ("openssl", '*-gencrl*) echo "no space left" >&2; exit 1 ;;'),
+        ("openssl", '*-gencrl*) for out; do :; done; echo half >"$out"; echo "no space left" >&2; exit 1 ;;'),
         ("chmod", '750*) echo "no space left" >&2; exit 1 ;;'),
     ],
 )
