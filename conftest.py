@@ -19,11 +19,15 @@ _outcomes: dict[str, str] = {}
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Notes the worst outcome over the parameters of a test: one that was skipped has shown nothing."""
+    """Notes the worst outcome over the parameters of a test: one that was skipped has shown nothing, and says why."""
     if "hazard" not in report.keywords or (report.when != "call" and report.outcome == "passed"):
         return
     node = report.nodeid.partition("[")[0]
-    if _outcomes.get(node, "passed") == "passed":
+    known = _outcomes.get(node, "passed")
+    if report.outcome == "skipped" and isinstance(report.longrepr, tuple):
+        if known == "passed":
+            _outcomes[node] = report.longrepr[2].replace("Skipped", "skipped", 1)
+    elif known == "passed" or report.outcome == "failed":
         _outcomes[node] = report.outcome
 
 

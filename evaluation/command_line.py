@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evaluation.others import print_directory
+from evaluation.place import recordings_directory
 from evaluation.recording import Calibration, RecordingError
 
 _PROJECT = Path(__file__).resolve().parent.parent
-_DATA = _PROJECT.parent / "shared" / "data"
 _DOCUMENT = _PROJECT / "docs" / "balance-loss.md"
 _FIGURES = _PROJECT / "docs" / "figures"
 
@@ -47,7 +47,9 @@ def _parser() -> argparse.ArgumentParser:
         ("maximum-n", "the cell's range, newtons (default 10000)"),
     ):
         parser.add_argument(f"--{name}", type=float, help=f"for files that do not say it: {text}")
-    parser.add_argument("--data", type=Path, default=_DATA, help="recordings to evaluate with (default: %(default)s)")
+    parser.add_argument(
+        "--data", type=Path, default=recordings_directory(), help="recordings to evaluate with (default: %(default)s)"
+    )
     parser.add_argument("--quick", action="store_true", help="a short look; its figures say little")
     parser.add_argument("--write-docs", action="store_true", help="put tables and pictures into docs/")
     parser.add_argument("--output", type=Path, default=_PROJECT / "build" / "evaluation", help="where pictures go otherwise")

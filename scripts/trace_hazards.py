@@ -1,7 +1,8 @@
 """The gate between hazards, controls, code and tests; writes docs/safety/trace.md.
 
 --check fails on: a hazard without a passed test of each kind it requires, a control without a test, an unknown id, a control absent
-from code, an entry changed without its review stamp, a page out of date. --proven FOLDER judges by the outcomes of this very run.
+from code, an entry changed without its review stamp, a page out of date. --proven FOLDER judges by the outcomes of this very run:
+what it had to skip is named, and stands on the record of a run that could show it, as long as the test's text is the same.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tracing.analysis import Analysis, AnalysisError, judge_analysis, read_analysis, stamp
-from tracing.evidence import Evidence, evidence_of_runs, merge, read_evidence, write_evidence
+from tracing.evidence import Evidence, Shown, evidence_of_runs, merge, read_evidence, with_recorded, write_evidence
 from tracing.marks import MarkedTest, control_places, marked_tests
 from tracing.page import trace_page
 
@@ -53,19 +54,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     places, tests = control_places(options.root), marked_tests(options.root)
     evidence = read_evidence(safety / "evidence.json")
-    others: list[str] = []
+    shown = Shown({}, [], {})
     if options.proven or options.record:
-        passed, others = evidence_of_runs(options.proven or options.record, tests)
-        evidence = passed if options.proven else merge(evidence, passed, others, tests)
+        shown = evidence_of_runs(options.proven or options.record, tests)
+        evidence = with_recorded(shown, evidence) if options.proven else merge(evidence, shown.passed, shown.others, tests)
     if options.record:
         write_evidence(safety / "evidence.json", evidence)
-    wrong = [*others, *judge(analysis, places, tests, evidence)]
+    wrong = [*shown.others, *judge(analysis, places, tests, evidence)]
     page = trace_page(analysis, places, tests, evidence)
     target = safety / "trace.md"
     if options.record:
         target.write_text(page, encoding="utf-8")
     elif not options.proven and (not target.exists() or target.read_text(encoding="utf-8") != page):
         wrong.append("docs/safety/trace.md is out of date: run `make trace`")
+    for node, reason in shown.skipped.items():
+        sys.stdout.write(f"not shown here: {node}, {reason}\n")
     for line in wrong:
         sys.stderr.write(f"{line}\n")
     sys.stdout.write(f"{len(analysis.hazard)} hazards, {len(analysis.control)} controls, {len(tests)} tests marked\n")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from tracing.marks import MarkedTest
@@ -20,22 +21,40 @@ def read_evidence(path: Path) -> Evidence:
     return {str(node): str(source) for node, source in recorded.items()}
 
 
-def evidence_of_runs(folder: Path, tests: Iterable[MarkedTest]) -> tuple[Evidence, list[str]]:
-    """Returns what passed in the runs whose outcomes lie in the folder, and which marked tests did anything else."""
+@dataclass(frozen=True)
+class Shown:
+    """What runs have shown. others: marked tests that failed; skipped: those that could not run here, each with its reason."""
+
+    passed: Evidence
+    others: list[str]
+    skipped: dict[str, str]
+
+
+def evidence_of_runs(folder: Path, tests: Iterable[MarkedTest]) -> Shown:
+    """Returns what the runs have shown whose outcomes lie in the folder; a test's worst outcome in any of them counts."""
     outcomes: dict[str, str] = {}
     for path in sorted(folder.glob("*.json")):
         for node, outcome in json.loads(path.read_text(encoding="utf-8")).items():
-            if outcomes.get(node, "passed") == "passed":
-                outcomes[node] = outcome
-    passed: Evidence = {}
-    others = []
+            outcomes[node] = max(outcomes.get(node, outcome), outcome, key=_badness)
+    shown = Shown({}, [], {})
     for test in tests:
         outcome = outcomes.get(test.node)
         if outcome == "passed":
-            passed[test.node] = test.source
+            shown.passed[test.node] = test.source
+        elif outcome is not None and outcome.startswith("skipped"):
+            shown.skipped[test.node] = outcome
         elif outcome is not None:
-            others.append(f"{test.node} {outcome}")
-    return passed, others
+            shown.others.append(f"{test.node} {outcome}")
+    return shown
+
+
+def _badness(outcome: str) -> int:
+    return 0 if outcome == "passed" else 1 if outcome.startswith("skipped") else 2
+
+
+def with_recorded(shown: Shown, recorded: Mapping[str, str]) -> Evidence:
+    """Returns what this machine has shown, and for what it had to skip what was recorded where it could be shown."""
+    return {**shown.passed, **{node: recorded[node] for node in shown.skipped if node in recorded}}
 
 
 def merge(known: Evidence, passed: Evidence, others: Iterable[str], tests: Iterable[MarkedTest]) -> Evidence:

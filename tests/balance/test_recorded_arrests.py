@@ -17,8 +17,9 @@ from evaluation.campaign import judge_recorded
 from evaluation.gait import read_standing, read_walks
 from evaluation.harness_recordings import find_arrests, load_n, read_harness_recordings
 from evaluation.judge import Subject, first_stop, judge
+from evaluation.place import recordings_directory, why_absent
 
-DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+DATA = recordings_directory()
 PUBLISHED = {
     "bigDrop1": (12.16, 1429.0),
     "drop1": (120.85, 831.0),
@@ -27,7 +28,7 @@ PUBLISHED = {
 }
 """First passing of 120 N in seconds, and settled load in newtons, as published with the data."""
 
-needs_recordings = pytest.mark.skipif(not DATA.is_dir(), reason=f"no recordings in {DATA}")
+needs_recordings = pytest.mark.skipif(not DATA.is_dir(), reason=why_absent())
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import pytest
 
 from desk.gait import GaitFigures, NotMeasured, find_strikes, measure_gait, step_times_s
 from desk.speed_series import GRID_S, even_stretches, steady_stretches
+from evaluation.place import why_absent
 from tests.simulator.recordings import RECORDINGS, rows
 
 Samples = list[tuple[float, float]]
@@ -112,7 +113,7 @@ def test_more_noise_never_makes_a_wrong_figure(name: str) -> None:
 def _numbers(relative: str, delimiter: str, header: int) -> list[list[float]]:
     path: Path = RECORDINGS / relative
     if not path.exists():
-        pytest.skip(f"recording {relative} is not here")
+        pytest.skip(why_absent(relative))
     with path.open(newline="") as file:
         return [[float(value) for value in row] for row in list(csv.reader(file, delimiter=delimiter))[header:]]
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
 
 import pytest
 
-RECORDINGS = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+from evaluation.place import recordings_directory, why_absent
+
+RECORDINGS = recordings_directory()
 
 
 def rows(relative: str) -> list[dict[str, str]]:
     """A recording's rows; skips the test where the recording is absent."""
     path = RECORDINGS / relative
     if not path.exists():
-        pytest.skip(f"recording {relative} is not here")
+        pytest.skip(why_absent(relative))
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
