@@ -144,7 +144,13 @@ def _positionals(command: argparse.ArgumentParser) -> list[argparse.Action]:
 
 
 def _usage(command: argparse.ArgumentParser) -> str:
-    return " ".join(rf"\fI{_escape(str(action.metavar or action.dest.upper()))}\fR" for action in _positionals(command))
+    return " ".join(_taken(action) for action in _positionals(command))
+
+
+def _taken(action: argparse.Action) -> str:
+    """A word that follows the command; in brackets where it may be left out."""
+    word = rf"\fI{_escape(str(action.metavar or action.dest.upper()))}\fR"
+    return f"[{word}]" if action.nargs in ("?", "*") else word
 
 
 def _named(action: argparse.Action) -> str:

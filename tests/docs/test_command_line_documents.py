@@ -47,6 +47,12 @@ def test_groff_reads_the_page_without_a_complaint_and_every_command_is_in_it() -
         assert words in plain
 
 
+def test_a_word_that_may_be_left_out_stands_in_brackets() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert r"\fBsymptom\fR [\fIKIND\fR] [\fIGRADE\fR]" in page
+    assert r"\fBreport\fR \fISESSION\fR" in page
+
+
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
 def test_groff_would_complain_of_a_slip(tmp_path: Path) -> None:
     page = tmp_path / "slip.1"
