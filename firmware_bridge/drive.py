@@ -58,6 +58,7 @@ class DriveFault(enum.IntEnum):
     UNEXPECTED_MOTION = 1 << 9
     OVER_CURRENT = 1 << 10
     FASTER_STUCK = 1 << 11
+    CONTACTOR = 1 << 12
 
 
 class DriveInput(enum.IntEnum):

@@ -368,6 +368,58 @@ def test_over_current_is_cut(simulated: Simulated) -> None:
     check_cut(bench, DriveFault.OVER_CURRENT)
 
 
+CONTACTORS_FALL_MS = 5000
+CONTACTORS = [("contactor_1", "contactor_2"), ("contactor_2", "contactor_1")]
+
+
+def open_chain(simulated: Simulated, falls: tuple[str, ...], for_ms: int) -> None:
+    """The hardware chain opens: the STOP input at once, 2 s later the contactors that are sound; then it closes, and they with it."""
+    bench, machine, hands = simulated
+    hands.set_stop_input(False)
+    bench.pass_ms(2000)
+    machine.set_inputs(**dict.fromkeys(falls, False))
+    bench.pass_ms(for_ms - 2000)
+    machine.set_inputs(**dict.fromkeys(falls, True))
+    hands.set_stop_input(True)
+    bench.pass_ms(1200)
+
+
+@pytest.mark.hazard("H-16", "H-27", "C-RELAY-READ-BACK")
+@pytest.mark.parametrize(("sound", "welded"), CONTACTORS)
+def test_a_welded_contactor_is_a_fault_until_both_have_been_seen_to_open(simulated: Simulated, sound: str, welded: str) -> None:
+    """One still cuts the power; the next patient starts with two."""
+    bench, _, hands = simulated
+    open_chain(simulated, (sound,), CONTACTORS_FALL_MS + 100)
+    assert bench.state is DriveState.FAULT
+    assert has(bench, DriveFault.CONTACTOR)
+    bench.send(Clear())
+    bench.pass_ms(1200)
+    assert bench.state is DriveState.FAULT, "with the chain closed it looks sound, and is not"
+    open_chain(simulated, (sound, welded), 3000)
+    assert bench.state is DriveState.FAULT, "mended, and still a fault that a hand resets"
+    bench.send(Clear())
+    bench.pass_ms(40)
+    assert not has(bench, DriveFault.CONTACTOR)
+    bench.fall_silent()
+    walk(bench, hands)
+
+
+@pytest.mark.parametrize(("late", "_other"), CONTACTORS)
+def test_contactors_that_fall_in_time_are_no_fault(simulated: Simulated, late: str, _other: str) -> None:
+    """The longest off-delay that commissioning lets pass, over and over: the time of each opening counts alone."""
+    bench, machine, hands = simulated
+    for _ in range(3):
+        hands.set_stop_input(False)
+        bench.pass_ms(CONTACTORS_FALL_MS - 100)
+        machine.set_inputs(contactor_1=late != "contactor_1", contactor_2=late != "contactor_2")
+        machine.set_inputs(contactor_1=False, contactor_2=False)
+        bench.pass_ms(300)
+        machine.set_inputs(contactor_1=True, contactor_2=True)
+        hands.set_stop_input(True)
+        bench.pass_ms(100)
+    assert bench.status.faults == DriveFault.STOP_INPUT
+
+
 def test_walking_with_foot_strikes_and_drag_trips_nothing(simulated: Simulated) -> None:
     """A machine that cries wolf is switched off: 20 s of a heavy, clumsy gait at 0.5 m/s."""
     bench, _, hands = simulated

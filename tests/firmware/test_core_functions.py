@@ -10,7 +10,7 @@ import pytest
 from simulator.drive_build import native_library
 
 OVERSPEED, STALL, WRONG_DIRECTION, RELAY = 1 << 2, 1 << 3, 1 << 4, 1 << 5
-UNEXPECTED_MOTION, OVER_CURRENT = 1 << 9, 1 << 10
+UNEXPECTED_MOTION, OVER_CURRENT, CONTACTOR = 1 << 9, 1 << 10, 1 << 12
 
 
 class Lease(Structure):
@@ -47,6 +47,7 @@ class Supervision(Structure):
         ("relay_ms", c_uint16),
         ("unexpected_motion_ms", c_uint16),
         ("over_current_ms", c_uint16),
+        ("contactor_ms", c_uint16),
     )
 
 
@@ -62,6 +63,7 @@ class View(Structure):
         ("measured_mm_s", c_int16),
         ("counts", c_int16),
         ("current_ma", c_uint16),
+        ("contactor_holds", c_bool),
     )
 
 
@@ -176,7 +178,7 @@ def test_distance_counts_whole_millimetres_and_takes_the_wrong_way_off_again(
 # --- supervision -------------------------------------------------------------------------------------------------------------
 
 
-def first_ms(core: ctypes.CDLL, fault: int, within_ms: int = 1200, **fields: int) -> int:
+def first_ms(core: ctypes.CDLL, fault: int, within_ms: int = 6000, **fields: int) -> int:
     """Returns the millisecond in which the fault is first named; 0 when it is not within so long. It must be the only one."""
     view = View(**{"relay_commanded": 1, "relay_confirmed": 1, "set_point_mm_s": 500, "measured_mm_s": 500, **fields})
     state = Supervision()
@@ -226,6 +228,8 @@ OFF = {"relay_commanded": 0, "relay_confirmed": 0, "set_point_mm_s": 0, "measure
         (UNEXPECTED_MOTION, {**OFF, "rested": 0, "measured_mm_s": 500}, 0),
         (OVER_CURRENT, {"current_ma": 15000}, 0),
         (OVER_CURRENT, {"current_ma": 15001}, 100),
+        (CONTACTOR, {**OFF, "contactor_holds": 1}, 5000),
+        (CONTACTOR, {**OFF, "contactor_holds": 0}, 0),
     ],
 )
 def test_each_check_names_its_fault_at_its_limit_and_its_time(
@@ -235,14 +239,14 @@ def test_each_check_names_its_fault_at_its_limit_and_its_time(
 
 
 def test_a_break_begins_each_check_again(core: ctypes.CDLL) -> None:
-    bad = View(relay_commanded=1, relay_confirmed=0, set_point_mm_s=500, measured_mm_s=601, current_ma=15001, effort_at_limit=1)
+    bad = View(relay_commanded=1, relay_confirmed=0, set_point_mm_s=500, measured_mm_s=601, current_ma=15001, effort_at_limit=1, contactor_holds=1)
     good = View(relay_commanded=1, relay_confirmed=1, set_point_mm_s=500, measured_mm_s=500)
     state = Supervision()
-    for _ in range(5):
+    for _ in range(60):
         for _ in range(99):
             assert core.supervision_step(byref(state), byref(bad)) == 0
         assert core.supervision_step(byref(state), byref(good)) == 0
-    assert [getattr(state, name) for name, *_ in Supervision._fields_] == [0] * 9
+    assert [getattr(state, name) for name, *_ in Supervision._fields_] == [0] * 10
 
 
 def test_the_wrong_way_is_counted_from_the_furthest_point(core: ctypes.CDLL) -> None:

@@ -64,7 +64,8 @@ static bool may_clear(const struct drive *drive) {
     const struct drive_inputs *inputs = &drive->inputs;
     bool hands_off = !inputs->start_closed && !drive->start.closed && !inputs->faster_closed && !drive->faster.closed;
     bool relay_agrees = inputs->relay_closed == drive->relay_commanded;
-    return drive->state == STATE_FAULT && hands_off && relay_agrees && inputs->stop_input_closed && states_at_standstill(drive);
+    bool power_can_be_cut = relay_agrees && !drive->contactor_suspect;
+    return drive->state == STATE_FAULT && hands_off && power_can_be_cut && inputs->stop_input_closed && states_at_standstill(drive);
 }
 
 void command_obey(struct drive *drive, const struct host_message *message) {

@@ -85,6 +85,16 @@ static void faster_step(struct drive *drive) {
     }
 }
 
+/* With the STOP input closed the contactors are to be closed, and nothing tells a sound one from a welded one. */
+static bool contactor_holds(struct drive *drive) {
+    const struct drive_inputs *inputs = &drive->inputs;
+    bool holds = inputs->contactor_1_closed || inputs->contactor_2_closed;
+    if (!inputs->stop_input_closed && !holds) {
+        drive->contactor_suspect = false;
+    }
+    return !inputs->stop_input_closed && holds;
+}
+
 /* Control C-ENCODER, C-RELAY-READ-BACK. */
 static void supervise(struct drive *drive) {
     struct supervision_view view = {
@@ -96,6 +106,7 @@ static void supervise(struct drive *drive) {
         .measured_mm_s = drive->measurement.speed_mm_s,
         .counts = drive->measurement.counts,
         .current_ma = drive->inputs.current_ma,
+        .contactor_holds = contactor_holds(drive),
     };
     uint16_t faults = supervision_step(&drive->supervision, &view);
     if (faults != 0u) {

@@ -52,6 +52,7 @@ struct drive {
     bool relay_commanded;
     bool relay_has_closed; /* the read-back has confirmed it since it was commanded */
     bool rested;          /* standstill was proven since the relay opened */
+    bool contactor_suspect; /* one did not fall: only both seen open, with the STOP input open, prove that they can */
     bool encoder_suspect; /* a stall may be the encoder's: its zero proves nothing until COASTING_MS after the relay opened */
     uint16_t relay_open_ms;
     uint16_t still_ms;    /* set-point 0 and measured at rest, while running */

@@ -67,6 +67,8 @@
 #define UNEXPECTED_MOTION_MS 100u
 #define OVER_CURRENT_MA 15000u
 #define OVER_CURRENT_MS 100u
+/* After the STOP input has opened: the longest off-delay that the commissioning walk lets pass is braking time and 3 s. */
+#define CONTACTORS_FALL_MS 5000u
 
 /* Speed control. MOTOR_FULL_DUTY_MM_S is the belt speed of the unloaded motor at full duty; TRIM_MM_S bounds what the
  * controller may add to the feed-forward, so that a dead encoder cannot wind the motor up to full speed. */
@@ -114,6 +116,7 @@ _Static_assert(RUN_TO_REST_MS >= BRAKE_MARGIN_MS && RUN_TO_REST_MS <= 1000u, "a 
 _Static_assert(STANDSTILL_MS >= 1000u && COASTING_MS > STANDSTILL_MS, "standstill is proven, not hoped for");
 _Static_assert(WRONG_DIRECTION_MS <= 50u && OVERSPEED_MS <= 100u && STALL_MS <= 500u, "supervision times");
 _Static_assert(RELAY_FOLLOW_MS <= 100u, "relay read-back");
+_Static_assert(CONTACTORS_FALL_MS <= 10000u, "a welded contactor is found in a stop that a hand makes");
 _Static_assert(CLOCK_LAG_MS + WATCHDOG_MS < 250u, "a board counts the milliseconds that wait in 8 bits");
 _Static_assert(OVER_CURRENT_MA > 0u && OVER_CURRENT_MA < 60000u, "current fits 16 bits");
 _Static_assert(MOTOR_FULL_DUTY_MM_S >= MAXIMUM_SPEED_MM_S + TRIM_MM_S, "the motor can reach the ceiling");

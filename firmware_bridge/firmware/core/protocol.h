@@ -41,7 +41,8 @@ enum fault_bit {
     FAULT_WATCHDOG = 1u << 8,
     FAULT_UNEXPECTED_MOTION = 1u << 9,
     FAULT_OVER_CURRENT = 1u << 10,
-    FAULT_FASTER_STUCK = 1u << 11
+    FAULT_FASTER_STUCK = 1u << 11,
+    FAULT_CONTACTOR = 1u << 12
 };
 /* These end with the next START; all others need a CLEAR first. */
 #define FAULTS_ENDED_BY_START ((uint16_t)(FAULT_LEASE | FAULT_STOP_INPUT))

@@ -126,6 +126,9 @@ void states_fault(struct drive *drive, uint16_t faults) {
     if (faults & FAULT_STALL) {
         drive->encoder_suspect = true;
     }
+    if (faults & FAULT_CONTACTOR) {
+        drive->contactor_suspect = true;
+    }
     bool moving = drive->state == STATE_RUNNING || drive->state == STATE_BRAKING;
     if (moving && (faults & (uint16_t)~FAULTS_THAT_BRAKE) == 0u) {
         states_brake(drive, LEASE_DECELERATION_MM_S2);

@@ -72,5 +72,8 @@ uint16_t supervision_step(struct supervision *supervision, const struct supervis
     if (held_for(&supervision->over_current_ms, view->current_ma > OVER_CURRENT_MA, OVER_CURRENT_MS)) {
         faults |= FAULT_OVER_CURRENT;
     }
+    if (held_for(&supervision->contactor_ms, view->contactor_holds, CONTACTORS_FALL_MS)) {
+        faults |= FAULT_CONTACTOR;
+    }
     return faults;
 }

@@ -15,6 +15,7 @@ struct supervision {
     uint16_t relay_ms;
     uint16_t unexpected_motion_ms;
     uint16_t over_current_ms;
+    uint16_t contactor_ms;
 };
 
 /* What the checks look at, one millisecond of it. */
@@ -27,6 +28,7 @@ struct supervision_view {
     int16_t measured_mm_s;
     int16_t counts;
     uint16_t current_ma;
+    bool contactor_holds; /* the STOP input is open, and a contactor has not fallen */
 };
 
 /* One millisecond. Returns the fault bits of the checks that are failing now. */
