@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -90,6 +90,13 @@ class JournalReader:
         query = f"SELECT {EVENT_COLUMNS} FROM events WHERE ?1 IS NULL OR session = ?1 ORDER BY id"
         for row in self._connection.execute(query, (session,)):
             yield event_of_row(row)
+
+    def newest_events(self, limit: int, without_effects: Collection[str] = ()) -> list[EventRecord]:
+        """Returns the newest events, oldest first, but those with one of these effects."""
+        left_out = ", ".join("?" * len(without_effects))
+        query = f"SELECT {EVENT_COLUMNS} FROM events WHERE effect NOT IN ({left_out}) ORDER BY id DESC LIMIT ?"
+        rows = self._connection.execute(query, (*without_effects, limit)).fetchall()
+        return [event_of_row(row) for row in reversed(rows)]
 
     def missing(self) -> list[tuple[int, int, str]]:
         """Returns the stretches of ids that never came: first, last, and when they were given up."""

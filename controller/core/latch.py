@@ -51,8 +51,9 @@ def reset_blockers(state: CoreState, body_weight_n: float) -> tuple[str, ...]:
         blockers.extend(_patient_blockers(state, closed))
     if closed & Input.START.bit:
         blockers.append("release START")
-    if state.digital.stuck or state.digital.chattering:
-        blockers.append("a faulty input")
+    faulty = state.digital.stuck | state.digital.chattering
+    if faulty:
+        blockers.extend(f"faulty: {name.name.replace('_', ' ')}" for name in Input if faulty & name.bit)
     blockers.extend(_machine_blockers(state, body_weight_n))
     return tuple(blockers)
 

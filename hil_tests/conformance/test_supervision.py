@@ -373,7 +373,7 @@ CONTACTORS = [("contactor_1", "contactor_2"), ("contactor_2", "contactor_1")]
 
 
 def open_chain(simulated: Simulated, falls: tuple[str, ...], for_ms: int) -> None:
-    """The hardware chain opens: the STOP input at once, 2 s later the contactors that are sound; then it closes, and they with it."""
+    """The chain opens: the STOP input at once, 2 s later the contactors that are sound; then it closes, and they with it."""
     bench, machine, hands = simulated
     hands.set_stop_input(False)
     bench.pass_ms(2000)

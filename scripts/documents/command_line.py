@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from controller.command_line import build_parser
-from desk import patient_command, plan_command, prepare_command, progress_command, report_command, symptom_command
+from desk import events_command, patient_command, plan_command, prepare_command, progress_command, report_command, symptom_command
 from replay import command_line as replay_command
 
 OTHERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
+    "events": events_command.build_parser,
     "patient": patient_command.build_parser,
     "plan": plan_command.build_parser,
     "prepare": prepare_command.build_parser,

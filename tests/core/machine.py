@@ -33,6 +33,8 @@ from tests.core.told import check_told, check_types
 MS = 1_000_000
 S = 1000 * MS
 PERIOD_NS = 10 * MS
+OFF_DELAY_NS = 2 * S
+"""The contactors fall so long after the chain has opened."""
 NEWTONS_PER_COUNT = 0.01
 MASS_KG = 70.0
 WEIGHT_N = MASS_KG * GRAVITY_M_S2
@@ -77,6 +79,7 @@ class Machine:
         self.drive_connected = True
         self.buttons_mask = NOT_PRESSED
         self.chain_broken = False
+        self._chain_closed_ns = 0
         """The drive's STOP input opens though no input of the Pi shows why."""
         self.start_wire_cut = False
         """START reaches the Pi but not the drive."""
@@ -142,10 +145,15 @@ class Machine:
 
     def _advance_drive(self) -> None:
         chain = all(self.closed & name.bit for name in (Input.EMERGENCY_A, Input.EMERGENCY_B, Input.LANYARD, Input.OVERLOAD))
+        chain = chain and not self.chain_broken
+        self._chain_closed_ns = self.now_ns if chain else self._chain_closed_ns
+        powered = self.now_ns - self._chain_closed_ns < OFF_DELAY_NS
         self.drive.set_inputs(
             start=bool(self.closed & Input.START.bit) and not self.start_wire_cut,
             faster=bool(self.closed & Input.FASTER.bit),
-            stop_input=chain and not self.chain_broken,
+            stop_input=chain,
+            contactor_1=powered,
+            contactor_2=powered,
         )
         self.drive.advance(10_000, 0.0)
         data = self.drive.read()

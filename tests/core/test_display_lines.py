@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from controller.core.chart import State
-from controller.core.display_text import _why_paused, _wrap, display_lines
-from controller.core.events import RULES, Effect, Event
+from controller.core.display_text import COLUMNS, _why_paused, _wrap, display_lines
+from controller.core.events import RULES, Effect, Event, EventRule, Priority
 from controller.core.inputs import Input
 from controller.core.preparation import Step
 from controller.core.readings import Quality
@@ -16,6 +16,8 @@ from messages.plan import Phase, PhaseKind
 from tests.core.machine import PLAN, WEIGHT_N, Machine, proposal
 
 LONG = msgspec.structs.replace(PLAN, phases=(Phase(PhaseKind.WARM_UP, 30, 0.1), Phase(PhaseKind.WORK, 600, 0.2)))
+
+CELL = (Event.LOAD_GAP, Event.LOAD_STUCK, Event.LOAD_OUT_OF_RANGE)
 
 
 def shown(machine: Machine) -> list[str]:
@@ -257,3 +259,16 @@ def test_one_line_says_of_each_pause_why_or_what_to_do() -> None:
     assert said[Event.STOP_PRESSED] == "STOP pressed"
     assert said[Event.SYMPTOM_BUTTON] == "Ask what is wrong"
     assert said[Event.NETWORK_STOP] == "Stopped from the"
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.event.value)
+def test_what_the_display_says_of_an_event_fits_it(rule: EventRule) -> None:
+    """A latched stop shows the text in two lines; while the belt runs an alarm shows its remedy's first sentence in two."""
+    assert max(map(len, _wrap(rule.text))) <= COLUMNS
+    if rule.priority > Priority.NONE and rule.effect < Effect.END:
+        assert max(map(len, _wrap(rule.remedy.split(".")[0]))) <= COLUMNS
+
+
+@pytest.mark.parametrize("event", [*(rule.event for rule in RULES.values() if rule.effect is Effect.POWER_OFF), *CELL])
+def test_a_machine_that_failed_under_somebody_sends_first_to_them(event: Event) -> None:
+    assert RULES[event].remedy.startswith("Look after the patient. ")

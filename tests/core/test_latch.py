@@ -83,8 +83,8 @@ def test_both_channels_of_the_mushroom_are_named_once(stopped: CoreState) -> Non
 @pytest.mark.hazard("H-02", "C-LATCH")
 def test_hands_off_start_and_no_faulty_input(stopped: CoreState) -> None:
     assert reset_blockers(with_inputs(stopped, closed=Input.START.bit), WEIGHT_N) == ("release START",)
-    assert reset_blockers(with_inputs(stopped, stuck=Input.FASTER.bit), WEIGHT_N) == ("a faulty input",)
-    assert reset_blockers(with_inputs(stopped, chattering=Input.CLIP.bit), WEIGHT_N) == ("a faulty input",)
+    assert reset_blockers(with_inputs(stopped, stuck=Input.FASTER.bit), WEIGHT_N) == ("faulty: FASTER",)
+    assert reset_blockers(with_inputs(stopped, chattering=Input.CLIP.bit), WEIGHT_N) == ("faulty: CLIP",)
 
 
 def test_a_channel_that_stayed_behind_asks_for_the_mushroom_again(stopped: CoreState) -> None:

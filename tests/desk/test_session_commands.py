@@ -1,4 +1,4 @@
-"""`sternway plan`, `prepare`, `progress` and `symptom`: what they show, and what reaches the controller's real socket."""
+"""`sternway plan`, `prepare`, `progress`, `events` and `symptom`: what they show, and what reaches the controller's real socket."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from controller.session.local_day import Clock
-from desk import plan_command, prepare_command, progress_command, symptom_command
+from desk import events_command, plan_command, prepare_command, progress_command, symptom_command
 from desk.place import DONE, NOT_REACHED, REFUSED, WRONG_INPUT
 from desk.proposing import last_change
 from messages.figures import SessionFigures
@@ -23,6 +23,7 @@ from telemetry.patient_records import Check, Decided, Entry
 from telemetry.patients import PatientFile
 from tests.command_line.conftest import Machine
 from tests.desk.clinic import DAY, PLAN, PROFILE, TODAY, Clinic
+from tests.telemetry import samples
 
 CHECK = ("--by", "doc-1", "--pressure", "124/80", "--heart-rate", "66", "--pain", "1", "--next-day")
 FIRST, LATER = (*CHECK, "none_before"), (*CHECK, "good")
@@ -343,6 +344,35 @@ def test_a_clinicians_own_plan_is_judged_before_it_is_kept(
     assert progress_command.main(words) == WRONG_INPUT
     assert "speed_m_s" in capsys.readouterr().err
     assert profile_now(clinic) == PROFILE
+
+
+# --- events ----------------------------------------------------------------------------------------------------------
+
+
+def test_events_are_told_with_why_and_what_to_do(clinic: Clinic, capsys: pytest.CaptureFixture[str]) -> None:
+    assert events_command.main([]) == DONE
+    assert "no journal yet" in capsys.readouterr().err
+    told = [
+        msgspec.structs.replace(samples.event(number), detail={"drive_faults": number}, effect=effect)
+        for number, effect in enumerate(("record", "fault", "refuse", "slow", "record"), start=1)
+    ]
+    clinic.record(events=tuple(told))
+    assert events_command.main([]) == DONE
+    lines = capsys.readouterr().out.splitlines()
+    one = told[1]
+    assert lines[3:6] == [f"{one.time}  2  {one.code}: {one.text}", "    drive_faults: 2", f"    {one.remedy}"]
+    assert [line.split()[1] for line in lines if line[0] != " "] == ["1", "2", "3", "4", "5"]
+    assert events_command.main(["--last", "2"]) == DONE
+    assert [line.split()[1] for line in capsys.readouterr().out.splitlines() if line[0] != " "] == ["4", "5"]
+    assert events_command.main(["--stops", "--last", "2"]) == DONE
+    assert [line.split()[1] for line in capsys.readouterr().out.splitlines() if line[0] != " "] == ["2", "4"]
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "10001", "many"])
+def test_a_wrong_count_of_events_is_refused(clinic: Clinic, count: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        events_command.main(["--last", count])
+    assert ended.value.code == WRONG_INPUT
 
 
 # --- symptoms --------------------------------------------------------------------------------------------------------

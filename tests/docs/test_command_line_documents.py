@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "sternway.1"
 COMPLETION = ROOT / "config" / "sternway.bash-completion"
 OWN = ("cancel", "stop", "status", "check-config", "calibrate", "selftest", "logs", "version")
-INSTALLED_BESIDE = ("patient", "plan", "prepare", "progress", "replay", "report", "symptom")
+INSTALLED_BESIDE = ("events", "patient", "plan", "prepare", "progress", "replay", "report", "symptom")
 COMMANDS = (*OWN, *INSTALLED_BESIDE)
 
 

@@ -239,7 +239,15 @@ def test_each_check_names_its_fault_at_its_limit_and_its_time(
 
 
 def test_a_break_begins_each_check_again(core: ctypes.CDLL) -> None:
-    bad = View(relay_commanded=1, relay_confirmed=0, set_point_mm_s=500, measured_mm_s=601, current_ma=15001, effort_at_limit=1, contactor_holds=1)
+    bad = View(
+        relay_commanded=1,
+        relay_confirmed=0,
+        set_point_mm_s=500,
+        measured_mm_s=601,
+        current_ma=15001,
+        effort_at_limit=1,
+        contactor_holds=1,
+    )
     good = View(relay_commanded=1, relay_confirmed=1, set_point_mm_s=500, measured_mm_s=500)
     state = Supervision()
     for _ in range(60):
