@@ -186,6 +186,16 @@ def test_a_run_of_impossible_samples_stops_within_the_gap_limit(wrong: float) ->
     assert bench.events == [Event.LOAD_OUT_OF_RANGE, Event.LOAD_GAP]
 
 
+@pytest.mark.parametrize("zero", [0x7FFFFE, -0x7FFFFF])
+def test_only_the_converters_two_last_counts_are_saturation(zero: int) -> None:
+    settings = msgspec.structs.replace(SETTINGS, zero_counts=float(zero))
+    state = LOAD_CHAIN_START
+    for number in range(1, 21):
+        count = zero - (number % 2 if zero > 0 else -(number % 2))
+        state, estimate, _ = advance_load(state, (LoadSample(number * 12 * MS, count),), 0.0, settings, number * 12 * MS)
+    assert estimate.load.quality is Quality.GOOD
+
+
 def test_samples_that_never_agree_stop_within_the_gap_limit() -> None:
     bench = settled()
     bench.feed(*[4000.0, -140.0] * 5)

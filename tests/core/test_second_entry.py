@@ -8,8 +8,11 @@ from __future__ import annotations
 import pytest
 
 from controller.core.chart import TRANSITIONS, State, Trigger
+from controller.core.commands import Action, DriveCommand
 from controller.core.events import RULES, Effect, Event, Priority, Severity
+from controller.core.figures import MAXIMUM_ANSWERS
 from controller.core.inputs import INPUT_TABLE, Contact, Input, Role
+from controller.core.state import STANDARD_MASS_KG
 
 CALLS = {"nurse-call", "hanging-at-rest", "hanging-60-s", "hanging-180-s"}
 """The belt is at rest already: what is asked for is a person."""
@@ -184,3 +187,9 @@ def test_where_a_state_leads(state: State) -> None:
     stops = {Trigger.PROTECT: State.PROTECTIVE_STOP, Trigger.EMERGENCY: State.EMERGENCY_STOP, Trigger.FAIL: State.FAULT}
     expected = GOES[state] | ({} if state in LATCHED else stops)
     assert {trigger: to for (source, trigger), to in TRANSITIONS.items() if source is state} == expected
+
+
+def test_constants_that_a_rule_rests_on() -> None:
+    assert STANDARD_MASS_KG == 70.0, "whose weight counts while nobody is prepared"
+    assert MAXIMUM_ANSWERS == 80, "answers that a session's record keeps"
+    assert DriveCommand(Action.STOP) == DriveCommand(Action.STOP, target_mm_s=0, rate_mm_s2=0, nonce=0, tick_ms=0)

@@ -14,8 +14,12 @@ from simulator.stop_chain import ChainParameters, StopChain
 from tests.core.machine import PLAN, Machine, proposal
 
 WRONG = [
+    (lambda machine: machine.open(Input.EMERGENCY_A), "emergency_a open"),
+    (lambda machine: machine.open(Input.EMERGENCY_B), "emergency_b open"),
     (lambda machine: machine.open(Input.LANYARD), "lanyard open"),
+    (lambda machine: machine.open(Input.OVERLOAD), "overload open"),
     (lambda machine: machine.open(Input.STOP), "stop open"),
+    (lambda machine: machine.open(Input.SYMPTOM), "symptom open"),
     (lambda machine: machine.close(Input.START), "a button is held"),
     (lambda machine: machine.close(Input.FASTER), "a button is held"),
     (lambda machine: setattr(machine, "drive_connected", False), "drive silent"),
