@@ -19,7 +19,7 @@ from controller.command_client import ClientError, ControllerClient
 from controller.command_words import status_lines
 from controller.commissioning.cells import CELLS, HARNESS
 from controller.commissioning.console import Terminal
-from controller.commissioning.programs import run_calibration, run_self_test
+from controller.commissioning_programs import run_calibration, run_self_test
 from controller.configuration import ConfigurationError, check_configuration, load_configuration
 from controller.configuration_tables import PathSettings
 from controller.hardware.errors import HardwareError

@@ -26,7 +26,7 @@ from controller.memory import ID_RESERVE, Memory, Remembered
 from controller.rail_loads import NoRailCells, RailLoadSource
 from controller.restart_budget import unclean_starts
 from controller.session.admission import Admission
-from controller.snapshot import event_record, session_record_after, snapshot
+from controller.snapshot import FromShell, event_record, session_record_after, snapshot
 from messages.patient import Screening
 from messages.plan import Plan
 from messages.wire import BeltSpeed, Health, Prepare, Refused, Reply, SocketRequest, Stop
@@ -320,21 +320,16 @@ class Controller:
         self._devices.display.show(lines)
         self._channel.send_events()
         self._sequence += 1
-        self._channel.publish(
-            snapshot(
-                self.state,
-                inputs,
-                outputs,
-                lines,
-                time=self._time(),
-                sequence=self._sequence,
-                lost=self._channel.lost_snapshots + self._ring.dropped,
-                lateness_ms=self._worst_lateness_ns / 1e6,
-                health=self._devices.readiness.health,
-                belt_speeds=self._belt_speeds,
-                rail_loads=self._devices.rail_loads.read(now_ns),
-            )
+        from_shell = FromShell(
+            time=self._time(),
+            sequence=self._sequence,
+            lost=self._channel.lost_snapshots + self._ring.dropped,
+            lateness_ms=self._worst_lateness_ns / 1e6,
+            health=self._devices.readiness.health,
+            belt_speeds=self._belt_speeds,
+            rail_loads=self._devices.rail_loads.read(now_ns),
         )
+        self._channel.publish(snapshot(self.state, inputs, outputs, lines, from_shell))
         self._worst_lateness_ns = 0
         self._belt_speeds = ()
 

@@ -33,7 +33,6 @@ class ScanLoop:
         self._drain_drive = drain_drive
         self._stopping = False
         self.scans = 0
-        self.early_scans = 0
 
     def stop(self) -> None:
         """Ends the loop after the scan under way; safe in a signal handler."""
@@ -52,7 +51,6 @@ class ScanLoop:
             now = time.monotonic_ns()
             if edge and now < deadline:
                 early_used = True
-                self.early_scans += 1
                 self._controller.cycle(now, 0)
             else:
                 early_used = False

@@ -32,10 +32,9 @@ from controller.event_ring import EventRing
 from controller.flight_format import FlightHeader
 from controller.flight_recorder import FlightRecorder
 from controller.gatekeeper import gatekeeper
-from controller.hardware.device_lock import DeviceLock
 from controller.hardware.display import CharacterDisplay
 from controller.hardware.errors import HardwareError
-from controller.hardware.gpio import PanelPins, board_identity, load_gpio
+from controller.hardware.gpio import PanelPins
 from controller.hardware.hx711 import LoadCellSampler, open_load_cell
 from controller.hardware.memory_lock import lock_memory
 from controller.hardware.pi_health import read_pi_health
@@ -43,6 +42,7 @@ from controller.hardware.rail_cells import RailCellSampler, open_rail_cells
 from controller.hardware.service_manager import ServiceManager
 from controller.local_clock import LocalClock, clock_is_kept
 from controller.memory import Memory
+from controller.opened_devices import open_panel_and_drive
 from controller.pairing import refuse_wrong_drive, why_refused
 from controller.peers import rule_of, why_out_of_reach
 from controller.rail_certificates import fitted_rail_cells
@@ -52,7 +52,7 @@ from controller.restart_budget import kernel_boot_id
 from controller.scan import Controller, Devices
 from controller.scan_loop import ScanLoop
 from controller.session.facts import DeckGrade
-from firmware_bridge.discovery import UnknownDriveError, open_drive
+from firmware_bridge.discovery import UnknownDriveError
 from firmware_bridge.drive import Drive
 from messages.journal import JournalPriority, goes_to_journal, journal_text
 from messages.wire import About
@@ -130,15 +130,7 @@ def _fail(manager: ServiceManager, code: int, lines: list[str]) -> int:
 def _run(configuration: Configuration, certificates: Path, manager: ServiceManager) -> int:
     """Opens every device, each to be given back whatever happens, and scans. certificates: the directory they are in."""
     with contextlib.ExitStack() as stack:
-        stack.enter_context(DeviceLock(configuration.paths.runtime_directory))
-        gpio = load_gpio()
-        simulated = board_identity(gpio).is_simulated
-        panel = PanelPins(configuration.pins, gpio)
-        stack.callback(panel.close)
-        drive = open_drive(
-            configuration.serial.driver, configuration.serial.device, configuration.drive_limits, time.monotonic_ns()
-        )
-        stack.callback(drive.close)
+        panel, simulated, drive = open_panel_and_drive(configuration, stack)
         display = CharacterDisplay(configuration.display)
         stack.callback(display.close)
         sampler = open_load_cell(configuration.load_cell, _warn)

@@ -14,7 +14,7 @@ from controller.core.inputs import Input
 from controller.core.patient import body_weight_n, known_load_n
 from controller.core.state import CoreState, Outputs, ScanInputs
 from controller.hardware.settings import RAIL_LEFT, RAIL_RIGHT
-from controller.rail_loads import NO_RAIL_CELLS_READING, RailReading
+from controller.rail_loads import RailReading
 from messages.wire import BeltSpeed, EventRecord, Health, SessionRecord, Snapshot
 
 
@@ -65,73 +65,98 @@ def _remaining_s(state: CoreState) -> tuple[float, float]:
 
 
 _INPUT_BITS = tuple((name.name.lower(), name.bit) for name in Input)
+_UNSTOPPED = frozenset((State.STANDBY, State.PREPARED, *MOVING_STATES))
+"""Here what stopped the belt before is no news."""
 
 
-def snapshot(
-    state: CoreState,
-    inputs: ScanInputs,
-    outputs: Outputs,
-    display: Lines,
-    *,
-    time: str,
-    sequence: int,
-    lost: int,
-    lateness_ms: float,
-    health: Health,
-    belt_speeds: tuple[BeltSpeed, ...] = (),
-    rail_loads: RailReading = NO_RAIL_CELLS_READING,
-) -> Snapshot:
-    """The machine as this scan left it."""
+class FromShell(msgspec.Struct, frozen=True):
+    """What the core does not know and a snapshot tells; see there."""
+
+    time: str
+    sequence: int
+    lost: int
+    lateness_ms: float
+    health: Health
+    belt_speeds: tuple[BeltSpeed, ...]
+    rail_loads: RailReading
+
+
+def _cause(state: CoreState) -> tuple[str, str, str]:
+    """Code, text and remedy of what has stopped the belt; empty where nothing has."""
+    cause = state.stopped_by
+    if cause is None or state.chart in _UNSTOPPED:
+        return "", "", ""
+    rule = RULES[cause]
+    return cause.value, rule.text, rule.remedy
+
+
+def _load(state: CoreState) -> tuple[float | None, float | None]:
+    """In newtons, and in percent of body weight."""
     load_n = known_load_n(state)
+    if load_n is None:
+        return None, None
+    return round(load_n, 2), round(load_n / body_weight_n(state) * 100, 2)
+
+
+def _lamps(outputs: Outputs) -> dict[str, bool]:
+    return {
+        "red": outputs.lamp_red,
+        "yellow": outputs.lamp_yellow,
+        "buzzer": outputs.buzzer,
+        "nurse_call": outputs.nurse_call,
+    }
+
+
+def _rails_unknown(loads: RailReading) -> dict[str, str]:
+    return {name: load.unknown for name, load in ((RAIL_LEFT, loads.left), (RAIL_RIGHT, loads.right)) if load.unknown}
+
+
+def snapshot(state: CoreState, inputs: ScanInputs, outputs: Outputs, display: Lines, shell: FromShell) -> Snapshot:
+    """The machine as this scan left it: one line a field, in their order."""
     closed = state.digital.closed
-    cause = state.stopped_by if state.chart not in (State.STANDBY, State.PREPARED, *MOVING_STATES) else None
+    exercise, drive = state.exercise, state.drive
+    cause, cause_text, remedy = _cause(state)
+    load_n, load_percent = _load(state)
     phase_s, session_s = _remaining_s(state)
     return Snapshot(
         at_ns=state.scanned_ns,
-        time=time,
-        sequence=sequence,
-        lost=lost,
+        time=shell.time,
+        sequence=shell.sequence,
+        lost=shell.lost,
         state=chart_name(state.chart),
         phase=phase_name(state),
         since_ns=state.since_ns,
-        cause=cause.value if cause is not None else "",
-        cause_text=RULES[cause].text if cause is not None else "",
-        remedy=RULES[cause].remedy if cause is not None else "",
+        cause=cause,
+        cause_text=cause_text,
+        remedy=remedy,
         display=display,
-        asked_speed_m_s=round(state.exercise.wanted_m_s, 4),
+        asked_speed_m_s=round(exercise.wanted_m_s, 4),
         accepted_speed_m_s=round(state.ramp.set_point_m_s, 4),
-        measured_speed_m_s=state.drive.speed_m_s if state.drive.heard else None,
-        granted_speed_m_s=state.drive.granted_m_s,
-        distance_m=round(state.exercise.distance_m, 3),
-        load_n=None if load_n is None else round(load_n, 2),
-        load_body_weight_percent=None if load_n is None else round(load_n / body_weight_n(state) * 100, 2),
+        measured_speed_m_s=drive.speed_m_s if drive.heard else None,
+        granted_speed_m_s=drive.granted_m_s,
+        distance_m=round(exercise.distance_m, 3),
+        load_n=load_n,
+        load_body_weight_percent=load_percent,
         rails=(bool(closed & Input.RAIL_LEFT.bit), bool(closed & Input.RAIL_RIGHT.bit)),
         attendant=bool(closed & Input.ATTENDANT.bit),
         inputs_closed={name: closed & bit != 0 for name, bit in _INPUT_BITS},
-        lamps={
-            "red": outputs.lamp_red,
-            "yellow": outputs.lamp_yellow,
-            "buzzer": outputs.buzzer,
-            "nurse_call": outputs.nurse_call,
-        },
+        lamps=_lamps(outputs),
         alarms=tuple((event.value, RULES[event].priority.name.lower()) for event, _ in state.alarms.active),
-        lateness_ms=round(lateness_ms, 3),
-        drive_state=state.drive.state.name.lower() if state.drive.heard else "unheard",
+        lateness_ms=round(shell.lateness_ms, 3),
+        drive_state=drive.state.name.lower() if drive.heard else "unheard",
         drive_current_ma=inputs.drive.current_ma if inputs.drive is not None else 0,
-        session=state.exercise.session,
-        patient=state.exercise.plan.patient if state.exercise.plan is not None else "",
-        phase_index=state.exercise.phase_index,
+        session=exercise.session,
+        patient=exercise.plan.patient if exercise.plan is not None else "",
+        phase_index=exercise.phase_index,
         phase_remaining_s=round(phase_s, 2),
         session_remaining_s=round(session_s, 2),
-        balance_losses=state.exercise.balance_losses,
+        balance_losses=exercise.balance_losses,
         unready=state.unready,
-        health=health,
-        belt_speeds=belt_speeds,
-        rail_left_load_n=rail_loads.left.load_n,
-        rail_right_load_n=rail_loads.right.load_n,
-        rail_loads_unknown={
-            name: load.unknown for name, load in ((RAIL_LEFT, rail_loads.left), (RAIL_RIGHT, rail_loads.right)) if load.unknown
-        },
+        health=shell.health,
+        belt_speeds=shell.belt_speeds,
+        rail_left_load_n=shell.rail_loads.left.load_n,
+        rail_right_load_n=shell.rail_loads.right.load_n,
+        rail_loads_unknown=_rails_unknown(shell.rail_loads),
     )
 
 

@@ -51,12 +51,23 @@ def build_parser() -> argparse.ArgumentParser:
         made.set_defaults(run=function)
         return made
 
+    _add_profiles(command)
+    _add_findings(command)
+    _add_records(command)
+    _add_files(command)
+    return parser
+
+
+def _add_profiles(command: Any) -> None:
     command("add", "keep a new patient's profile", _add, patient=False).add_argument("file", type=Path, help="the profile, as JSON")
     command("list", "say who is known", _list, by=False, patient=False)
     show = command("show", "show a profile and what was before", _show, by=False)
     show.add_argument("--json", action="store_true", help="the profile alone, as JSON")
     change = command("set", "change measures, stages or limits", _set)
     change.add_argument("assignment", nargs="+", metavar="KEY=VALUE", help=", ".join(profile_changes.SETTABLE))
+
+
+def _add_findings(command: Any) -> None:
     walk = command("walk-test", "note the 3 m backward walk test", _walk_test)
     walk.add_argument("time_s", type=float)
     flag = command("flag", "note a finding", _flag)
@@ -71,19 +82,6 @@ def build_parser() -> argparse.ArgumentParser:
     prescribe.add_argument("--reason", required=True)
     for each in (walk, flag, clear, prescribe):
         each.add_argument("--on", type=date.fromisoformat, metavar="YYYY-MM-DD", help="the day; without it, today")
-    _add_records(command)
-    command("export", "write all that is kept of a patient to a file", _export, by=False).add_argument("file", type=Path)
-    command("import", "keep an exported patient", _import, patient=False).add_argument("file", type=Path)
-    command(
-        "prune",
-        "delete what is older than the journal's retention; say who has not been here since",
-        _prune,
-        by=False,
-        patient=False,
-    )
-    erase = command("erase", "erase everything of a patient, here, in the journal and at the broker", _erase)
-    erase.add_argument("--yes", action="store_true", help="really")
-    return parser
 
 
 def _add_records(command: Any) -> None:
@@ -100,6 +98,20 @@ def _add_records(command: Any) -> None:
     fall = command("fall", "fill in the form after a fall or a loaded harness", _fall)
     fall.add_argument("session")
     fall.add_argument("file", type=Path, help="as JSON: head_hit, conscious, pain, systolic_mm_hg, diastolic_mm_hg, ...")
+
+
+def _add_files(command: Any) -> None:
+    command("export", "write all that is kept of a patient to a file", _export, by=False).add_argument("file", type=Path)
+    command("import", "keep an exported patient", _import, patient=False).add_argument("file", type=Path)
+    command(
+        "prune",
+        "delete what is older than the journal's retention; say who has not been here since",
+        _prune,
+        by=False,
+        patient=False,
+    )
+    erase = command("erase", "erase everything of a patient, here, in the journal and at the broker", _erase)
+    erase.add_argument("--yes", action="store_true", help="really")
 
 
 # --- profiles ----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What issue 3 asks to be seen, each with the figure found and whether it holds."""
+"""What the evaluation has to show, each point with the figure found and whether it holds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Criterion(msgspec.Struct, frozen=True):
 
 
 def criteria(found: Evaluation) -> list[Criterion]:
-    """What issue 3 asks to be seen, each with its figure."""
+    """What the evaluation has to show, each point with its figure."""
     return [*_arrest_criteria(found), *_fall_criteria(found), *_gait_criteria(found)]
 
 

@@ -38,22 +38,24 @@ _PLACES: dict[State, tuple[float, float]] = {
 
 def page(found: Found, letters: int, pairs: int, command: str) -> str:
     """Returns docs/exploration.md."""
-    end = "closed: no state was left to expand" if found.closed else f"ended at depth {found.depth}"
-    laws = "\n".join(f"- {law}" for law in LAWS)
-    meaning = "\n".join(f"- {line}" for line in MEANING)
-    rows = "\n".join(
-        f"| {source.value} | {target.value} | {'yes' if (source, target) in DECLARED else 'through another'} | {count} | {first} |"
-        for (source, target), (count, first) in sorted(found.arrows.items(), key=lambda item: (item[0][0].value, item[0][1].value))
+    return "\n".join(
+        (
+            _INTRODUCTION.format(command=command),
+            _figures(found, letters, pairs),
+            _reached(found),
+            "## What counts as one state\n",
+            *(f"- {line}" for line in MEANING),
+            _WHAT_MAY_HAPPEN,
+            *(f"- {law}" for law in LAWS),
+            _NOT_SHOWN,
+        )
     )
-    unreached = sorted(DECLARED - set(found.arrows), key=lambda arrow: (arrow[0].value, arrow[1].value))
-    missing = "\n".join(f"- {source.value} to {target.value}" for source, target in unreached) or "- none"
+
+
+def _figures(found: Found, letters: int, pairs: int) -> str:
+    end = "closed: no state was left to expand" if found.closed else f"ended at depth {found.depth}"
     states = ", ".join(f"{chart.value} {found.states_of_chart.get(chart, 0)}" for chart in State)
-    return f"""# Exploration
-
-Written by `{command}`. The core's own `step`, gate included, is run breadth first from every situation of a whole session: from
-each abstract state everything that may happen happens once, and every scan is judged.
-
-| | |
+    return f"""| | |
 |---|---|
 | abstract states | {found.states} |
 | expanded | {found.expanded} |
@@ -65,8 +67,18 @@ each abstract state everything that may happen happens once, and every scan is j
 | laws broken | {found.violation.law if found.violation else "none"} |
 
 Abstract states by state of the chart: {states}.
+"""
 
-## The reached state chart
+
+def _reached(found: Found) -> str:
+    """The chart's transitions that were taken, and those that were not."""
+    rows = "\n".join(
+        f"| {source.value} | {target.value} | {'yes' if (source, target) in DECLARED else 'through another'} | {count} | {first} |"
+        for (source, target), (count, first) in sorted(found.arrows.items(), key=lambda item: (item[0][0].value, item[0][1].value))
+    )
+    unreached = sorted(DECLARED - set(found.arrows), key=lambda arrow: (arrow[0].value, arrow[1].value))
+    missing = "\n".join(f"- {source.value} to {target.value}" for source, target in unreached) or "- none"
+    return f"""## The reached state chart
 
 ![The reached state chart.](figures/reachable-states.svg)
 
@@ -81,11 +93,16 @@ Declared and not reached within this abstraction, whose plan warms up, works, re
 before it is over:
 
 {missing}
+"""
 
-## What counts as one state
 
-{meaning}
+_INTRODUCTION = """# Exploration
 
+Written by `{command}`. The core's own `step`, gate included, is run breadth first from every situation of a whole session: from
+each abstract state everything that may happen happens once, and every scan is judged.
+"""
+
+_WHAT_MAY_HAPPEN = """
 ## What may happen
 
 Each contact changes, the mushroom's two together; load of none, 5 %, 32 % of body weight, a silent load cell; a drive that is
@@ -96,9 +113,9 @@ thing (a contact, the load, the drive, telemetry, display) are judged when they 
 itself goes through them.
 
 ## The laws
+"""
 
-{laws}
-
+_NOT_SHOWN = """
 ## What this does not show
 
 It is exhaustive over abstract states, not over concrete ones: of all situations that count as one, the first is expanded. The

@@ -186,7 +186,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     """What a drive can do and which laws it keeps by itself.
 
     command_interval_ms: time between two RUN orders that the drive needs. has_hello: it says what it is (`Drive.identity`).
-    has_reverse: the host can change the belt's direction. has_stop_deceleration: `Stop.deceleration_mm_s2` is obeyed.
+    has_reverse: the host can change the belt's direction.
     """
 
     name: str
@@ -198,7 +198,6 @@ class Capabilities(msgspec.Struct, frozen=True):
     has_hello: bool
     has_reverse: bool
     has_grade: bool
-    has_stop_deceleration: bool
 
     @property
     def held_by_hardware(self) -> frozenset[Law]:

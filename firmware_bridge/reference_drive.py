@@ -267,7 +267,6 @@ def _capabilities(limits: DriveLimits) -> Capabilities:
         has_hello=True,
         has_reverse=False,
         has_grade=False,
-        has_stop_deceleration=True,
     )
 
 

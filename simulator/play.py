@@ -8,7 +8,7 @@ from typing import Protocol
 
 from controller.core.inputs import Input
 from firmware_bridge.codec import Decoder, Sender
-from firmware_bridge.drive import Run, Stop
+from firmware_bridge.drive import Stop
 from messages.plan import Plan
 from messages.wire import Snapshot
 from simulator.hand_count import HandCount
@@ -29,7 +29,6 @@ _REACHES_NS = 500_000_000
 _RECOVER_AFTER_S = 0.12
 _FALL_SHARE = 0.30
 """Of body weight on the strap: a fall (numbers from trials; see the balance rules)."""
-BLANK: Lines = ("", "", "", "")
 
 
 class Machinery(Protocol):
@@ -52,7 +51,6 @@ class Measured:
     travel_m: float = 0.0
     speed_at_cause_m_s: float = 0.0
     peak_load_n: float = 0.0
-    last_run_mm_s: int = 0
     highest_m_s: float = 0.0
 
 
@@ -86,9 +84,7 @@ class Player:
     def hear_host(self, data: bytes, at_ns: int) -> None:
         """Bytes that the controller wrote to the drive."""
         for packet in self._decoder.feed(data):
-            if isinstance(packet.frame, Run):
-                self.measured.last_run_mm_s = packet.frame.target_mm_s
-            elif isinstance(packet.frame, Stop):
+            if isinstance(packet.frame, Stop):
                 self._hear_stop(at_ns)
 
     def _hear_stop(self, at_ns: int) -> None:

@@ -120,7 +120,6 @@ class RealMachinery:
     """What befalls processes and cables. Signals and cables at once; what takes time, in a thread."""
 
     def __init__(self, rig: Rig) -> None:
-        self._rig = rig
         self._helper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="machinery")
         cable = rig.treadmill.cable
         self._at_once: dict[Action, Callable[[], None]] = {

@@ -20,8 +20,9 @@ from typing import Any
 import msgspec
 
 from messages.wire import DetailValue, EventRecord, SessionRecord
-from telemetry.journal_age import KEPT_LONGER_DAYS, Moment, newest_beyond
+from telemetry.journal_age import KEPT_LONGER_DAYS, newest_beyond
 from telemetry.payloads import finite_values
+from telemetry.row_moments import moments_of
 from telemetry.speed_blocks import SpeedBlock, pack
 from telemetry.utc import rfc3339
 
@@ -185,7 +186,8 @@ class Journal:
         if oldest_id is None:
             return 0
         now_day = self._one("SELECT julianday(?)", (rfc3339(now),))
-        beyond_id = newest_beyond(self._moment, oldest_id, now_day, retention_days + KEPT_LONGER_DAYS)
+        look = moments_of(self._connection, "events")
+        beyond_id = newest_beyond(look, oldest_id, now_day, retention_days + KEPT_LONGER_DAYS)
         with self._transaction():
             deleted = 0 if beyond_id is None else self._delete_up_to(beyond_id)
             self._connection.execute(
@@ -194,14 +196,6 @@ class Journal:
                 (PRUNED_AT_ONCE,),
             )
         return deleted
-
-    def _moment(self, up_to_id: int) -> Moment | None:
-        """Returns the newest event at or below an id; one whose time cannot be read tells no age."""
-        row = self._connection.execute(
-            "SELECT id, julianday(time) FROM events WHERE id <= ? AND julianday(time) IS NOT NULL ORDER BY id DESC LIMIT 1",
-            (up_to_id,),
-        ).fetchone()
-        return None if row is None else Moment(*row)
 
     def _delete_up_to(self, beyond_id: int) -> int:
         """Deletes the oldest confirmed events up to an id, and the sessions that have none left; returns how many events.

@@ -18,8 +18,9 @@ from typing import Any
 import msgspec
 
 from messages.patient import Profile
-from telemetry.journal_age import KEPT_LONGER_DAYS, Moment, newest_beyond
+from telemetry.journal_age import KEPT_LONGER_DAYS, newest_beyond
 from telemetry.patient_records import Entry, PatientExport, ProfileVersion
+from telemetry.row_moments import moments_of
 from telemetry.utc import rfc3339
 
 MIGRATIONS: tuple[str, ...] = (
@@ -200,15 +201,7 @@ class PatientFile:
         if oldest_id is None:
             return None
         (now_day,) = self._connection.execute("SELECT julianday(?)", (rfc3339(now),)).fetchone()
-        return newest_beyond(self._moment, oldest_id, now_day, limit_days)
-
-    def _moment(self, up_to_id: int) -> Moment | None:
-        """Returns the newest entry at or below an id; one whose time cannot be read tells no age."""
-        row = self._connection.execute(
-            "SELECT id, julianday(time) FROM entries WHERE id <= ? AND julianday(time) IS NOT NULL ORDER BY id DESC LIMIT 1",
-            (up_to_id,),
-        ).fetchone()
-        return None if row is None else Moment(*row)
+        return newest_beyond(moments_of(self._connection, "entries"), oldest_id, now_day, limit_days)
 
     def _insert_version(self, version: ProfileVersion) -> None:
         self._connection.execute(

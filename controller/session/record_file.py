@@ -15,7 +15,6 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from messages.patient import Profile, Screening, TodayCheck
-from messages.plan import Plan
 from settings_files.problems import Problem, ProblemsError, written
 from settings_files.toml_tables import allowed_text, unknown_key
 
@@ -35,11 +34,6 @@ def load_profile(source: Path | bytes) -> Profile:
 def load_today(source: Path | bytes) -> TodayCheck:
     """Returns today's check in a JSON file or text; raises RecordError."""
     return load_record(TodayCheck, source)
-
-
-def load_plan_json(source: Path | bytes) -> Plan:
-    """Returns the plan in a JSON file or text; raises RecordError. Plans in TOML: `controller.session.plan_file`."""
-    return load_record(Plan, source)
 
 
 def load_screening(source: Path | bytes) -> Screening:

@@ -119,11 +119,6 @@ def make_verdict(findings: Iterable[Finding]) -> Verdict:
     )
 
 
-def is_stricter(limit: Limit, value: float, than: float) -> bool:
-    """Whether a value allows less than another."""
-    return value > than if limit in HIGHEST_WINS else value < than
-
-
 def _only(found: tuple[Finding, ...], kind: type[_Kind]) -> list[_Kind]:
     return [finding for finding in found if isinstance(finding, kind)]
 

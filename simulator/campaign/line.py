@@ -6,9 +6,6 @@ from collections import deque
 from collections.abc import Callable
 from random import Random
 
-REMEMBERED_BYTES = 4096
-"""As much as a tty may hold of old frames."""
-
 
 class Direction:
     """One way. Shares are of chunks (what came in 10 ms) or of bytes, 0 to 1."""

@@ -307,7 +307,7 @@ DEFECTS: tuple[Defect, ...] = (
         shell={
             "journal": (
                 (
-                    "newest_beyond(self._moment, oldest_id, now_day, retention_days + KEPT_LONGER_DAYS)",
+                    "newest_beyond(look, oldest_id, now_day, retention_days + KEPT_LONGER_DAYS)",
                     'self._one("SELECT MAX(id) FROM events WHERE julianday(time) < ?", (now_day - retention_days,))',
                 ),
             )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterable
 
+from simulator.campaign import events
 from simulator.campaign.campaign import Found, Summary, total
 from simulator.campaign.faults import KINDS
 from simulator.campaign.planted import Catch, Defect
@@ -88,70 +90,67 @@ def _by_group(summary: Summary) -> dict[str, int]:
 def document(batches: list[Summary], catches: list[tuple[Defect, Catch | None]]) -> str:
     """docs/campaign.md, of at least one batch."""
     summary = total(batches)
-    figures = [f"| {name} | {value} | {target} |" for name, value, target in _figures(summary)]
-    invariants = [f"| {name} | {reason} |" for name, reason in summary.invariants.items()]
-    faults = [
-        f"| {kind.group} | {kind.name} | {(kind.deed.__doc__ or '').strip()} | {summary.faults.get(kind.name, 0):,} |"
-        for kind in KINDS.values()
-    ]
-    planted = [
-        f"| {defect.name} | {catch.violation.invariant if catch else 'NOT CAUGHT'} | {catch.simulated_s if catch else 0:.0f} s |"
-        for defect, catch in catches
-    ]
     violations = ["## Violations", "", "```", *map(_violation, summary.found), "```", ""] if summary.found else []
     return "\n".join(
         [
             _INTRODUCTION,
             f"**{summary.bound}.**",
             "",
-            "| figure | measured | target |",
-            "|---|---|---|",
-            *figures,
-            "",
+            *_table("figure | measured | target", (f"{name} | {value} | {target}" for name, value, target in _figures(summary))),
             *violations,
             "## The batches",
             "",
             "Hours may be run in pieces: a ledger (`docs/campaign.json`) holds each piece, and the next goes on after its seed's",
             "last run. The bound is of all of them together; a change of code between two shows in the commit.",
             "",
-            "| runs | commit | at | hours | faults | x real time a core | violations | machine |",
-            "|---|---|---|---|---|---|---|---|",
-            *map(_batch, batches),
-            "",
-            "## The judges",
-            "",
-            "| invariant | tolerance, and why |",
-            "|---|---|",
-            *invariants,
-            "| no event lost or told twice | "
-            + "15 s after the last fault ring, journal and broker have the same; a gap after a kill is said |",
-            "",
-            "## Every judge can say no",
-            "",
-            "Defects that somebody might make, each planted alone (with what stands behind it, where a law is kept twice), and",
-            "the simulated time until a judge it is meant for spoke, under the faults that it is sought with.",
-            "",
-            "| planted defect | caught by | after |",
-            "|---|---|---|",
-            *planted,
-            "",
-            "## The faults",
-            "",
-            "| group | fault | what happens | injected |",
-            "|---|---|---|---|",
-            *faults,
-            "",
+            *_table("runs | commit | at | hours | faults | x real time a core | violations | machine", map(_batch, batches)),
+            *_judges(summary),
+            *_planted(catches),
+            *_faults(summary),
             _INCIDENTS,
         ]
     )
 
 
+def _table(head: str, rows: Iterable[str]) -> list[str]:
+    """The lines of a table, and the empty one after it."""
+    return [f"| {head} |", "|---" * (head.count("|") + 1) + "|", *(f"| {row} |" for row in rows), ""]
+
+
+def _judges(summary: Summary) -> list[str]:
+    reasons = {**summary.invariants, events.NAME: events.REASON}
+    return ["## The judges", "", *_table("invariant | tolerance, and why", (f"{name} | {why}" for name, why in reasons.items()))]
+
+
+def _planted(catches: list[tuple[Defect, Catch | None]]) -> list[str]:
+    rows = (
+        f"{defect.name} | {catch.violation.invariant if catch else 'NOT CAUGHT'} | {catch.simulated_s if catch else 0:.0f} s"
+        for defect, catch in catches
+    )
+    return [
+        "## Every judge can say no",
+        "",
+        "Defects that somebody might make, each planted alone (with what stands behind it, where a law is kept twice), and",
+        "the simulated time until a judge it is meant for spoke, under the faults that it is sought with.",
+        "",
+        *_table("planted defect | caught by | after", rows),
+    ]
+
+
+def _faults(summary: Summary) -> list[str]:
+    rows = (
+        f"{kind.group} | {kind.name} | {(kind.deed.__doc__ or '').strip()} | {summary.faults.get(kind.name, 0):,}"
+        for kind in KINDS.values()
+    )
+    return ["## The faults", "", *_table("group | fault | what happens | injected", rows)]
+
+
 def _batch(batch: Summary) -> str:
     last = batch.first_run + batch.runs - 1
     return (
-        f"| {batch.seed}/{batch.first_run} to {batch.seed}/{last} | {batch.commit} | {batch.measured_at} | {batch.simulated_h:.1f} "
+        f"{batch.seed}/{batch.first_run} to {batch.seed}/{last} | {batch.commit} | {batch.measured_at} | {batch.simulated_h:.1f} "
         f"| {sum(batch.faults.values()):,} | {batch.times_real_time_per_core:.0f} | {len(batch.found)} "
-        f"| {batch.machine}, Python {batch.python}, {batch.cores} processes |"
+        f"| {batch.machine}, Python {batch.python}, {batch.cores} processes"
     )
 
 

@@ -169,49 +169,66 @@ def _changed(number: Callable[[Observation], int]) -> Callable[[Observation], bo
 
 def _made_rules(mass_kg: float) -> tuple[StopRule, ...]:
     """Those that remember something, or know the patient."""
+    return (_fall(mass_kg), _rails(), _host_silent(), _drive_restart(), _network_stop(), _load_unknown())
+
+
+def _fall(mass_kg: float) -> StopRule:
     fall_n = min(0.33 * mass_kg * GRAVITY_M_S2, 260.0)
+    return StopRule(
+        FALL,
+        _lasting(lambda seen: seen.load_n > fall_n and not seen.load_cell_hurt, WAITS_ON_PATIENT_S),
+        LEASE_S,
+        0.5,
+        "a tenth above 0.30 BW, or 260 N, for 0.1 s: two samples and a gap of the cell; then 0.5 m/s2 and more",
+    )
+
+
+def _rails() -> StopRule:
     both = Input.RAIL_LEFT.bit | Input.RAIL_RIGHT.bit
-    return (
-        StopRule(
-            FALL,
-            _lasting(lambda seen: seen.load_n > fall_n and not seen.load_cell_hurt, WAITS_ON_PATIENT_S),
-            LEASE_S,
-            0.5,
-            "a tenth above 0.30 BW, or 260 N, for 0.1 s: two samples and a gap of the cell; then 0.5 m/s2 and more",
-        ),
-        StopRule(
-            RAILS,
-            _lasting(lambda seen: not seen.pins & both, 2.5),
-            LEASE_S,
-            0.15,
-            "0.4 s of grace and 2 s of slowing have passed: pause",
-        ),
-        StopRule(
-            HOST_SILENT,
-            lambda seen: seen.now_ns - seen.host_heard_ns > 170_000_000 and not seen.hostile,
-            0.03,
-            0.30,
-            "the lease is 150 ms after the last good frame; then the firmware brakes at 0.3 m/s2",
-        ),
-        StopRule(
-            DRIVE_RESTART,
-            _changed(lambda seen: seen.resets),
-            0.05,
-            COASTING_M_S2,
-            "a boot opens the relay and forgets every grant: the belt coasts",
-        ),
-        StopRule(
-            NETWORK_STOP,
-            _changed(lambda seen: seen.network_stop_ns),
-            LEASE_S,
-            0.15,
-            "anyone may stop: a planned stop, 0.15 m/s2",
-        ),
-        StopRule(
-            LOAD_UNKNOWN,
-            _lasting(lambda seen: seen.load_silent, 0.15),
-            LEASE_S,
-            0.30,
-            "100 ms without a sample is unknown, and unknown means stop: at 0.5 m/s2, or by the lease",
-        ),
+    return StopRule(
+        RAILS,
+        _lasting(lambda seen: not seen.pins & both, 2.5),
+        LEASE_S,
+        0.15,
+        "0.4 s of grace and 2 s of slowing have passed: pause",
+    )
+
+
+def _host_silent() -> StopRule:
+    return StopRule(
+        HOST_SILENT,
+        lambda seen: seen.now_ns - seen.host_heard_ns > 170_000_000 and not seen.hostile,
+        0.03,
+        0.30,
+        "the lease is 150 ms after the last good frame; then the firmware brakes at 0.3 m/s2",
+    )
+
+
+def _drive_restart() -> StopRule:
+    return StopRule(
+        DRIVE_RESTART,
+        _changed(lambda seen: seen.resets),
+        0.05,
+        COASTING_M_S2,
+        "a boot opens the relay and forgets every grant: the belt coasts",
+    )
+
+
+def _network_stop() -> StopRule:
+    return StopRule(
+        NETWORK_STOP,
+        _changed(lambda seen: seen.network_stop_ns),
+        LEASE_S,
+        0.15,
+        "anyone may stop: a planned stop, 0.15 m/s2",
+    )
+
+
+def _load_unknown() -> StopRule:
+    return StopRule(
+        LOAD_UNKNOWN,
+        _lasting(lambda seen: seen.load_silent, 0.15),
+        LEASE_S,
+        0.30,
+        "100 ms without a sample is unknown, and unknown means stop: at 0.5 m/s2, or by the lease",
     )

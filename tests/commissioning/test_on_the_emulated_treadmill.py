@@ -25,8 +25,8 @@ from controller.commissioning.certificate import (
     read_certificate,
 )
 from controller.commissioning.console import AbandonedError
-from controller.commissioning.programs import run_self_test
 from controller.commissioning.self_test_plan import TRIALS
+from controller.commissioning_programs import run_self_test
 from controller.configuration import load_configuration
 from controller.core.inputs import Input
 from controller.core.state import GRAVITY_M_S2
@@ -176,7 +176,7 @@ def test_a_rail_cells_calibration_opens_that_cell_alone(
         assert site.board.mode_of(8) is PinMode.INPUT_PULLED_UP
         assert site.board.mode_of(0) is PinMode.UNUSED
 
-    monkeypatch.setattr("controller.commissioning.programs.calibrate", calibrate)
+    monkeypatch.setattr("controller.commissioning_programs.calibrate", calibrate)
     assert main(["calibrate", "--cell", "rail-right", "--config", str(site.configuration)]) == REFUSED
     (work,) = worked
     assert (work.cell, work.emulated) == (CELLS["rail-right"], True)

@@ -11,7 +11,7 @@ import pytest
 from controller.commissioning.calibrate import Work, calibrate
 from controller.commissioning.cells import CELLS
 from controller.commissioning.certificate import CalibrationCertificate, read_certificate
-from controller.commissioning.programs import SampledCell
+from controller.commissioning_programs import SampledCell
 from controller.configuration import load_configuration
 from controller.core.settings import CalibrationSettings
 from controller.core.state import GRAVITY_M_S2

@@ -9,9 +9,9 @@ import time
 import pytest
 
 from controller.commissioning.panel_bench import PanelBench
-from controller.commissioning.programs import STOP_INPUT_DECELERATION_MM_S2, facts_of
 from controller.commissioning.self_test import Extras, Walk
 from controller.commissioning.self_test_plan import LONGEST_PRESS_S, RESTING_MASK, TRIALS
+from controller.commissioning_programs import STOP_INPUT_DECELERATION_MM_S2, facts_of
 from controller.core.inputs import Input
 from controller.core.readings import Direction, DriveReading, DriveState, Levels
 from firmware_bridge.drive import DriveFault, DriveLimits

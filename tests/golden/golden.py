@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from replay.comparison import compare, replayed
-from replay.decisions import decision_lines
 from replay.recording import read_recording
 from simulator.scenarios import BY_NAME
 from simulator.virtual import play_recorded
+from tests.golden.decision_lines import decision_lines
 
 SEED = 1
 DIRECTORY = Path(__file__).parent / "decisions"

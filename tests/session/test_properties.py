@@ -19,7 +19,7 @@ from controller.session.proposal import propose_plan
 from controller.session.repetition import repeat_plan
 from controller.session.rules import RULES
 from controller.session.screening import rails_stage, screen, session_limits
-from controller.session.verdict import ATTENDANTS, Demand, Limit, Verdict, is_stricter
+from controller.session.verdict import ATTENDANTS, HIGHEST_WINS, Demand, Limit, Verdict
 from messages.patient import Ending, Flag, FlagName, Grade, NextDay, Screening, UsableHand, WalkTest
 from messages.plan import AttendantStage, Phase, PhaseKind, Plan, RailStage
 from messages.progression import Proposal, Variable
@@ -83,6 +83,11 @@ def with_profile(screening: Screening, **changes: Any) -> Screening:
 
 def with_today(screening: Screening, **changes: Any) -> Screening:
     return msgspec.structs.replace(screening, today=msgspec.structs.replace(screening.today, **changes))
+
+
+def is_stricter(limit: Limit, value: float, than: float) -> bool:
+    """Whether a value allows less than another."""
+    return value > than if limit in HIGHEST_WINS else value < than
 
 
 def assert_no_cap_raised(before: Verdict, after: Verdict) -> None:

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from controller.session.record_file import (
     MAXIMUM_BYTES,
     RecordError,
-    load_plan_json,
     load_profile,
+    load_record,
     load_screening,
     load_today,
 )
@@ -44,7 +44,7 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     path.write_text(json.dumps(GOOD))
     assert msgspec.to_builtins(load_profile(path)) == GOOD
     assert load_today(msgspec.json.encode(CHECK)) == CHECK
-    assert load_plan_json(msgspec.json.encode(PLAN)) == PLAN
+    assert load_record(Plan, msgspec.json.encode(PLAN)) == PLAN
     assert load_screening(msgspec.json.encode(records())) == records()
 
 

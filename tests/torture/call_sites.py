@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 ROOT = Path(__file__).parents[2]
-_COMMANDS = ("command_client", "command_line", "other_commands", "journal_command")
+_COMMANDS = ("command_client", "command_line", "commissioning_programs", "other_commands", "journal_command")
 CONTROLLER_FILES = (
     *(path for path in sorted((ROOT / "controller").glob("*.py")) if path.stem not in _COMMANDS),
     *sorted((ROOT / "controller" / "hardware").glob("*.py")),

@@ -29,11 +29,11 @@ from controller.drive_adapter import DriveAdapter
 from controller.hardware.device_lock import DeviceLock
 from controller.hardware.display import CharacterDisplay
 from controller.hardware.errors import HardwareError
-from controller.hardware.gpio import PanelPins, board_identity, load_gpio
+from controller.hardware.gpio import board_identity, load_gpio
 from controller.hardware.hx711 import Discard, open_load_cell
 from controller.hardware.rail_cells import open_rail_cells
+from controller.opened_devices import open_panel_and_drive
 from controller.pairing import refuse_wrong_drive
-from firmware_bridge.discovery import open_drive
 from firmware_bridge.drive import DriveFault, DriveLimits
 from settings_files.problems import Problem, ProblemsError
 
@@ -132,15 +132,7 @@ def run_self_test(configuration: Configuration, path: Path, console: Console, wa
         console.say(f"NOT TESTED. {undated}")
         return False
     with contextlib.ExitStack() as stack:
-        stack.enter_context(DeviceLock(configuration.paths.runtime_directory))
-        gpio = load_gpio()
-        emulated = board_identity(gpio).is_simulated
-        panel = PanelPins(configuration.pins, gpio)
-        stack.callback(panel.close)
-        drive = open_drive(
-            configuration.serial.driver, configuration.serial.device, configuration.drive_limits, time.monotonic_ns()
-        )
-        stack.callback(drive.close)
+        panel, emulated, drive = open_panel_and_drive(configuration, stack)
         refuse_wrong_drive(drive, emulated, configuration.identity.mounting)
         sampler = open_load_cell(configuration.load_cell)
         stack.callback(sampler.close)
