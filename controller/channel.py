@@ -40,6 +40,8 @@ _REQUESTS_A_SCAN = 8
 """Over all clients; not fewer than there are clients, so that each has its turn in every scan."""
 _DATAGRAMS_A_SCAN = 8
 """Of one client, stops and heartbeats included."""
+_REFUSALS_AT_ONCE, _REFUSAL_EACH_NS = 8, 500_000_000
+"""Refusals that telemetry reports, over all clients: so many in a row, then one in so long; what is beyond is not recorded."""
 _SLEEPS_FOR_NS = 10_000_000_000
 _MAXIMUM_STRANGERS = 64
 """Users of whom it was said that they were turned away; beyond that nobody's name is news."""
@@ -74,6 +76,8 @@ class Channel:
         self._heartbeat_ns: int | None = None
         self._journal_writable = False
         self._session: bytes | None = None
+        self._refusals_until_ns = 0
+        """Until when the refusals that were recorded use up what is allowed, one after the other."""
         self.lost_snapshots = 0
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
@@ -169,11 +173,18 @@ class Channel:
         elif isinstance(message, Acknowledge):
             if client.is_telemetry:
                 self._ring.acknowledge(message.up_to_id)
-        else:
+        elif not isinstance(message, Refused) or self._may_be_recorded(now_ns):
             identifier = getattr(message, "request", "")
             if identifier:
                 self._requesters[identifier] = client
             requests.append(message)
+
+    def _may_be_recorded(self, now_ns: int) -> bool:
+        """Nobody waits for an answer to a refusal, and a flood of them would wash a fall out of ring and flight recording."""
+        if self._refusals_until_ns - now_ns > (_REFUSALS_AT_ONCE - 1) * _REFUSAL_EACH_NS:
+            return False
+        self._refusals_until_ns = max(self._refusals_until_ns, now_ns) + _REFUSAL_EACH_NS
+        return True
 
     def answer(self, reply: Reply) -> None:
         """Sends the reply to whoever asked; drops it when they have gone."""

@@ -20,6 +20,7 @@ from messages.wire import (
     EventRecord,
     Heartbeat,
     Message,
+    Refused,
     Reply,
     SessionRecord,
     Stop,
@@ -231,6 +232,21 @@ def test_a_flood_is_read_a_few_at_a_time(bench: Bench, kind: type[Stop | Cancel]
     for number in range(50):
         client.send(encode(kind(str(number), "x")))
     assert len(bench.channel.take(S)) == 8
+
+
+@pytest.mark.hazard("H-20", "C-TWO-PROCESSES")
+def test_a_flood_of_refusals_is_recorded_twice_a_second(bench: Bench) -> None:
+    client = bench.connect()
+    bench.take()
+    recorded = []
+    for scan in range(1000):
+        for _ in range(4):
+            client.send(encode(Refused("x", "start", "no such command")))
+        recorded += [request for request in bench.channel.take(S + scan * S // 100) if isinstance(request, Refused)]
+    assert len(recorded) == 8 + 19
+    client.send(encode(Cancel("1", "x")))
+    client.send(encode(Stop("2", "x")))
+    assert [type(request) for request in bench.channel.take(12 * S)] == [Cancel, Stop]
 
 
 def flood(bench: Bench, clients: int) -> list[socket.socket]:
