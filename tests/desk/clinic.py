@@ -1,6 +1,6 @@
 """A clinic to test the desk in: configuration, journal and patients' file of its own; sessions recorded as telemetry records them.
 
-The belt's speed is that of a recorded walk where it is here, else a made one with a dip at each step.
+The belt's speed is made, with a dip at each step.
 """
 
 from __future__ import annotations
