@@ -98,7 +98,7 @@ $(MUTATION): $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo,development,mutation]'
 	@touch $@
 
-mutants: $(MUTATION) ## a sample of 1,000 mutants of what decides, and each control removed; SEED=n repeats a sample
+mutants: $(MUTATION) ## a sample of 1,000 mutants of what decides, all of the gate's in it, and each control removed; SEED=n repeats a sample
 	$(BIN)/python scripts/mutants.py $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 mutants-full: $(MUTATION) ## every mutant there is, and docs/mutants.md written from it (hours)
