@@ -1,8 +1,8 @@
 """Mutation testing of what decides: the core, the session's rules, the codec, the tables, the firmware's C.
 
 Without arguments: a seeded sample of 1,000 over all of them, all of the gate's in it. Exits with 1 when a mutant survives without a
-written reason in docs/safety/equivalent-mutants.toml, when such an entry is wrong, or when a control can be removed and its tests stay
-green.
+written reason in docs/safety/equivalent-mutants.toml, when such an entry is wrong, or when a control can be removed and none of its
+tests turns red.
 """
 
 from __future__ import annotations

@@ -685,7 +685,7 @@ def remembers(treadmill: Treadmill, cause: str) -> None:
     """Waits until the cause is on the disk."""
     deadline = time.monotonic() + MEMORY_WITHIN_S
     path = treadmill.directory / "controller.json"
-    while cause not in msgspec.json.decode(path.read_bytes(), type=Remembered).causes:
+    while not path.exists() or cause not in msgspec.json.decode(path.read_bytes(), type=Remembered).causes:
         assert time.monotonic() < deadline
         time.sleep(0.002)
 
