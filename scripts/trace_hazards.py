@@ -1,8 +1,10 @@
 """The gate between hazards, controls, code and tests; writes docs/safety/trace.md.
 
---check fails on: a hazard without a passed test of each kind it requires, a control without a test, an unknown id, a control absent
-from code, an entry changed without its review stamp, a page out of date. --proven FOLDER judges by the outcomes of this very run:
-what it had to skip is named, and stands on the record of a run that could show it, as long as the test's text is the same.
+--check fails on: a hazard without a passed test of each kind it requires, a hazard's control without a passed test marked with
+both, an unknown id, a control absent from code, an entry changed without its review stamp, a page out of date. A test has passed
+when every one of its cases has, with its file as it is now. What only an inspection could show is never counted as shown.
+--proven FOLDER judges by the outcomes of this very run: what it had to skip is named, and stands on the record of a run that could
+show it.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tracing.analysis import Analysis, AnalysisError, judge_analysis, read_analysis, stamp
+from tracing.analysis import INSPECTION, Analysis, AnalysisError, judge_analysis, judge_documents, read_analysis, stamp
 from tracing.evidence import Evidence, Shown, evidence_of_runs, merge, read_evidence, with_recorded, write_evidence
 from tracing.marks import MarkedTest, control_places, marked_tests
 from tracing.page import trace_page
@@ -25,20 +27,31 @@ def judge(analysis: Analysis, places: dict[str, list[str]], tests: list[MarkedTe
     """Returns everything for which the gate stays shut."""
     wrong = judge_analysis(analysis)
     wrong += [f"{files[0]}: unknown control {name}" for name, files in places.items() if name not in analysis.ids]
-    wrong += [f"{control.id} is marked nowhere in code or wiring" for control in analysis.control if control.id not in places]
+    needed = [control.id for control in analysis.control if control.shown_by != INSPECTION]
+    wrong += [f"{name} is marked nowhere in code or wiring" for name in needed if name not in places]
     wrong += [f"{test.node}: unknown id {mark}" for test in tests for mark in test.marks if mark not in analysis.ids]
-    for test in tests:
-        if test.node not in evidence:
-            wrong.append(f"{test.node} has not passed: run `make test` and `make trace`")
-        elif evidence[test.node] != test.source:
-            wrong.append(f"{test.node} has changed since it last passed: run `make test` and `make trace`")
-    passed = [test for test in tests if evidence.get(test.node) == test.source]
+    wrong += _unshown(tests, evidence)
+    passed = [test for test in tests if evidence.get(test.node) == test.file]
     for hazard in analysis.hazard:
-        kinds = {test.kind for test in passed if hazard.id in test.marks}
+        own = [test for test in passed if hazard.id in test.marks]
+        kinds = {test.kind for test in own} | {INSPECTION}
         wrong += [f"{hazard.id} has no passed test of kind {kind}" for kind in hazard.verification if kind not in kinds]
-    shown = {mark for test in passed for mark in test.marks}
-    wrong += [f"{control.id} has no passed test" for control in analysis.control if control.id not in shown]
+        shown = {mark for test in own for mark in test.marks} | analysis.inspected
+        wrong += [f"{hazard.id} and {name} have no passed test marked with both" for name in hazard.controls if name not in shown]
     return wrong
+
+
+def _unshown(tests: list[MarkedTest], evidence: Evidence) -> list[str]:
+    """One line for each file of tests: in a file that has changed all are open again."""
+    files: dict[str, list[str]] = {}
+    for test in tests:
+        if evidence.get(test.node) != test.file:
+            file, _, name = test.node.partition("::")
+            files.setdefault(file, []).append(name)
+    return [
+        f"{file}: not recorded as passed with this file as it is now: {', '.join(names)}; run `make test`, then `make trace`"
+        for file, names in files.items()
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,20 +67,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     places, tests = control_places(options.root), marked_tests(options.root)
     evidence = read_evidence(safety / "evidence.json")
-    shown = Shown({}, [], {})
+    shown = Shown()
     if options.proven or options.record:
         shown = evidence_of_runs(options.proven or options.record, tests)
-        evidence = with_recorded(shown, evidence) if options.proven else merge(evidence, shown.passed, shown.others, tests)
+        evidence = with_recorded(shown, evidence) if options.proven else merge(evidence, shown, tests)
     if options.record:
         write_evidence(safety / "evidence.json", evidence)
-    wrong = [*shown.others, *judge(analysis, places, tests, evidence)]
+    wrong = [f"{node} {outcome}" for node, outcome in shown.failed.items()]
+    wrong += [*judge(analysis, places, tests, evidence), *judge_documents(analysis, options.root)]
     page = trace_page(analysis, places, tests, evidence)
     target = safety / "trace.md"
     if options.record:
         target.write_text(page, encoding="utf-8")
     elif not options.proven and (not target.exists() or target.read_text(encoding="utf-8") != page):
         wrong.append("docs/safety/trace.md is out of date: run `make trace`")
-    for node, reason in shown.skipped.items():
+    for node, reason in {**shown.skipped, **shown.unshown}.items():
         sys.stdout.write(f"not shown here: {node}, {reason}\n")
     for line in wrong:
         sys.stderr.write(f"{line}\n")

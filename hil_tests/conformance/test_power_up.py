@@ -15,7 +15,7 @@ from hil_tests.simulated import Simulated
 WATCHDOG_MS = 120
 
 
-@pytest.mark.hazard("H-01", "H-03", "C-SAFE-POWER-UP")
+@pytest.mark.hazard("H-01", "H-03", "H-38", "C-SAFE-POWER-UP")
 def test_powers_up_idle_with_everything_off(bench: Bench) -> None:
     assert bench.state is DriveState.IDLE
     assert bench.status.faults == 0

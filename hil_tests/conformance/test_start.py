@@ -156,7 +156,7 @@ def test_a_stop_input_that_opens_during_the_press_spoils_it(simulated: Simulated
     assert bench.state is DriveState.LATCHED
 
 
-@pytest.mark.hazard("H-02", "C-FRESH-START")
+@pytest.mark.hazard("H-02", "H-29", "C-FRESH-START")
 def test_while_the_belt_still_coasts_nothing_is_granted(simulated: Simulated) -> None:
     bench, machine, hands = simulated
     walk(bench, hands)

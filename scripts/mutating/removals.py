@@ -1,13 +1,15 @@
-"""Takes each control of the hazard analysis out of the code and looks whether one of its own tests turns red."""
+"""Takes each control of the hazard analysis out of the code and looks whether one of its own tests turns red.
+
+A control that stands in several places is taken out of each by itself: every one of them must be missed.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 
-from tracing.analysis import Control
+from tracing.analysis import Control, Cut
 from tracing.marks import MarkedTest
 
 from mutating.judging import Server
@@ -24,10 +26,10 @@ _SUITE = Suite("controls", ("-m", "not real_time"), (), of_python=True)
 
 
 def judge_removals(controls: Sequence[Control], tests: Sequence[MarkedTest], proofs: Proofs) -> list[str]:
-    """Returns what is wrong. A test that turns red is run again with everything in place: there it must be green."""
+    """Returns what is wrong, one text a control. A test that turns red must be green with everything in place."""
     costs = known_costs()
     marked = {control.id: _ordered(control, tests, costs) for control in controls}
-    left = [control for control in controls if not proofs.holds(control, marked[control.id])]
+    left = [control for control in controls if not control.removal or _unproved(control, marked[control.id], proofs)]
     if not left:
         return []
     tree = Tree(FOLDER / "tree-0")
@@ -41,11 +43,15 @@ def judge_removals(controls: Sequence[Control], tests: Sequence[MarkedTest], pro
             sys.stderr.flush()
             complaints = _judge(tree, server, control, marked[control.id], proofs)
             sys.stderr.writelines(f"\r{line}\n" for line in complaints)
-            wrong += complaints
+            wrong += ["\n".join(complaints)] if complaints else []
     finally:
         server.close()
     sys.stderr.write("\n")
     return wrong
+
+
+def _unproved(control: Control, nodes: Sequence[str], proofs: Proofs) -> list[Cut]:
+    return [cut for cut in control.removal if not proofs.holds(control, cut, nodes)]
 
 
 def _judge(tree: Tree, server: Server, control: Control, nodes: Sequence[str], proofs: Proofs) -> list[str]:
@@ -53,23 +59,30 @@ def _judge(tree: Tree, server: Server, control: Control, nodes: Sequence[str], p
         return [f"{control.id}: hazards.toml does not say how to remove it"]
     if not nodes:
         return [f"{control.id}: no test is marked with it"]
-    with ExitStack() as taken_out:
-        for cut in control.removal:
-            text = (tree.path / cut.file).read_text(encoding="utf-8")
-            if text.count(cut.old) != 1:
-                return [f"{control.id}: its removal looks for a text that stands {text.count(cut.old)} times in {cut.file}"]
-            taken_out.enter_context(tree.holding(cut.file, text.replace(cut.old, cut.new)))
-        if any(cut.file.endswith((".c", ".h")) for cut in control.removal) and not _builds(tree):
-            return [f"{control.id}: without it the firmware does not compile: that is no removal"]
+    return [
+        f"{control.id}: {complaint}"
+        for cut in _unproved(control, nodes, proofs)
+        if (complaint := _judge_cut(tree, server, control, cut, nodes, proofs))
+    ]
+
+
+def _judge_cut(tree: Tree, server: Server, control: Control, cut: Cut, nodes: Sequence[str], proofs: Proofs) -> str:
+    """Returns what is wrong with one cut; nothing when it is missed by a test, which is then written down."""
+    text = (tree.path / cut.file).read_text(encoding="utf-8")
+    if text.count(cut.old) != 1:
+        return f"its removal looks for a text that stands {text.count(cut.old)} times in {cut.file}"
+    with tree.holding(cut.file, text.replace(cut.old, cut.new)):
+        if cut.file.endswith((".c", ".h")) and not _builds(tree):
+            return f"without what it is in {cut.file} the firmware does not compile: that is no removal"
         result = server.run(_arguments(nodes), _CPU_LIMIT_S)
     if result.outcome == "passed":
-        return [f"{control.id}: taken out, and none of its {len(nodes)} tests turns red"]
+        return f"taken out of {cut.file}, and none of its {len(nodes)} tests turns red"
     if result.outcome != "failed" or not result.killer:
-        return [f"{control.id}: taken out, its tests do not even run, or never end:\n{result.words}"]
+        return f"taken out of {cut.file}, its tests do not even run, or never end:\n{result.words}"
     if server.run(_arguments([result.killer]), _CPU_LIMIT_S).outcome != "passed":
-        return [f"{control.id}: its test {result.killer} is red with everything in place, too: put that right first"]
-    proofs.add(control, result.killer)
-    return []
+        return f"its test {result.killer} is red with everything in place, too: put that right first"
+    proofs.add(control, cut, result.killer)
+    return ""
 
 
 def _ordered(control: Control, tests: Sequence[MarkedTest], costs: dict[str, float]) -> list[str]:

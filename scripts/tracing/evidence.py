@@ -1,55 +1,91 @@
-"""What test runs have shown: written by the test run, merged into docs/safety/evidence.json by the tests' own text."""
+"""What test runs have shown: written by the test run (conftest.py), merged into docs/safety/evidence.json by the tests' files."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from tracing.marks import MarkedTest
 
 Evidence = dict[str, str]
-"""Test to the digest of the text with which it passed."""
+"""Test to the digest of its file with which all its cases passed."""
+
+
+class Run(msgspec.Struct, frozen=True):
+    """One test in one run. file: digest of its file as it was loaded. cases: how many it has. outcomes: of those that ran."""
+
+    file: str
+    cases: int
+    outcomes: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What runs have shown.
+
+    failed: with its outcome. skipped: could not run here, with the reason. unshown: some case did not run, or the file is another
+    now than the one that ran.
+    """
+
+    passed: Evidence = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    unshown: dict[str, str] = field(default_factory=dict)
+
+
+def node_of(case: str) -> str:
+    """Returns the test that a case belongs to: its name without the parameters."""
+    return case.partition("[")[0]
+
+
+def badness(outcome: str) -> int:
+    """Orders outcomes: a failure outranks a skip outranks a pass."""
+    return 0 if outcome == "passed" else 1 if outcome.startswith("skipped") else 2
 
 
 def read_evidence(path: Path) -> Evidence:
     """Returns what is recorded; nothing while there is no file."""
     if not path.exists():
         return {}
-    recorded = json.loads(path.read_text(encoding="utf-8"))
-    return {str(node): str(source) for node, source in recorded.items()}
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What runs have shown. others: marked tests that failed; skipped: those that could not run here, each with its reason."""
-
-    passed: Evidence
-    others: list[str]
-    skipped: dict[str, str]
+    return msgspec.json.decode(path.read_bytes(), type=Evidence)
 
 
 def evidence_of_runs(folder: Path, tests: Iterable[MarkedTest]) -> Shown:
-    """Returns what the runs have shown whose outcomes lie in the folder; a test's worst outcome in any of them counts."""
-    outcomes: dict[str, str] = {}
+    """Returns what the runs have shown whose outcomes lie in the folder; a case's worst outcome in any of them counts."""
+    runs: dict[str, list[Run]] = {}
     for path in sorted(folder.glob("*.json")):
-        for node, outcome in json.loads(path.read_text(encoding="utf-8")).items():
-            outcomes[node] = max(outcomes.get(node, outcome), outcome, key=_badness)
-    shown = Shown({}, [], {})
+        for node, run in msgspec.json.decode(path.read_bytes(), type=dict[str, Run]).items():
+            runs.setdefault(node, []).append(run)
+    shown = Shown()
     for test in tests:
-        outcome = outcomes.get(test.node)
-        if outcome == "passed":
-            shown.passed[test.node] = test.source
-        elif outcome is not None and outcome.startswith("skipped"):
-            shown.skipped[test.node] = outcome
-        elif outcome is not None:
-            shown.others.append(f"{test.node} {outcome}")
+        if test.node in runs:
+            _judge(shown, test, runs[test.node])
     return shown
 
 
-def _badness(outcome: str) -> int:
-    return 0 if outcome == "passed" else 1 if outcome.startswith("skipped") else 2
+def _judge(shown: Shown, test: MarkedTest, runs: list[Run]) -> None:
+    same = [run for run in runs if run.file == test.file]
+    if not same:
+        shown.unshown[test.node] = "its file has changed since it ran"
+        return
+    outcomes: dict[str, str] = {}
+    for run in same:
+        for case, outcome in run.outcomes.items():
+            outcomes[case] = max(outcomes.get(case, outcome), outcome, key=badness)
+    worst = max(outcomes.values(), key=badness)
+    cases = max(run.cases for run in same)
+    if badness(worst) == 2:
+        shown.failed[test.node] = worst
+    elif badness(worst) == 1:
+        shown.skipped[test.node] = worst
+    elif len(outcomes) < cases:
+        shown.unshown[test.node] = f"{len(outcomes)} of its {cases} cases ran"
+    else:
+        shown.passed[test.node] = test.file
 
 
 def with_recorded(shown: Shown, recorded: Mapping[str, str]) -> Evidence:
@@ -57,12 +93,11 @@ def with_recorded(shown: Shown, recorded: Mapping[str, str]) -> Evidence:
     return {**shown.passed, **{node: recorded[node] for node in shown.skipped if node in recorded}}
 
 
-def merge(known: Evidence, passed: Evidence, others: Iterable[str], tests: Iterable[MarkedTest]) -> Evidence:
+def merge(known: Evidence, shown: Shown, tests: Iterable[MarkedTest]) -> Evidence:
     """Returns what is recorded after a run: newly passed, less what did not pass, less what is no longer marked."""
-    failed = {other.rpartition(" ")[0] for other in others}
     marked = {test.node for test in tests}
-    merged = {**known, **passed}
-    return {node: merged[node] for node in sorted(merged) if node in marked and node not in failed}
+    merged = {**known, **shown.passed}
+    return {node: merged[node] for node in sorted(merged) if node in marked and node not in shown.failed}
 
 
 def write_evidence(path: Path, evidence: Evidence) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-_CODE = ("controller", "firmware_bridge", "messages", "telemetry", "desk", "systemd", "docs/wiring.md")
+_CODE = ("controller", "firmware_bridge", "messages", "telemetry", "desk", "systemd", "docs/wiring.md", "docs/self-test.md")
 _SUFFIXES = {".py", ".c", ".h", ".service", ".md"}
 _MARK = re.compile(r"\bControl (C-[A-Z0-9-]+(?:, C-[A-Z0-9-]+)*)\.")
 
@@ -36,12 +36,17 @@ _KIND_BY_PLACE = (
 
 
 class MarkedTest(msgspec.Struct, frozen=True, order=True):
-    """A test function that says which hazards and controls it is evidence for. source: digest of its text."""
+    """A test function that says which hazards and controls it is evidence for. file: digest of the file that it stands in."""
 
     node: str
     kind: str
     marks: tuple[str, ...]
-    source: str
+    file: str
+
+
+def digest_of(file: Path) -> str:
+    """Returns the digest of a test's whole file: its parameter tables and helpers decide what it shows as much as its own lines."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
 
 
 def control_places(root: Path) -> dict[str, list[str]]:
@@ -73,17 +78,16 @@ def marked_tests(root: Path) -> list[MarkedTest]:
         for path in sorted((root / folder).rglob("test_*.py")):
             text = path.read_text(encoding="utf-8")
             if "mark.hazard" in text:
-                found += _marked_in(text, path.relative_to(root).as_posix())
+                found += _marked_in(text, path.relative_to(root).as_posix(), digest_of(path))
     return sorted(found)
 
 
-def _marked_in(text: str, relative: str) -> Iterator[MarkedTest]:
+def _marked_in(text: str, relative: str, digest: str) -> Iterator[MarkedTest]:
     for owner, node, around in _tests_of(ast.parse(text)):
         marks = tuple(dict.fromkeys((*around, *_marks_of(node.decorator_list))))
         if marks:
             kind = next(kind for place, kind in _KIND_BY_PLACE if relative.startswith(place))
-            source = hashlib.sha256((ast.get_source_segment(text, node) or "").encode()).hexdigest()[:12]
-            yield MarkedTest(f"{relative}::{owner}{node.name}", kind, marks, source)
+            yield MarkedTest(f"{relative}::{owner}{node.name}", kind, marks, digest)
 
 
 _Found = tuple[str, ast.FunctionDef | ast.AsyncFunctionDef, tuple[str, ...]]

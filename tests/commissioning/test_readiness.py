@@ -113,6 +113,7 @@ def test_a_calibration_that_is_not_of_this_cell_now_is_none(certificate: object,
         (REPLACE(SELF_TEST, made_at=NOW - timedelta(days=30)), Unready.SELF_TEST_OVERDUE),
     ],
 )
+@pytest.mark.hazard("H-16", "C-SELF-TEST")
 def test_a_self_test_that_is_not_of_this_machine_now_is_none(certificate: object, reason: Unready) -> None:
     assert judge(self_test=certificate) == (reason,)  # type: ignore[arg-type]
 

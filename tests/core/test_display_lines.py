@@ -27,6 +27,7 @@ def shown(machine: Machine) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
+@pytest.mark.hazard("H-25", "C-PLAIN-WORDS")
 def test_from_self_test_to_ready() -> None:
     machine = Machine()
     machine.scan()

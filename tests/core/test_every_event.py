@@ -582,7 +582,7 @@ def test_no_event_is_without_a_test() -> None:
 
 
 @pytest.mark.parametrize("event", BRINGS, ids=lambda event: event.value)
-@pytest.mark.hazard("H-09", "H-12", "H-13", "H-14", "H-15", "H-16", "H-17", "H-24")
+@pytest.mark.hazard("H-09", "H-12", "H-13", "H-14", "H-15", "H-16", "H-17", "H-24", "H-36")
 @pytest.mark.hazard(
     "C-LOADED-HARNESS",
     "C-DECK-ENDS",

@@ -9,12 +9,17 @@ import pytest
 
 from controller.core.chart import State
 from controller.core.events import Event
+from controller.core.inputs import Input
 from simulator.stop_chain import ChainParameters, StopChain
 from tests.core.machine import Machine
 
 
-def run_away(machine: Machine, seconds: float, *, obeyed: bool = True) -> None:
-    """From walking: the fault, and the wired chain beside the core. obeyed: its word on the pulse reaches the relay."""
+def run_away(machine: Machine, seconds: float, *, obeyed: bool = True, opened: int = 0) -> None:
+    """From walking: the fault, and the wired chain beside the core.
+
+    obeyed: the core's word on the pulse reaches the relay. opened: contacts of the chain that are open; the Pi's own beside them,
+    which report, are broken and say nothing.
+    """
     chain = StopChain(ChainParameters(), machine.now_ns)
     chain.pulse(machine.now_ns)
     chain.advance(machine.now_ns, machine.closed)
@@ -23,7 +28,7 @@ def run_away(machine: Machine, seconds: float, *, obeyed: bool = True) -> None:
         machine.scan()
         if machine.outputs.hold_chain or not obeyed:
             chain.pulse(machine.now_ns)
-        closed, contactors = chain.advance(machine.now_ns, machine.closed)
+        closed, contactors = chain.advance(machine.now_ns, machine.closed & ~opened)
         machine.chain_broken = not closed
         machine.drive.set_inputs(contactor_1=contactors, contactor_2=contactors)
 
@@ -43,6 +48,16 @@ def test_with_the_pulse_going_on_the_belt_would_run_for_ever() -> None:
     machine.to_walking()
     run_away(machine, 12.0, obeyed=False)
     assert machine.belt_m_s > 1.0
+
+
+@pytest.mark.parametrize("name", [Input.OVERLOAD, Input.LANYARD, Input.EMERGENCY_A], ids=lambda name: name.name.lower())
+@pytest.mark.hazard("H-09", "H-11", "H-13", "H-35", "C-CHAIN")
+def test_whoever_falls_on_the_switch_pulls_the_lanyard_or_presses_the_mushroom_is_obeyed_by_hardware_alone(name: Input) -> None:
+    """Neither the drive can stop the motor, nor does the core let go of the chain, nor has it seen the fall."""
+    machine = Machine()
+    machine.to_walking()
+    run_away(machine, 12.0, obeyed=False, opened=name.bit)
+    assert machine.belt_m_s < 0.005
 
 
 def test_at_proven_rest_the_chain_is_held_again() -> None:

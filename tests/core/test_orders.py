@@ -105,6 +105,7 @@ def test_a_rise_is_asked_for_at_one_and_a_half_times_the_ramps_rate_and_a_fall_a
     assert machine.outputs.command.rate_mm_s2 == min(falling, machine.settings.gate.deceleration_mm_s2)
 
 
+@pytest.mark.hazard("H-08", "H-28", "C-FITTING-STOP")
 def test_a_stop_has_the_rate_of_what_stopped_the_belt_to_the_millimetre(walking: Machine) -> None:
     ramp = walking.settings.core.ramp
     scan = scan_of(walking)

@@ -99,6 +99,7 @@ def test_no_slack_counts_before_it_is_confirmed() -> None:
     assert PreparationState().slack_m == 0.0
 
 
+@pytest.mark.hazard("H-10", "H-37", "C-HARNESS-CHECK")
 def test_slack_is_counted_in_marks_and_kept_within_its_limits() -> None:
     def marked(mark: int) -> PreparationState:
         return at(Step.SLACK, slack_mark=mark)

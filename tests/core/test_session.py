@@ -268,7 +268,7 @@ def test_a_clip_that_opens_before_its_step_takes_nothing_back() -> None:
     assert machine.state.preparation.step is Step.LIST
 
 
-@pytest.mark.hazard("H-08", "H-09", "H-10", "H-11", "C-FITTING-STOP", "C-LOADED-HARNESS")
+@pytest.mark.hazard("H-08", "H-09", "H-10", "H-11", "H-39", "C-FITTING-STOP", "C-LOADED-HARNESS")
 def test_after_a_fall_the_session_is_over_and_the_belt_stops_under_the_patient() -> None:
     machine = Machine()
     machine.to_walking()
@@ -290,6 +290,21 @@ def test_after_a_fall_the_session_is_over_and_the_belt_stops_under_the_patient()
     assert machine.chart is State.COMPLETE
     assert machine.lines()[0].startswith("COMPLETE"), "nobody is asked to clip a patient who fell"
     assert machine.lines()[3].startswith("unclip the patient")
+
+
+@pytest.mark.hazard("H-08", "H-11", "H-28", "C-FITTING-STOP")
+def test_a_stop_under_somebody_on_their_feet_is_gentle_and_hardens_as_soon_as_they_hang() -> None:
+    """Whether the stop was needed or not. A load that trips nothing by itself is somebody who hangs all the same."""
+    machine = Machine()
+    machine.to_walking(BRISK)
+    machine.run(3)
+    machine.open(Input.DECK_FRONT)
+    machine.run(0.05)
+    assert machine.outputs.command.rate_mm_s2 == 500
+    machine.load_n = 0.2 * WEIGHT_N
+    machine.run(0.1)
+    assert machine.outputs.command.rate_mm_s2 == 1000
+    assert Event.HARNESS_LOADED not in machine.events
 
 
 def test_nobody_is_asked_to_unclip_before_the_belt_is_at_rest() -> None:
@@ -409,7 +424,7 @@ def test_stand_by_needs_one_rail_and_a_press_every_minute() -> None:
 
 
 @pytest.mark.parametrize("unclean", [False, True])
-@pytest.mark.hazard("H-03", "C-UNCLEAN-START")
+@pytest.mark.hazard("H-03", "H-38", "C-UNCLEAN-START")
 def test_an_unclean_start_latches_and_reset_opens_it(unclean: bool) -> None:
     machine = Machine(unclean=unclean)
     machine.run(3)
@@ -537,6 +552,7 @@ def test_after_a_protective_stop_the_whole_harness_check_stands_before_the_resta
     assert machine.chart is State.WARM_UP
 
 
+@pytest.mark.hazard("H-16", "C-SELF-TEST")
 def test_what_makes_the_machine_unready_after_preparing_keeps_it_from_starting_and_stops_nothing() -> None:
     """Under-voltage that comes while the patient is made ready refuses START; one that comes later lets the session go on."""
     machine = Machine()
@@ -558,6 +574,7 @@ def test_what_makes_the_machine_unready_after_preparing_keeps_it_from_starting_a
     assert machine.belt_m_s > 0.05
 
 
+@pytest.mark.hazard("H-16", "C-SELF-TEST")
 def test_an_unready_machine_prepares_nobody_and_says_why() -> None:
     machine = Machine()
     machine.to_standby()

@@ -270,20 +270,35 @@ def test_a_control_is_proved_only_by_a_test_that_turns_red_without_it(folder: Pa
     assert len(wrong) == bool(complaint)
     assert complaint in "".join(wrong)
     again = Proofs(folder / "proofs.jsonl")
-    assert again.holds(control(old, new), [marked.node]) == (not complaint), "what is proved is remembered, and nothing else"
+    assert holds(again, control(old, new), [marked.node]) == (not complaint), "what is proved is remembered, and nothing else"
+
+
+def holds(known: Proofs, of: Control, nodes: list[str]) -> bool:
+    return all(known.holds(of, cut, nodes) for cut in of.removal)
+
+
+def test_each_cut_of_a_removal_is_proved_by_itself(folder: Path) -> None:
+    """Two at once would let one red test speak for both."""
+    real, none = Cut(RAMP, "return _up(", "return _down("), Cut(RAMP, "_LONGEST_STEP_S = 0.02", "_LONGEST_STEP_S = 0.020")
+    both = Control("C-RAMP", "a ramp", "inherent", "controller", (real, none))
+    marked = MarkedTest(f"{RAMP_TESTS}::test_a_rise_keeps_acceleration_and_jerk", "core", ("C-RAMP",), "")
+    (wrong,) = removals.judge_removals([both], [marked], Proofs(folder / "proofs.jsonl"))
+    assert "none of its 1 tests turns red" in wrong
+    again = Proofs(folder / "proofs.jsonl")
+    assert [again.holds(both, cut, [marked.node]) for cut in both.removal] == [True, False]
 
 
 def test_a_proof_holds_while_removal_code_and_test_are_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     known, node = control("return _up(", "return _down("), f"{RAMP_TESTS}::test_a_rise_keeps_acceleration_and_jerk"
-    Proofs(folder / "proofs.jsonl").add(known, node)
+    Proofs(folder / "proofs.jsonl").add(known, known.removal[0], node)
     again = Proofs(folder / "proofs.jsonl")
-    assert again.holds(known, [node])
+    assert holds(again, known, [node])
     assert removals.judge_removals([known], [MarkedTest(node, "core", (known.id,), "")], again) == []
-    assert not again.holds(known, []), "the test is marked with it no longer"
-    assert not again.holds(control("return _up(", "return _same("), [node])
+    assert not holds(again, known, []), "the test is marked with it no longer"
+    assert not holds(again, control("return _up(", "return _same("), [node])
     monkeypatch.setattr(proofs, "digest_of_file", lambda name: f"another {name}")
-    assert not again.holds(known, [node])
-    assert not Proofs(folder / "proofs.jsonl", fresh=True).holds(known, [node])
+    assert not holds(again, known, [node])
+    assert not holds(Proofs(folder / "proofs.jsonl", fresh=True), known, [node])
 
 
 def test_of_a_controls_tests_those_near_its_code_come_first_and_the_dear_last() -> None:

@@ -68,6 +68,17 @@ def test_a_plan_from_outside_obeys_every_cap(plan: Plan, profile: dict[str, Any]
     assert keys(plan, records(profile=profile)) == expected
 
 
+@pytest.mark.hazard("H-22", "C-CAPS")
+def test_who_must_not_exercise_is_admitted_with_no_plan_however_gentle() -> None:
+    gentle = msgspec.structs.replace(PLAN, phases=(Phase(WARM_UP, 60, 0.1), Phase(WORK, 240, 0.1), Phase(COOL_DOWN, 60, 0.1)))
+    refused = admit(
+        gentle, records(profile={"flags": (flag(FlagName.OSTEOPOROSIS, Grade.SEVERE),)}), CLOCK, CORE, CLINICAL, FIXED_FLAT
+    )
+    assert refused.limits is None
+    assert refused.problems
+    assert admit(gentle, records(), CLOCK, CORE, CLINICAL, FIXED_FLAT).limits is not None
+
+
 KNEE = {"flags": (flag(FlagName.KNEE, Grade.SEVERE),)}
 
 

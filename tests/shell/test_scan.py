@@ -341,6 +341,14 @@ def test_only_a_scan_on_time_feeds_the_pulse_and_the_watchdog(treadmill: Treadmi
     assert {"pulse", "watchdog"} <= set(treadmill.devices.calls)
 
 
+@pytest.mark.hazard("H-05", "C-PULSE")
+def test_while_power_was_to_be_off_a_scan_on_time_feeds_the_watchdog_and_no_pulse(treadmill: Treadmill) -> None:
+    to_walking(treadmill)
+    treadmill.drive.set_faults(motor_reversed=True)
+    treadmill.run_until(lambda made: made.state.power_off, 5)
+    assert {"pulse", "watchdog"} & set(treadmill.devices.calls) == {"watchdog"}
+
+
 @pytest.mark.parametrize("failing", ["read", "write", "pulse"])
 def test_a_device_that_fails_ends_the_scan_and_is_not_hidden(treadmill: Treadmill, failing: str) -> None:
     treadmill.devices.failing = failing
