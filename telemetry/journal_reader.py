@@ -91,6 +91,11 @@ class JournalReader:
         for row in self._connection.execute(query, (session,)):
             yield event_of_row(row)
 
+    def newest_events(self, limit: int) -> list[EventRecord]:
+        """Returns the events with the highest ids, in order."""
+        rows = self._connection.execute(f"SELECT {EVENT_COLUMNS} FROM events ORDER BY id DESC LIMIT ?", (limit,)).fetchall()
+        return [event_of_row(row) for row in reversed(rows)]
+
     def missing(self) -> list[tuple[int, int, str]]:
         """Returns the stretches of ids that never came: first, last, and when they were given up."""
         return list(self._connection.execute("SELECT first_id, last_id, time FROM missing ORDER BY first_id"))
