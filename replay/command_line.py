@@ -12,9 +12,9 @@ from pathlib import Path
 
 from controller.code_identity import code_identity, python_version
 from controller.core.events import RULES
-from replay.comparison import Difference, ReplayedScan, compare, replayed
+from replay.comparison import Difference, ReplayedScan, Verdict, as_recorded, compare
 from replay.recording import Recording, RecordingError, read_recording
-from replay.stop import around, latched_stop
+from replay.stop import around, latched_stop, latching_cause
 from replay.table import write_table
 from replay.words import command_words, happening_words, indicator_words, input_words
 
@@ -56,13 +56,20 @@ def _replay(options: argparse.Namespace) -> int:
     verdict = compare(recording)
     if verdict.difference is not None:
         print("\n".join(_difference_words(recording, verdict.difference)))
-    print(f"{verdict.scans} scans, {verdict.equal} decisions equal")
+    print(_verdict_words(verdict))
+    scans = list(as_recorded(recording)) if options.csv is not None or options.plot is not None else []
     if options.csv is not None:
-        rows = write_table(options.csv, replayed(recording), recording.header.began_ns)
+        rows = write_table(options.csv, scans, recording.header.began_ns)
         print(f"{rows} scans written to {options.csv}")
     if options.plot is not None:
-        _plot(options.plot, recording)
+        _plot(options.plot, recording, scans, verdict)
     return SAME if verdict.difference is None else DIFFERENT
+
+
+def _verdict_words(verdict: Verdict) -> str:
+    """Says how far it was looked: nothing tells the state after the last recorded one but the decisions."""
+    compared = f"states compared up to scan {verdict.states_to}" if verdict.states_to else "no state compared"
+    return f"{verdict.scans} scans, {verdict.equal} decisions equal, {compared}"
 
 
 def _about(recording: Recording) -> list[str]:
@@ -98,20 +105,20 @@ def _difference_words(recording: Recording, difference: Difference) -> list[str]
     return lines
 
 
-def _plot(path: Path, recording: Recording) -> None:
+def _plot(path: Path, recording: Recording, scans: list[ReplayedScan], verdict: Verdict) -> None:
     try:
         from replay.plot import plot  # noqa: PLC0415  a treadmill has no plotting library, and replays all the same
     except ImportError as error:
         raise PictureError(
             "drawing needs matplotlib, which a treadmill does not have: take the file to a checkout (docs/replay.md)"
         ) from error
-    scans = list(replayed(recording))
     if not scans:
         raise PictureError(f"{path}: there is no scan to draw")
     stop = latched_stop(scans)
     centre_ns = scans[-1].now_ns if stop is None else scans[stop].now_ns
     shown = around(scans, centre_ns, _BEFORE_S, _AFTER_S)
-    plot(path, shown, centre_ns, _title(recording, None if stop is None else scans[stop]))
+    different_ns = None if verdict.difference is None else verdict.difference.scan.now_ns
+    plot(path, shown, centre_ns, _title(recording, None if stop is None else scans[stop]), different_ns)
     print(f"{len(shown)} scans drawn in {path}")
 
 
@@ -119,10 +126,10 @@ def _title(recording: Recording, stop: ReplayedScan | None) -> str:
     header = recording.header
     if stop is None:
         return f"{header.treadmill}: nothing latched; time 0 is the end of the recording"
-    cause = stop.after.stopped_by
-    words = RULES[cause].text if cause is not None else "unknown"
+    cause = stop.after.stopped_by if stop.proved else latching_cause(stop)
+    words = "unknown" if cause is None else f"{RULES[cause].effect.name.lower().replace('_', ' ')}: {RULES[cause].text}"
     at_s = (stop.now_ns - header.began_ns) / 1e9
-    return f"{header.treadmill}: {stop.after.chart.value.replace('_', ' ')}: {words} ({at_s:.2f} s after {header.began_time})"
+    return f"{header.treadmill}: {words} ({at_s:.2f} s after {header.began_time})"
 
 
 if __name__ == "__main__":

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import msgspec
 
+from controller.core.chart import State
+from controller.core.patient import body_weight_n, known_load_n
 from controller.core.state import CoreState, Outputs, ScanInputs
 from controller.core.step import step
 from replay.recording import Recording, Segment
@@ -14,7 +17,10 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 class ReplayedScan(msgspec.Struct, frozen=True):
-    """One scan as the core decides it now. before, after: its state; outputs is None, and failure says why, where it failed."""
+    """One scan as the core decides it now. before, after: its state; outputs is None, and failure says why, where it failed.
+
+    recorded: what was decided then. proved: the states before and after are those of then, as far as the recording can tell.
+    """
 
     now_ns: int
     inputs: ScanInputs
@@ -23,6 +29,7 @@ class ReplayedScan(msgspec.Struct, frozen=True):
     outputs: Outputs | None
     recorded: Outputs | None
     failure: str = ""
+    proved: bool = True
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -34,10 +41,12 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """scans, equal: how many were run and how many decided as recorded, up to the first difference."""
+    """scans, equal: how many were run and how many decided as recorded, up to the first difference. states_to: before so many of
+    the scans the state was as recorded; of what came after the last recorded state, only the decisions are compared."""
 
     scans: int
     equal: int
+    states_to: int
     difference: Difference | None
 
 
@@ -59,10 +68,30 @@ def replayed(recording: Recording) -> Iterator[ReplayedScan]:
             yield ReplayedScan(scan.now_ns, scan.inputs, before, state, outputs, scan.outputs, failure)
 
 
+def as_recorded(recording: Recording) -> Iterator[ReplayedScan]:
+    """Runs each stretch between two recorded states anew from the first of them, for drawings and tables of what was done.
+
+    What the core decides otherwise now goes no further than to the next recorded state. From where it does so, and in a whole
+    stretch that decides the same and yet ends in other figures, what was reckoned then is not known: those scans are not proved.
+    """
+    after: tuple[Segment | None, ...] = (*recording.segments[1:], None)
+    for segment, following in zip(recording.segments, after, strict=True):
+        scans = list(replayed(Recording(recording.header, (segment,), ())))
+        equal = sum(1 for _ in itertools.takewhile(lambda scan: _same(scan.outputs, scan.recorded), scans))
+        if scans and equal == len(scans) and following is not None and following.continues:
+            equal = equal if figures(scans[-1].after) == figures(following.state) else 0
+        yield from (msgspec.structs.replace(scan, proved=number < equal) for number, scan in enumerate(scans))
+
+
+def figures(state: CoreState) -> tuple[State, float, float, float | None, float]:
+    """Returns what is drawn of a state: chart, speed asked and set-point in m/s, load (None: unknown) and body weight in N."""
+    return (state.chart, state.exercise.wanted_m_s, state.ramp.set_point_m_s, known_load_n(state), body_weight_n(state))
+
+
 def compare(recording: Recording) -> Verdict:
     """Replays up to the first difference."""
     starts = _continued_starts(recording.segments)
-    count = 0
+    count = states_to = 0
     for number, scan in enumerate(replayed(recording)):
         fields: tuple[tuple[str, str, str], ...] = ()
         recorded_state = starts.get(number)
@@ -71,9 +100,10 @@ def compare(recording: Recording) -> Verdict:
         elif not _same(scan.outputs, scan.recorded):
             fields = _output_fields(scan)
         if fields:
-            return Verdict(number + 1, number, Difference(number, scan, fields))
+            return Verdict(number + 1, number, states_to, Difference(number, scan, fields))
+        states_to = number if recorded_state is not None else states_to
         count = number + 1
-    return Verdict(count, count, None)
+    return Verdict(count, count, states_to, None)
 
 
 def _continued_starts(segments: tuple[Segment, ...]) -> dict[int, CoreState]:

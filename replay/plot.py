@@ -1,4 +1,8 @@
-"""Draws the seconds around a stop: speeds, harness load, what every input did, the states, and each decision where it fell."""
+"""Draws the seconds around a stop: speeds, harness load, what every input did, the states, and each decision where it fell.
+
+Commands, measurements, inputs and events are what was recorded. The speed asked, the load and the states are reckoned anew from the
+last recorded state; where the core decides otherwise now than then, they are not drawn, and the picture says so.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +31,11 @@ _COLOUR_OF_STATE = {
 _AT_REST_CLOSED = {rule.input: rule.contact is not Contact.NORMALLY_OPEN for rule in INPUT_TABLE}
 
 
-def plot(path: Path, scans: Sequence[ReplayedScan], centre_ns: int, title: str) -> None:
-    """Writes the picture; the file's suffix decides its kind (.svg or .png). Raises OSError. Times count from centre_ns."""
+def plot(path: Path, scans: Sequence[ReplayedScan], centre_ns: int, title: str, different_ns: int | None = None) -> None:
+    """Writes the picture; the file's suffix decides its kind (.svg or .png). Raises OSError. Times count from centre_ns.
+
+    scans: as `as_recorded` gives them. different_ns: when the core first decided otherwise now than then; None: nowhere.
+    """
     with mpl.rc_context({"svg.hashsalt": "sternway", "font.size": 8}):
         figure, (speed, load, inputs, states, events) = plt.subplots(
             5, 1, figsize=(11, 10), sharex=True, height_ratios=(3, 2, 3, 0.5, 2), layout="constrained"
@@ -41,16 +48,25 @@ def plot(path: Path, scans: Sequence[ReplayedScan], centre_ns: int, title: str) 
         _draw_events(events, scans, times)
         for axes in (speed, load, inputs, events):
             axes.axvline(0.0, color="tab:red", linestyle="--", linewidth=0.8)
+        if different_ns is not None:
+            title += f"\nDIFFERS: {_difference_words((different_ns - centre_ns) / 1e9)}"
         speed.set_title(title, loc="left")
         events.set_xlabel("time from the stop, s")
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
         plt.close(figure)
 
 
+def _difference_words(at_s: float) -> str:
+    return (
+        f"first at {at_s:.2f} s, the present code decides otherwise than was recorded. "
+        "Drawn is what was recorded;\nwhat is only reckoned (asked, load, state) is left out until the next recorded state"
+    )
+
+
 def _draw_speed(axes: Any, scans: Sequence[ReplayedScan], times: list[float]) -> None:
     drives = [scan.inputs.drive for scan in scans]
-    axes.step(times, [scan.after.exercise.wanted_m_s for scan in scans], where="post", label="asked", linewidth=0.8)
-    commanded = [scan.after.command.target_mm_s / 1000 for scan in scans]
+    axes.step(times, [_asked_m_s(scan) for scan in scans], where="post", label="asked", linewidth=0.8)
+    commanded = [math.nan if scan.recorded is None else scan.recorded.command.target_mm_s / 1000 for scan in scans]
     axes.step(times, commanded, where="post", label="sent to the drive", linewidth=0.8)
     measured = [math.nan if drive is None else drive.measured_mm_s / 1000 for drive in drives]
     axes.step(times, measured, where="post", label="measured", linewidth=1.0)
@@ -60,8 +76,12 @@ def _draw_speed(axes: Any, scans: Sequence[ReplayedScan], times: list[float]) ->
     axes.legend(loc="upper right")
 
 
+def _asked_m_s(scan: ReplayedScan) -> float:
+    return scan.after.exercise.wanted_m_s if scan.proved else math.nan
+
+
 def _draw_load(axes: Any, scans: Sequence[ReplayedScan], times: list[float]) -> None:
-    axes.step(times, [_load_percent(scan.after) for scan in scans], where="post", linewidth=0.9)
+    axes.step(times, [_load_percent(scan.after) if scan.proved else math.nan for scan in scans], where="post", linewidth=0.9)
     axes.set_ylabel("harness load,\n% of body weight")
 
 
@@ -100,9 +120,12 @@ def _spans(holds: Sequence[bool], times: Sequence[float]) -> list[tuple[float, f
 def _draw_states(axes: Any, scans: Sequence[ReplayedScan], times: list[float]) -> None:
     began = 0
     for index in range(1, len(scans) + 1):
-        if index < len(scans) and scans[index].after.chart is scans[began].after.chart:
+        if index < len(scans) and _state(scans[index]) is _state(scans[began]):
             continue
-        state = scans[began].after.chart
+        state = _state(scans[began])
+        if state is None:
+            began = index
+            continue
         end = times[min(index, len(times) - 1)]
         axes.axvspan(times[began], end, color=_COLOUR_OF_STATE.get(state, "0.8"), alpha=0.6)
         if end - times[began] > 0.05 * (times[-1] - times[0]):
@@ -112,13 +135,17 @@ def _draw_states(axes: Any, scans: Sequence[ReplayedScan], times: list[float]) -
     axes.set_ylabel("state", rotation=0, ha="right", va="center")
 
 
+def _state(scan: ReplayedScan) -> State | None:
+    return scan.after.chart if scan.proved else None
+
+
 def _draw_events(axes: Any, scans: Sequence[ReplayedScan], times: list[float]) -> None:
     """One row an event's code, in order of appearance; red where it latches."""
     found = [
         (at, happening.event)
         for at, scan in zip(times, scans, strict=True)
-        if scan.outputs
-        for happening in scan.outputs.happenings
+        if scan.recorded
+        for happening in scan.recorded.happenings
     ]
     events = list(dict.fromkeys(event for _, event in found))
     for at, event in found:

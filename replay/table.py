@@ -1,4 +1,8 @@
-"""A recording as a table: one row a scan, units in the column names, for whoever wants to reckon with it."""
+"""A recording as a table: one row a scan, units in the column names, for whoever wants to reckon with it.
+
+Inputs, command and events are what was recorded. State, speeds asked and set, and load are reckoned anew from the last recorded
+state; where the core decides otherwise now than then, they are empty, and `replay` says so.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from controller.core.inputs import Input
-from controller.core.patient import body_weight_n, known_load_n
-from replay.comparison import ReplayedScan
+from controller.core.state import CoreState
+from replay.comparison import ReplayedScan, figures
 from replay.words import happening_words
 
 COLUMNS = (
@@ -28,7 +32,9 @@ COLUMNS = (
     "drive_current_ma",
     *(f"{name.name.lower()}_closed" for name in Input),
     "events",
+    "replay",
 )
+SAME, DIFFERS = "same", "differs"
 
 
 def write_table(path: Path, scans: Iterable[ReplayedScan], began_ns: int) -> int:
@@ -44,24 +50,31 @@ def write_table(path: Path, scans: Iterable[ReplayedScan], began_ns: int) -> int
 
 
 def _row(scan: ReplayedScan, began_ns: int) -> list[object]:
-    state, drive, command = scan.after, scan.inputs.drive, scan.after.command
-    load_n = known_load_n(state)
-    percent = "" if load_n is None else round(100 * load_n / body_weight_n(state), 2)
+    drive, recorded = scan.inputs.drive, scan.recorded
+    state, wanted_m_s, set_point_m_s, load_n, percent = _reckoned(scan.after) if scan.proved else ("",) * 5
+    command = None if recorded is None else recorded.command
     return [
         f"{(scan.now_ns - began_ns) / 1e9:.6f}",
-        state.chart.value,
-        state.exercise.wanted_m_s,
-        round(state.ramp.set_point_m_s, 6),
+        state,
+        wanted_m_s,
+        set_point_m_s,
         "" if drive is None else drive.measured_mm_s / 1000,
         "" if drive is None else drive.granted_mm_s / 1000,
-        "" if load_n is None else round(load_n, 2),
+        load_n,
         percent,
         scan.inputs.lateness_ns / 1e6,
-        command.action.name,
-        command.target_mm_s,
-        command.rate_mm_s2,
+        "" if command is None else command.action.name,
+        "" if command is None else command.target_mm_s,
+        "" if command is None else command.rate_mm_s2,
         "" if drive is None else drive.state.name.lower(),
         "" if drive is None else drive.current_ma,
         *(int(bool(scan.inputs.levels.closed & name.bit)) for name in Input),
-        "; ".join(happening_words(happening) for happening in (scan.outputs.happenings if scan.outputs else ())),
+        "; ".join(happening_words(happening) for happening in (recorded.happenings if recorded else ())),
+        SAME if scan.proved else DIFFERS,
     ]
+
+
+def _reckoned(state: CoreState) -> tuple[object, ...]:
+    chart, wanted_m_s, set_point_m_s, load_n, weight_n = figures(state)
+    load = ("", "") if load_n is None else (round(load_n, 2), round(100 * load_n / weight_n, 2))
+    return (chart.value, wanted_m_s, round(set_point_m_s, 6), *load)

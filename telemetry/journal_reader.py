@@ -92,7 +92,7 @@ class JournalReader:
             yield event_of_row(row)
 
     def newest_events(self, limit: int, without_effects: Collection[str] = ()) -> list[EventRecord]:
-        """Returns the newest events, oldest first, but those with one of these effects."""
+        """Returns the events with the highest ids, in order; those with one of these effects are left out."""
         left_out = ", ".join("?" * len(without_effects))
         query = f"SELECT {EVENT_COLUMNS} FROM events WHERE effect NOT IN ({left_out}) ORDER BY id DESC LIMIT ?"
         rows = self._connection.execute(query, (*without_effects, limit)).fetchall()

@@ -4,9 +4,14 @@ The controller keeps the recording in its runtime directory and never waits for 
 the controller left behind is saved as soon as its next life says that it died, or when a stop of that life is due. At most
 `recordings_kept` files stay; the oldest go, by the number with which each name begins: the clock may have been anything.
 
+This process may end within those ten seconds. When it is told to, it saves at once what it has. When it is killed, its next life
+takes the stops up from the journal: a recording holds the very nanosecond of each of its events, so whether a ring has a stop,
+or a saved recording has it already, is read there and not guessed from clocks, which a reboot sets back.
+
 A recording holds the core's state, and in it the pseudonym of whose session it was. An erasure empties those files. They stay,
 empty, so that what the runtime directory still holds of them is not saved once more; what it holds and nobody has saved yet gets
-such an empty file, too. While it is still there, its empty file stays, however many are kept.
+such an empty file, too. While it is still there, its empty file stays, however many are kept. So does a stop that is not due yet,
+at once: the pseudonym is forgotten with this process, and its next life must not save what was erased.
 """
 
 from __future__ import annotations
@@ -19,8 +24,9 @@ import os
 import re
 import shutil
 import struct
+import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -47,6 +53,10 @@ RING_HOLDS_NS = 50_000_000_000
 """A stop that is told later than this is no longer in the ring with what led to it."""
 FORGOTTEN_NS = 600_000_000_000
 """For so long after an erasure the ring may still hold something of that patient; later, the pseudonym has been given again."""
+LOOKED_BACK_NS = 600_000_000_000
+"""A stop before this process began is looked for, and its missing recording said, for so long."""
+_LOOKED_AT = 8
+"""A stop's recording is among the newest: so many are looked at, each a tenth of a second's work."""
 _LOOK_S = 0.5
 _AGAIN_NS = 5_000_000_000
 _COMPRESSION = 1
@@ -86,6 +96,10 @@ class RecordingSaver:
         self._monotonic_ns = monotonic_ns
         self._stops: tuple[EventRecord, ...] = ()
         """The first and the newest of the stops that are not saved yet."""
+        self._saving: tuple[EventRecord, ...] = ()
+        """Those that a thread is saving now."""
+        self._one_thread = threading.Lock()
+        """A copy that was begun goes on when this process is told to end, and then saves the rest."""
         self._due_ns = 0
         self._newest_ns = 0
         self._save_aside = False
@@ -95,8 +109,15 @@ class RecordingSaver:
         self._forgotten_at_ns: dict[str, int] = {}
         self.forgotten: frozenset[int] = frozenset()
         """Requests to erase that no recording speaks of any more."""
-        self.alarms: tuple[Alarm, ...] = ()
+        self._failures: tuple[Alarm, ...] = ()
+        self._missed: tuple[Alarm, ...] = ()
+        self._missed_until_ns = 0
+
+    @property
+    def alarms(self) -> tuple[Alarm, ...]:
         """What is wrong with the recordings, for the alarm topic."""
+        missed = self._missed if self._monotonic_ns() < self._missed_until_ns else ()
+        return (*self._failures, *missed)
 
     def take_event(self, event: EventRecord) -> None:
         """Notes a latched stop; an event that is sent again is one and the same."""
@@ -107,10 +128,30 @@ class RecordingSaver:
         self._newest_ns = event.at_ns
         now_ns = self._monotonic_ns()
         if not 0 <= now_ns - event.at_ns <= RING_HOLDS_NS:
-            _log.warning("event %d, %s, was told too late: the flight recorder no longer holds it", event.id, event.code)
+            self._say_missed((event,), "was told too late: the flight recorder no longer holds it")
             return
         self._stops = (*self._stops[:1], event)
         self._due_ns = min(max(self._due_ns, event.at_ns + AFTER_NS), self._stops[0].at_ns + LONGEST_WAIT_NS)
+
+    async def take_up(self, events: Iterable[EventRecord]) -> None:
+        """Notes what the journal has kept of the time before this process began: stops whose recordings are not saved yet."""
+        events = tuple(events)
+        now_ns = self._monotonic_ns()
+        if any(event.code == STARTED and UNCLEAN in event.detail and _is_young(now_ns - event.at_ns) for event in events):
+            self._save_aside = True
+        stops = tuple(event for event in events if event.effect in LATCHING_EFFECTS and self._is_recent(event, now_ns))
+        held: list[EventRecord] = []
+        missed: list[EventRecord] = []
+        if not await self._in_thread(partial(self._sort_out, stops, held, missed)):
+            held = [stop for stop in stops if 0 <= now_ns - stop.at_ns <= RING_HOLDS_NS]  # `save` looks once more
+        self._newest_ns = max((self._newest_ns, *(stop.at_ns for stop in stops if stop.at_ns <= now_ns)))
+        if missed:
+            self._say_missed(missed, "has no flight recording: telemetry or the power was away before it was saved")
+        if held:
+            known = {stop.id: stop for stop in (*held, *self._stops)}
+            waiting = sorted(known.values(), key=lambda stop: stop.at_ns)
+            self._stops = (waiting[0], waiting[-1])[: len(waiting)]
+            self._due_ns = min(waiting[-1].at_ns + AFTER_NS, waiting[0].at_ns + LONGEST_WAIT_NS)
 
     def forget(self, erasures: tuple[Erasure, ...]) -> None:
         """Notes who is being erased; `forgotten` says once that is done here."""
@@ -135,49 +176,107 @@ class RecordingSaver:
                 self._save_aside, self._again_ns = True, now_ns + _AGAIN_NS
         if self._stops and self._monotonic_ns() >= self._due_ns:
             stops, self._stops, self._due_ns = self._stops, (), 0
-            if not await self._in_thread(partial(self.save, stops)) and now_ns - stops[0].at_ns <= RING_HOLDS_NS:
+            self._saving = stops
+            saved = await self._in_thread(partial(self.save, stops))
+            self._saving = ()
+            if not saved and now_ns - stops[0].at_ns <= RING_HOLDS_NS:
                 self._stops, self._due_ns = (stops[0], (*stops, *self._stops)[-1]), now_ns + _AGAIN_NS
+
+    async def finish(self) -> None:
+        """Saves at once what is not saved yet, once `run` has ended: nobody knows whether the next life begins in time."""
+        stops = (*self._saving, *self._stops)
+        if self._save_aside:
+            await self._in_thread(self.save_aside)
+        if stops:
+            await self._in_thread(partial(self.save, stops))
 
     async def _forget(self, erasure: Erasure, now_ns: int) -> None:
         self._forgotten_at_ns[erasure.patient] = now_ns
-        if await self._in_thread(partial(self.erase, erasure.patient)):
+        if await self._in_thread(partial(self.erase, erasure.patient, self._stops)):
             self.forgotten |= {erasure.request}
         else:
             self._erase_again_ns = now_ns + _AGAIN_NS
 
+    def _is_recent(self, stop: EventRecord, now_ns: int) -> bool:
+        """By the monotonic clock or, of a stop before a reboot, by the one on the wall."""
+        if _is_young(now_ns - stop.at_ns):
+            return True
+        try:
+            age_s = (self._utc_now() - datetime.fromisoformat(stop.time)).total_seconds()
+        except (ValueError, TypeError):  # a time that cannot be read tells no age
+            return False
+        return _is_young(int(age_s * 1e9))
+
+    def _say_missed(self, stops: Sequence[EventRecord], why: str) -> None:
+        for stop in stops:
+            _log.warning("event %d, %s, %s", stop.id, stop.code, why)
+        text = f"A stop is not recorded: event {stops[-1].id}, {stops[-1].code}, {why}"
+        self._missed = (Alarm("recording-not-saved", "low", text, "Look in telemetry's log for why it was away"),)
+        self._missed_until_ns = self._monotonic_ns() + LOOKED_BACK_NS
+
+    def _sort_out(self, stops: tuple[EventRecord, ...], held: list[EventRecord], missed: list[EventRecord]) -> None:
+        """Adds each stop that is not saved yet to those that a ring still holds, or to those that nothing holds. Raises OSError."""
+        erased_ns = [stop.at_ns for stop in stops if self._is_erased(stop)]
+        for stop in stops:
+            # A recording is named by its first stop: of an emptied one the others cannot be read any more.
+            if any(0 <= stop.at_ns - at_ns <= LONGEST_WAIT_NS for at_ns in erased_ns) or self._is_saved(stop):
+                continue
+            moment = _moment(stop)
+            rings = (self._runtime / RING_NAME, *self._runtime.glob(ASIDE))
+            is_held = any(ring.exists() and _is_mentioned_in_ring(ring, moment) for ring in rings)
+            (held if is_held else missed).append(stop)
+
+    def _is_erased(self, stop: EventRecord) -> bool:
+        return any(path.name.endswith(_ending_of_stop(stop)) and not path.stat().st_size for path in self._newest())
+
+    def _is_saved(self, stop: EventRecord) -> bool:
+        """Whether a recording holds this stop, or did until it was erased. Raises OSError."""
+        moment = _moment(stop)
+        return self._is_erased(stop) or any(_holds(path, moment) for path in self._newest())
+
+    def _newest(self) -> list[Path]:
+        found = sorted(self._directory.glob(f"*{SUFFIX}"), key=lambda path: (_number(path), path.name))
+        return found[: -_LOOKED_AT - 1 : -1]
+
     async def _in_thread(self, call: Callable[[], None]) -> bool:
         """A disk that is full or slow holds up nothing else; a recording that could not be saved is said, and tried again."""
         try:
-            await asyncio.to_thread(call)
-            self.alarms = ()
+            await asyncio.to_thread(self._alone, call)
+            self._failures = ()
         except (OSError, RuntimeError) as error:  # RuntimeError: no thread to be had
             _log.error("a flight recording was not saved or erased: %s", error)
             text = f"A flight recording was not saved or erased: {getattr(error, 'strerror', None) or error}"
-            self.alarms = (Alarm("recording-not-saved", "low", text, f"See to {self._directory}"),)
+            self._failures = (Alarm("recording-not-saved", "low", text, f"See to {self._directory}"),)
             return False
         return True
 
+    def _alone(self, call: Callable[[], None]) -> None:
+        with self._one_thread:
+            call()
+
     def save(self, stops: tuple[EventRecord, ...]) -> None:
         """Saves what holds these stops, oldest first: the ring as it is now, named after its first stop; and where one of them came
-        before the ring's life began, what earlier lives left behind. Raises OSError."""
+        before the ring's life began, what earlier lives left behind. What is saved already is not saved again. Raises OSError."""
+        stops = tuple(stop for stop in stops if not self._is_saved(stop))
+        if not stops:
+            return
         ring = self._runtime / RING_NAME
         began_ns = _began_ns(ring)
         recorded = [stop for stop in stops if stop.at_ns >= began_ns]
         if len(recorded) < len(stops):
             self.save_aside()
         if recorded:
-            code = _NOT_IN_A_NAME.sub("", recorded[0].code)
-            self._copy(ring, f"{self._stamp()}-{recorded[0].id}-{code}{SUFFIX}")
+            self._copy(ring, f"{self._stamp()}{_ending_of_stop(recorded[0])}")
 
     def save_aside(self) -> None:
         """Saves what earlier lives left behind and nobody has saved yet; raises OSError."""
         for ring, ending in self._not_saved():
             self._copy(ring, f"{self._stamp()}{ending}")
 
-    def erase(self, patient: str) -> None:
+    def erase(self, patient: str, stops: tuple[EventRecord, ...] = ()) -> None:
         """Empties every recording that names the patient, and every one that cannot be read; raises OSError.
 
-        Of what earlier lives left of the patient only the name is saved.
+        Of what earlier lives left of the patient only the name is saved, and so of these stops, which are not saved yet.
         """
         mention = _mention(patient)
         self._remove_unfinished()
@@ -188,6 +287,11 @@ class RecordingSaver:
         for ring, ending in self._not_saved():
             if _is_mentioned_in_ring(ring, mention):
                 self._save_name_alone(f"{self._stamp()}{ending}")
+        present = self._runtime / RING_NAME
+        if stops and present.exists() and _is_mentioned_in_ring(present, mention):
+            for stop in stops:
+                if not self._is_saved(stop):
+                    self._save_name_alone(f"{self._stamp()}{_ending_of_stop(stop)}")
 
     def _not_saved(self) -> Iterator[tuple[Path, str]]:
         """What earlier lives left behind and nobody has saved yet, each with how its name will end."""
@@ -200,7 +304,7 @@ class RecordingSaver:
         self._directory.mkdir(parents=True, exist_ok=True)
         saved = self._directory / f"{self._next_number():06d}-{name}"
         saved.touch()
-        _log.warning("an earlier life's flight recording will not be saved, it names an erased patient: %s", saved.name)
+        _log.warning("a flight recording will not be saved, it names an erased patient: %s", saved.name)
 
     def _remove_unfinished(self) -> None:
         """What a power cut left half written may name anybody."""
@@ -262,6 +366,15 @@ def _ending(ring: Path) -> str:
     return f"-life-{_NOT_IN_A_NAME.sub('', ring.stem.removeprefix('flight-').lower())}{SUFFIX}"
 
 
+def _ending_of_stop(stop: EventRecord) -> str:
+    """How the name ends under which a stop is saved."""
+    return f"-{stop.id}-{_NOT_IN_A_NAME.sub('', stop.code)}{SUFFIX}"
+
+
+def _is_young(age_ns: int) -> bool:
+    return 0 <= age_ns <= LOOKED_BACK_NS
+
+
 def _began_ns(ring: Path) -> int:
     """When the life in the ring began; 0 where that cannot be read: what is there is saved all the same. Raises OSError."""
     with ring.open("rb") as file:
@@ -281,13 +394,30 @@ def _mention(patient: str) -> re.Pattern[bytes]:
     return re.compile(rb"%b|patient %b(?![A-Za-z0-9_-])" % (re.escape(key + name), re.escape(patient.encode())))
 
 
+def _moment(stop: EventRecord) -> re.Pattern[bytes]:
+    """How the nanosecond of an event stands in a recording: it is the event's own, and its scan's."""
+    return re.compile(re.escape(msgspec.msgpack.encode(stop.at_ns)))
+
+
 def _is_mentioned(path: Path, mention: re.Pattern[bytes]) -> bool:
     """Whether a recording names a patient, or cannot be read to its end: then nobody knows. Raises OSError where a disk fails."""
     try:
-        with path.open("rb") as file, gzip.GzipFile(fileobj=file) as packed:
-            return _is_found(packed, mention)
+        return _is_found_packed(path, mention)
     except (EOFError, zlib.error, gzip.BadGzipFile):
         return True
+
+
+def _holds(path: Path, moment: re.Pattern[bytes]) -> bool:
+    """Whether a recording holds an event; one that cannot be read to its end, or was emptied, does not."""
+    try:
+        return _is_found_packed(path, moment)
+    except (EOFError, zlib.error, OSError):
+        return False
+
+
+def _is_found_packed(path: Path, content: re.Pattern[bytes]) -> bool:
+    with path.open("rb") as file, gzip.GzipFile(fileobj=file) as packed:
+        return _is_found(packed, content)
 
 
 def _is_mentioned_in_ring(ring: Path, mention: re.Pattern[bytes]) -> bool:

@@ -22,6 +22,7 @@ from telemetry.commands import PrepareCommand
 from telemetry.intake import CommandIntake, NetworkMessage
 from telemetry.journal import JournalError, NewerSchemaError
 from telemetry.journal_formatter import JournalFormatter
+from telemetry.journal_reader import JournalReader
 from telemetry.keeper import JournalKeeper
 from telemetry.link import ControllerLink
 from telemetry.notify import Notifier
@@ -39,6 +40,8 @@ TICK_S = 0.25
 FAREWELL_S = 4.0
 """The broker may take so long to hear that we go offline; after that its will says so."""
 STATUS_EVERY_TICKS = 20
+MAXIMUM_EVENTS_BEFORE = 1024
+"""As many as the controller's ring holds; a stop that lies further back is long out of the flight recorder."""
 EXIT_CONFIGURATION = 2
 """As the controller's: the unit does not start it again after this."""
 
@@ -88,7 +91,7 @@ class Service:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        running = (self._publisher.run(stop), self._keeper.run(), self._link.run(), self._recordings.run(), self._tick())
+        running = (self._publisher.run(stop), self._keeper.run(), self._link.run(), self._save_recordings(), self._tick())
         parts = [asyncio.create_task(part) for part in running]
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -102,12 +105,28 @@ class Service:
                 part.result()  # raises what ended it
 
     async def _end(self, parts: list[asyncio.Task[None]]) -> None:
-        """The farewell to the broker first, the journal last: nothing is taken after its last commit."""
+        """The farewell to the broker first, then the journal: nothing is taken after its last commit. The recordings last, which
+        take the longest."""
         publishing = parts[0]
         await asyncio.wait([publishing], timeout=FAREWELL_S)
         await cancel_all([*parts, *self._proposals])
         self._keep_speeds(self._speeds.finish())
         await self._keeper.close()
+        await self._recordings.finish()
+
+    async def _save_recordings(self) -> None:
+        """From the stops on that came before this process and that its predecessor may not have saved."""
+        await self._keeper.opened.wait()
+        await self._recordings.take_up(await asyncio.to_thread(self._newest_events))
+        await self._recordings.run()
+
+    def _newest_events(self) -> list[EventRecord]:
+        try:
+            with JournalReader(self._journal_path) as reader:
+                return reader.newest_events(MAXIMUM_EVENTS_BEFORE)
+        except (JournalError, sqlite3.Error, OSError) as error:
+            _log.error("whether a stop before this start is recorded cannot be told, the journal cannot be read: %s", error)
+            return []
 
     async def _tick(self) -> None:
         await self._keeper.opened.wait()

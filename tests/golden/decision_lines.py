@@ -1,4 +1,5 @@
-"""What a recording decided, as text that people compare: a line for each change of state, event, answer, command and nurse call.
+"""What a recording decided, as text that people compare: a line for each change of state, event, answer, command, nurse call
+and of whether the stop chain is held.
 
 A run is one line for each way it goes, with a checksum over all its scans' commands; the last line has one over the lamps and the
 buzzer, whose rhythm would be a line every few scans. So what is too small to be read still shows as another checksum. Times are
@@ -107,5 +108,7 @@ def _changes(before: ReplayedScan | None, scan: ReplayedScan) -> Iterator[str]:
         yield "answer accepted" if answer.accepted else f"answer refused: {answer.reason}"
     if outputs.nurse_call is not (last is not None and last.nurse_call):
         yield f"nurse call {'on' if outputs.nurse_call else 'off'}"
+    if outputs.hold_chain is not (last is None or last.hold_chain):
+        yield f"chain {'held' if outputs.hold_chain else 'let go'}"
     if outputs.command.action is not Action.RUN and (last is None or outputs.command != last.command):
         yield f"command {command_words(outputs.command)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import random
 import zlib
@@ -238,6 +239,23 @@ def test_telemetry_knows_a_stop_of_an_earlier_life_by_the_header_that_the_record
     saver = RecordingSaver(tmp_path, tmp_path / "saved", 5, lambda: datetime(2026, 3, 1, tzinfo=UTC), lambda: 0)
     saver.save((msgspec.structs.replace(samples.event(41), at_ns=header_of(content).began_ns - 1),))
     assert not (tmp_path / "saved").exists()
+
+
+def test_telemetry_finds_a_stop_of_the_journal_in_what_the_recorder_wrote(tmp_path: Path) -> None:
+    """Telemetry may not know the core's types: it looks for how the event's nanosecond is encoded."""
+    path = record_stumble(tmp_path)
+    scans = read_recording(path).scans
+    (stop,) = (h for scan in scans for h in scan.outputs.happenings if h.event.value == "harness-loaded")
+    record = msgspec.structs.replace(samples.event(41, "harness-loaded"), at_ns=stop.at_ns, effect="protective_stop")
+    other = msgspec.structs.replace(record, id=42, at_ns=stop.at_ns + 1)
+    now_ns = stop.at_ns + 12_000_000_000
+    saver = RecordingSaver(tmp_path, tmp_path / "saved", 5, lambda: datetime(2026, 3, 1, tzinfo=UTC), lambda: now_ns)
+    asyncio.run(saver.take_up((record, other)))
+    assert "event 42" in saver.alarms[0].text
+    asyncio.run(saver.look())
+    (saved,) = (tmp_path / "saved").iterdir()
+    assert saved.name.endswith("-41-harness-loaded.flight.gz")
+    assert read_recording(saved) == read_recording(path)
 
 
 def test_an_erasure_finds_the_patient_in_what_the_core_itself_recorded(tmp_path: Path, content: bytes) -> None:

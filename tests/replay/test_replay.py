@@ -11,11 +11,15 @@ import msgspec
 import pytest
 
 import replay.comparison
+from controller.core.chart import LATCHED_STATES, State
+from controller.core.commands import Action
+from controller.core.events import Event
 from controller.core.state import CoreState, Outputs
 from controller.core.step import step
 from replay.command_line import DIFFERENT, REFUSED, SAME, main
-from replay.comparison import compare
+from replay.comparison import as_recorded, compare
 from replay.recording import read_recording
+from replay.stop import latched_stop, latching_cause
 from replay.table import COLUMNS
 from tests.replay.recorded import Recorded, record_stumble
 
@@ -40,7 +44,10 @@ def test_every_decision_is_the_same(stumble: Path, capsys: pytest.CaptureFixture
     assert main([str(stumble)]) == SAME
     scans = sum(1 for _ in read_recording(stumble).scans)
     assert scans > 1000
-    assert capsys.readouterr().out.splitlines()[-1] == f"{scans} scans, {scans} decisions equal"
+    last = len(read_recording(stumble).segments[-1].scans)
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        f"{scans} scans, {scans} decisions equal, states compared up to scan {scans - last}"
+    )
 
 
 def test_the_first_decision_that_differs_is_shown(
@@ -74,6 +81,80 @@ def test_a_difference_that_no_output_shows_is_found_within_its_second(stumble: P
     difference = compare(read_recording(stumble)).difference
     assert difference is not None
     assert ("state.sessions_prepared", "1", "0") in difference.fields
+
+
+def test_how_far_states_were_compared_is_said(stumble: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing tells the state after the last that is recorded."""
+    recording = read_recording(stumble)
+    last_ns = recording.segments[-1].scans[0].now_ns
+
+    def forgetful(*scan) -> tuple[CoreState, Outputs]:
+        state, outputs = step(*scan)
+        return (msgspec.structs.replace(state, sessions_prepared=99) if scan[3] >= last_ns else state), outputs
+
+    monkeypatch.setattr(replay.comparison, "step", forgetful)
+    verdict = compare(recording)
+    assert verdict.difference is None
+    assert verdict.states_to == verdict.scans - len(recording.segments[-1].scans)
+    assert compare(msgspec.structs.replace(recording, segments=recording.segments[:1])).states_to == 0
+
+
+def not_latching(state: CoreState, outputs: Outputs) -> tuple[CoreState, Outputs]:
+    """A core of a later version, to which that load is none: it goes on, and says nothing."""
+    if not any(happening.event.value == "harness-loaded" for happening in outputs.happenings):
+        return state, outputs
+    command = msgspec.structs.replace(outputs.command, action=Action.RUN, target_mm_s=777, rate_mm_s2=1)
+    return (
+        msgspec.structs.replace(state, chart=State.WARM_UP, causes=(), command=command),
+        msgspec.structs.replace(outputs, happenings=(), command=command),
+    )
+
+
+def test_table_and_picture_of_a_stop_that_would_be_decided_otherwise_now_show_what_was_recorded(
+    stumble: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import matplotlib as mpl
+
+    monkeypatch.setitem(mpl.rcParams, "svg.fonttype", "none")
+    stop = next(
+        scan
+        for scan in read_recording(stumble).scans
+        if any(happening.event.value == "harness-loaded" for happening in scan.outputs.happenings)
+    )
+    plant(monkeypatch, not_latching)
+    assert main([str(stumble), "--csv", str(tmp_path / "a.csv"), "--plot", str(tmp_path / "a.svg")]) == DIFFERENT
+    with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    (at,) = (row for row in rows if "harness-loaded" in row["events"])
+    assert (at["command"], at["command_rate_mm_s2"]) == ("STOP", str(stop.outputs.command.rate_mm_s2))
+    assert (at["replay"], at["state"], at["asked_m_s"], at["load_n"]) == ("differs", "", "", "")
+    assert "777" not in {row["command_target_mm_s"] for row in rows}
+    number = rows.index(at)
+    assert {row["replay"] for row in rows[:number]} == {"same"}
+    assert rows[-1]["state"] == "protective_stop", "the next recorded state is known again"
+    drawn = (tmp_path / "a.svg").read_text()
+    for words in ("protective stop", "harness-loaded", "DIFFERS: first at 0.00 s"):
+        assert words in drawn
+
+
+def test_figures_that_no_decision_shows_are_left_out_where_they_are_not_those_of_then(
+    stumble: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wishful(state: CoreState, outputs: Outputs) -> tuple[CoreState, Outputs]:
+        return msgspec.structs.replace(state, exercise=msgspec.structs.replace(state.exercise, wanted_m_s=9.0)), outputs
+
+    monkeypatch.setattr(replay.comparison, "step", lambda *scan: wishful(*step(*scan)))
+    scans = list(as_recorded(read_recording(stumble)))
+    last = len(read_recording(stumble).segments[-1].scans)
+    assert not any(scan.proved for scan in scans[:-last])
+
+
+def test_the_stop_is_found_where_the_states_have_it(stumble: Path) -> None:
+    scans = list(as_recorded(read_recording(stumble)))
+    stop = scans[latched_stop(scans)]
+    assert stop.before.chart not in LATCHED_STATES
+    assert stop.after.chart in LATCHED_STATES
+    assert latching_cause(stop) is stop.after.stopped_by is Event.HARNESS_LOADED
 
 
 def test_a_core_that_fails_is_a_difference(stumble: Path, monkeypatch: pytest.MonkeyPatch) -> None:

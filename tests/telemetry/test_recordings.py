@@ -8,6 +8,8 @@ import gzip
 import logging
 import os
 import signal
+import threading
+import time
 import zlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +20,7 @@ import pytest
 from controller.flight_format import FILE_PREFIX, FORMAT_VERSION, MAGIC, SEGMENT_BYTES, SEGMENTS
 from messages.wire import EventRecord
 from telemetry.patients import Erasure
-from telemetry.recordings import AFTER_NS, FORGOTTEN_NS, LONGEST_WAIT_NS, RING_HOLDS_NS, RecordingSaver
+from telemetry.recordings import AFTER_NS, FORGOTTEN_NS, LONGEST_WAIT_NS, LOOKED_BACK_NS, RING_HOLDS_NS, RecordingSaver
 from tests.telemetry import samples
 from tests.telemetry.bench import Peer, Telemetry, until
 
@@ -372,6 +374,260 @@ def test_without_a_recorder_it_is_said(saving: Saving) -> None:
     saving.stop(41)
     assert saving.after(AFTER_NS) == []
     assert "not saved" in saving.saver.alarms[0].text
+
+
+class Restarted(Saving):
+    """Telemetry that can end and begin again; the journal is a list of what it has committed.
+
+    The ring holds each stop's nanosecond.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory, kept=9)
+        self.journal: list[EventRecord] = []
+        self.ring = ring_of("b00t", 900 * S)
+        self.record(self.ring)
+
+    def record(self, content: bytes) -> None:
+        self.ring = content
+        (self.runtime / "flight.ring").write_bytes(content)
+
+    def stop(self, event_id: int, code: str = "harness-loaded", effect: str = "protective_stop") -> EventRecord:
+        self.record(self.ring + msgspec.msgpack.encode([self.clock.now_ns, "a scan"]))
+        made = super().stop(event_id, code, effect)
+        time = self.clock.utc().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        self.journal.append(msgspec.structs.replace(made, time=time))
+        return made
+
+    def kill(self) -> None:
+        """This process is gone, with all that it only had in mind."""
+        self.saver = RecordingSaver(self.runtime, self.recordings, 9, self.clock.utc, self.clock.monotonic)
+
+    def begin(self) -> None:
+        asyncio.run(self.saver.take_up(self.journal))
+
+    def end_in_order(self) -> None:
+        asyncio.run(self.saver.finish())
+        self.kill()
+
+    def reboot(self) -> None:
+        """The monotonic clock begins again, and the runtime directory is empty. A minute has passed since."""
+        self.clock.began += timedelta(seconds=self.clock.now_ns // S)
+        self.clock.now_ns = 60 * S
+        self.kill()
+        self.record(ring_of("b2", 20 * S))
+
+
+@pytest.fixture
+def restarted(tmp_path: Path) -> Restarted:
+    return Restarted(tmp_path)
+
+
+def names(saved: list[str]) -> list[str]:
+    return [name.split("-", 2)[2] for name in saved]
+
+
+def test_a_stop_is_saved_although_telemetry_was_killed_five_seconds_later(restarted: Restarted) -> None:
+    restarted.stop(41)
+    restarted.clock.now_ns += 5 * S
+    restarted.kill()
+    restarted.begin()
+    assert restarted.after(AFTER_NS - 5 * S - 1) == [], "not before its time"
+    assert names(restarted.after(1)) == ["41-harness-loaded.flight.gz"]
+    assert len(restarted.after(100 * S)) == 1, "once"
+    assert restarted.saver.alarms == ()
+
+
+def test_further_stops_are_taken_up_with_the_first(restarted: Restarted) -> None:
+    restarted.stop(41)
+    restarted.clock.now_ns += 4 * S
+    restarted.stop(42, "braking-failed", "power_off")
+    restarted.kill()
+    restarted.begin()
+    assert restarted.after(AFTER_NS - 1) == []
+    assert names(restarted.after(1)) == ["41-harness-loaded.flight.gz"]
+    restarted.kill()
+    restarted.begin()
+    assert len(restarted.after(AFTER_NS)) == 1, "the second is in it"
+
+
+def test_what_is_pending_is_saved_at_once_when_telemetry_ends_in_order(restarted: Restarted) -> None:
+    restarted.stop(41)
+    restarted.clock.now_ns += 3 * S
+    restarted.end_in_order()
+    assert names(restarted.after(0)) == ["41-harness-loaded.flight.gz"]
+    restarted.begin()
+    assert len(restarted.after(AFTER_NS)) == 1, "and not again"
+    assert restarted.saver.alarms == ()
+
+
+def test_an_orderly_end_in_the_middle_of_a_copy_makes_no_second_one(restarted: Restarted, monkeypatch: pytest.MonkeyPatch) -> None:
+    restarted.stop(41)
+    restarted.clock.now_ns += AFTER_NS
+    begun, go_on = threading.Event(), threading.Event()
+    copy = restarted.saver._copy
+
+    def slow(ring: Path, name: str) -> None:
+        begun.set()
+        assert go_on.wait(10)
+        copy(ring, name)
+
+    monkeypatch.setattr(restarted.saver, "_copy", slow)
+
+    async def ended() -> None:
+        looking = asyncio.create_task(restarted.saver.look())
+        await asyncio.to_thread(begun.wait, 10)
+        looking.cancel()
+        finishing = asyncio.create_task(restarted.saver.finish())
+        await asyncio.sleep(0.05)
+        go_on.set()
+        await finishing
+
+    asyncio.run(ended())
+    assert names(restarted.after(0)) == ["41-harness-loaded.flight.gz"]
+
+
+def test_what_a_dead_controller_left_is_saved_at_once_at_an_orderly_end_or_by_the_next_life(restarted: Restarted) -> None:
+    (restarted.runtime / "flight-1a2b.ring").write_bytes(b"how it ended")
+    restarted.start(41, unclean=True)
+    restarted.journal.append(
+        msgspec.structs.replace(samples.event(41, "started"), at_ns=restarted.clock.now_ns, detail={"unclean": 1})
+    )
+    restarted.kill()
+    restarted.begin()
+    assert names(restarted.after(0)) == ["life-1a2b.flight.gz"]
+    (restarted.runtime / "flight-1a2b.ring").rename(restarted.runtime / "flight-3c4d.ring")
+    restarted.start(42, unclean=True)
+    restarted.end_in_order()
+    assert names(restarted.after(0)) == ["life-1a2b.flight.gz", "life-3c4d.flight.gz"]
+
+
+def test_a_stop_that_was_saved_is_not_saved_again_however_soon_telemetry_is_there_again(restarted: Restarted) -> None:
+    record = restarted.stop(41)
+    restarted.after(AFTER_NS)
+    restarted.kill()
+    restarted.begin()
+    assert len(restarted.after(AFTER_NS)) == 1
+    restarted.kill()
+    restarted.saver.take_event(record)  # of a journal that could not be written: it was never acknowledged
+    assert len(restarted.after(AFTER_NS)) == 1
+
+
+def test_a_stop_whose_controller_died_while_telemetry_was_away_is_saved_from_its_own_life(restarted: Restarted) -> None:
+    restarted.stop(41)
+    restarted.kill()
+    restarted.clock.now_ns += 5 * S
+    (restarted.runtime / "flight.ring").rename(restarted.runtime / "flight-1a2b.ring")
+    restarted.record(ring_of("b2", restarted.clock.now_ns))
+    restarted.begin()
+    assert names(restarted.after(AFTER_NS)) == ["life-1a2b.flight.gz"]
+    restarted.kill()
+    restarted.begin()
+    assert len(restarted.after(AFTER_NS)) == 1
+
+
+@pytest.mark.parametrize("rebooted", [False, True])
+def test_a_stop_that_nothing_holds_any_more_is_said(restarted: Restarted, caplog: pytest.LogCaptureFixture, rebooted: bool) -> None:
+    """Telemetry was away for longer than the ring goes back; or the power was cut within the ten seconds."""
+    restarted.stop(41)
+    restarted.kill()
+    if rebooted:
+        restarted.reboot()
+    else:
+        restarted.clock.now_ns += 90 * S
+        restarted.record(ring_of("b00t", 900 * S))
+    restarted.begin()
+    assert restarted.after(AFTER_NS) == []
+    assert "event 41, harness-loaded, has no flight recording" in caplog.text
+    (alarm,) = restarted.saver.alarms
+    assert alarm.code == "recording-not-saved"
+    assert "41" in alarm.text
+    restarted.clock.now_ns += LOOKED_BACK_NS
+    assert restarted.saver.alarms == ()
+    restarted.kill()
+    restarted.begin()
+    assert restarted.saver.alarms == (), "what is old is not said for ever"
+
+
+def test_a_stop_before_a_reboot_that_was_saved_is_not_said_to_be_missing(restarted: Restarted) -> None:
+    restarted.stop(41)
+    restarted.after(AFTER_NS)
+    restarted.reboot()
+    restarted.begin()
+    assert len(restarted.after(AFTER_NS)) == 1
+    assert restarted.saver.alarms == ()
+
+
+def test_a_stop_before_a_reboot_is_not_looked_for_in_the_ring_after_it(restarted: Restarted) -> None:
+    """Its time may well lie within what the ring goes back to: each boot counts from zero."""
+    restarted.clock.now_ns = 50 * S
+    restarted.stop(41)
+    restarted.reboot()
+    restarted.begin()
+    assert restarted.after(AFTER_NS) == []
+    assert len(restarted.saver.alarms) == 1
+
+
+@pytest.mark.parametrize("saved_before", [False, True], ids=["pending", "saved"])
+def test_what_was_erased_is_not_saved_by_the_next_life(restarted: Restarted, saved_before: bool) -> None:
+    """Though the ring still names the patient, and nobody knows the pseudonym any more."""
+    restarted.record(restarted.ring + recorded_of("p-17"))
+    restarted.stop(41)
+    restarted.clock.now_ns += 2 * S
+    restarted.stop(42, "braking-failed", "power_off")
+    restarted.clock.now_ns += 1 * S
+    restarted.stop(43, "braking-failed", "power_off")
+    if saved_before:
+        restarted.after(AFTER_NS)
+    restarted.saver.forget((Erasure(7, "p-17"),))
+    restarted.after(0)
+    assert restarted.saver.forgotten == {7}
+    restarted.kill()
+    restarted.begin()
+    for name in restarted.after(100 * S):
+        assert (restarted.recordings / name).stat().st_size == 0, name
+    assert restarted.saver.alarms == ()
+
+
+async def test_the_process_saves_a_stop_that_its_predecessor_was_killed_after(tmp_path: Path) -> None:
+    """The whole way: a stop committed to the journal, telemetry killed and started again, the recording in its place."""
+    stop = msgspec.structs.replace(samples.event(1, "harness-loaded"), at_ns=time.monotonic_ns() - 3 * S, effect="protective_stop")
+    (tmp_path / "runtime").mkdir()
+    ring = ring_of("boot-1", stop.at_ns - S) + msgspec.msgpack.encode([stop.at_ns, "a scan"])
+    (tmp_path / "runtime" / "flight.ring").write_bytes(ring)
+    tables = f'[paths]\nruntime_directory = "{tmp_path}/runtime"\n'
+    telemetry = Telemetry(tmp_path, 1, telemetry=f'recordings_directory = "{tmp_path}/recordings"', tables=tables)
+    peer = Peer(tmp_path)
+    await telemetry.start()
+    try:
+        peer.emit_record(stop)
+        await until(lambda: not peer.ring.after(0), "the acknowledgement")
+        await telemetry.end(signal.SIGKILL)
+        assert not (tmp_path / "recordings").exists()
+        await telemetry.start()
+        await until(lambda: any((tmp_path / "recordings").glob("*-1-harness-loaded.flight.gz")), "the recording")
+    finally:
+        await telemetry.end(signal.SIGTERM)
+        await peer.close()
+    (saved,) = (tmp_path / "recordings").glob("*.gz")
+    assert gzip.decompress(saved.read_bytes()) == ring
+
+
+async def test_the_process_saves_at_once_what_is_pending_when_it_is_told_to_end(tmp_path: Path) -> None:
+    stop = msgspec.structs.replace(samples.event(1, "harness-loaded"), at_ns=time.monotonic_ns(), effect="protective_stop")
+    (tmp_path / "runtime").mkdir()
+    (tmp_path / "runtime" / "flight.ring").write_bytes(ring_of("boot-1", stop.at_ns - S))
+    tables = f'[paths]\nruntime_directory = "{tmp_path}/runtime"\n'
+    telemetry = Telemetry(tmp_path, 1, telemetry=f'recordings_directory = "{tmp_path}/recordings"', tables=tables)
+    peer = Peer(tmp_path)
+    await telemetry.start()
+    try:
+        peer.emit_record(stop)
+        await until(lambda: not peer.ring.after(0), "the acknowledgement")
+    finally:
+        assert await telemetry.end(signal.SIGTERM) == 0
+        await peer.close()
+    assert len(list((tmp_path / "recordings").glob("*-1-harness-loaded.flight.gz"))) == 1
 
 
 async def test_the_process_saves_what_a_dead_controller_left(tmp_path: Path) -> None:
