@@ -9,11 +9,16 @@ import atheris
 
 INSTRUMENTED = [
     "controller",
+    "desk",
     "tests.fuzz.planted",
     "firmware_bridge.codec",
     "messages",
+    "replay.recording",
+    "settings_files",
     "telemetry.commands",
-    "fuzzing.targets",
+    "telemetry.patient_records",
+    "telemetry.patients",
+    "fuzzing",
     "tomllib",
 ]
 
