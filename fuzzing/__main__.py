@@ -37,6 +37,10 @@ _MADE_BY_HAND = re.compile(r"(?![0-9a-f]{40}$)")
 """libFuzzer names what it keeps by its SHA-1."""
 
 
+class MergeError(RuntimeError):
+    """The corpus could not be merged; it was left as it is."""
+
+
 class Result(msgspec.Struct, frozen=True):
     """One target's run. coverage: libFuzzer's count of edges reached."""
 
@@ -104,12 +108,12 @@ def _keep(command: list[str], corpus: Path, new: Path, scratch: Path, root: Path
     chosen = scratch / "chosen"
     by_hand = [path for path in sorted(corpus.iterdir()) if _MADE_BY_HAND.match(path.name)]
     chosen.mkdir()
-    merged = subprocess.run(
+    subprocess.run(
         [*command, "-set_cover_merge=1", "-use_counters=0", f"-max_len={MOST_BYTES}", str(chosen), str(corpus), str(new)],
         capture_output=True, check=False, cwd=root, env=os.environ | {"TMPDIR": str(scratch)},
     )  # fmt: skip
-    if merged.returncode != 0:
-        return
+    if not any(chosen.iterdir()):
+        raise MergeError(f"nothing was chosen of {corpus} and of what is new; the corpus is as it was")
     for path in corpus.iterdir():
         if path not in by_hand:
             path.unlink()

@@ -142,3 +142,4 @@ def test_what_was_kept_stays_small_and_leaves_what_a_person_made(tmp_path: Path,
     kept = {path.name for path in corpus.iterdir()}
     assert "by-hand" in kept
     assert "0" * 40 not in kept
+    assert len(kept) > 1, "what reaches new code is kept, too"
