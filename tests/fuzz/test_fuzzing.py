@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,12 +54,12 @@ def tree_without(cuts: Sequence[Cut], tree: Path) -> Path:
 @pytest.mark.parametrize(
     ("control", "name", "words"),
     [
-        ("C-STOP-INPUT", "drive", "hands granted"),
-        ("C-LEASE", "drive", "must brake"),
-        ("C-FRESH-START", "drive", "hands granted"),
+        ("C-STOP-INPUT", "drive", "hands granted|no hand did it|must brake"),
+        ("C-LEASE", "drive", "hands granted|must brake|stale"),
+        ("C-FRESH-START", "drive", "hands granted|no hand did it"),
         ("C-GRANT", "drive", "hands granted was taken"),
-        ("C-CEILINGS", "drive", "was taken"),
-        ("C-ENCODER", "drive", ""),
+        ("C-CEILINGS", "drive", "above the ceiling was taken|outside its range was taken"),
+        ("C-ENCODER", "drive", "is not cut|a belt that rested|braking took too long"),
         ("C-RELAY-READ-BACK", "drive", "a relay that does not follow"),
         ("C-SAFE-POWER-UP", "drive", "not in state fault"),
         ("C-FRAMES", "drive", "no message did something"),
@@ -66,12 +67,11 @@ def tree_without(cuts: Sequence[Cut], tree: Path) -> Path:
     ],
 )
 def test_a_control_that_was_taken_out_is_missed(control: str, name: str, words: str, tmp_path: Path) -> None:
-    """The fuzzers exist to find this: with the control gone, a right law is broken, and soon."""
+    """The fuzzers exist to find this: with the control gone, one of its own laws is broken, and soon."""
     removals = {each.id: each.removal for each in read_analysis(PROJECT_ROOT / "docs" / "safety" / "hazards.toml").control}
     found = tmp_path / "found"
     result = fuzz(name, LONGEST_SEARCH_S, 1, Bench(found=found, root=tree_without(removals[control], tmp_path / "tree")))
-    assert "finding: " in result.finding or "FindingError: " in result.finding, result
-    assert words in result.finding
+    assert re.search(f"(finding|FindingError): .*({words})", result.finding), result
     assert list(found.iterdir()), "the input is kept"
 
 
