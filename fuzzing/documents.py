@@ -1,9 +1,8 @@
-"""Changes a right JSON document at a few places: bytes at random hardly ever make a document of which only one value is odd."""
+"""Changes a right document at a few places: bytes at random hardly ever make a document of which only one value is odd."""
 
 from __future__ import annotations
 
 import copy
-import json
 import math
 from typing import Any
 
@@ -15,8 +14,8 @@ _MOST_CHANGES = 3
 """More are refused for one of them, and show nothing of the others."""
 
 
-def altered(document: dict[str, Any], script: bytes) -> bytes:
-    """Returns the document as JSON after the script: two bytes a change, which value, and what of its kind stands there instead."""
+def altered(document: Any, script: bytes) -> Any:
+    """Returns the document (dictionaries, lists) after the script: two bytes a change: which value, what stands there instead."""
     changed = copy.deepcopy(document)
     for at in range(0, min(len(script) - 1, 2 * _MOST_CHANGES), 2):
         places = _places(changed)
@@ -28,7 +27,7 @@ def altered(document: dict[str, Any], script: bytes) -> bytes:
                 del holder[key]
             else:
                 holder[key] = copy.deepcopy(value)
-    return json.dumps(changed).encode()
+    return changed
 
 
 def _odd(value: object) -> tuple[Any, ...]:

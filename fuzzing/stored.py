@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import json
@@ -9,7 +10,7 @@ import math
 import struct
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ from telemetry.patients import PatientFile
 _KINDS: tuple[type[msgspec.Struct], ...] = (Profile, TodayCheck, Plan, Screening, Numbers, FallForm)
 _NAMES = ("profile", "today", "plan", "screening", "numbers", "fall")
 _MADE = 0x80
+_CORPUS = Path(__file__).parent / "corpus"
 _SHOWN_AS_JSON = _KINDS[:4]
 _NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 _PIECE = struct.Struct("<H")
@@ -59,7 +61,7 @@ def record(data: bytes) -> None:
         return
     number = (data[0] & ~_MADE) % len(_KINDS)
     kind = _KINDS[number]
-    content = altered(_right(f"record/{_NAMES[number]}", 1), data[1:]) if data[0] & _MADE else data[1:]
+    content = _as_json(altered(_right(f"record/{_NAMES[number]}", 1), data[1:])) if data[0] & _MADE else data[1:]
     try:
         found = load_record(kind, content)
     except RecordError as error:
@@ -81,7 +83,7 @@ def export(data: bytes) -> None:
     Bit 7 of the first byte, which no JSON has: what follows changes a right export, instead of being one.
     """
     path = _scratch() / "export.json"
-    path.write_bytes(altered(_right("export/short", 0), data[1:]) if data and data[0] & _MADE else data)
+    path.write_bytes(_as_json(altered(_right("export/short", 0), data[1:])) if data and data[0] & _MADE else data)
     try:
         found = read_export(path)
     except ProblemsError as error:
@@ -108,12 +110,13 @@ def recording(data: bytes) -> None:
     """A flight recording. First byte even: the rest is the file's beginning. Odd: its records, with every checksum right.
 
     Then each record has two bytes before it: its length, whether a new second begins, whether it is torn. The first is the header.
+    Bit 7: what follows changes one record of a right recording, the first byte says which.
     """
     if not data:
         return
     path = _scratch() / "flight"
     with path.open("wb") as file:
-        for offset, content in _ring(data[1:]) if data[0] & 1 else [(0, data[1:])]:
+        for offset, content in _contents(data):
             file.seek(offset)
             file.write(content)
         file.truncate(RING_BYTES)
@@ -140,9 +143,26 @@ def _must_be_replayable(found: Recording) -> None:
         raise FindingError("the header of a recording changes when it is kept")
 
 
-def _ring(data: bytes) -> Iterator[tuple[int, bytes]]:
+def _contents(data: bytes) -> Iterable[tuple[int, bytes]]:
+    if data[0] & _MADE:
+        return _ring(_one_changed(data[1:]))
+    return _ring(_pieces(data[1:])) if data[0] & 1 else [(0, data[1:])]
+
+
+def _one_changed(script: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yields the records of a right recording, one of them changed where it can then still be written."""
+    pieces = list(_pieces((_CORPUS / "recording" / "two-seconds").read_bytes()[1:]))
+    changed = script[0] % len(pieces) if script else -1
+    for index, (mark, payload) in enumerate(pieces):
+        content = payload
+        if index == changed:
+            with contextlib.suppress(OverflowError, UnicodeEncodeError):
+                content = msgspec.msgpack.encode(altered(msgspec.msgpack.decode(payload), script[1:]))
+        yield mark, content
+
+
+def _ring(pieces: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
     """Yields what stands where in the file."""
-    pieces = _pieces(data)
     header = next(pieces, (0, b""))[1][: HEADER_BYTES - FILE_PREFIX.size]
     yield 0, FILE_PREFIX.pack(MAGIC, FORMAT_VERSION, SEGMENTS, SEGMENT_BYTES, len(header), zlib.crc32(header)) + header
     number, offset, scans = 0, 0, 0
@@ -180,10 +200,15 @@ def _numbers(value: object) -> Iterator[float]:
             yield from _numbers(item)
 
 
+def _as_json(document: Any) -> bytes:
+    """With what only a careless writer writes: NaN, and half characters as escapes."""
+    return json.dumps(document).encode()
+
+
 @functools.cache
 def _right(name: str, begin: int) -> dict[str, Any]:
     """A document of the corpus that a person put there."""
-    document: dict[str, Any] = json.loads((Path(__file__).parent / "corpus" / name).read_bytes()[begin:])
+    document: dict[str, Any] = json.loads((_CORPUS / name).read_bytes()[begin:])
     return document
 
 
