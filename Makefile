@@ -85,7 +85,7 @@ campaign: $(READY) ## whole-system simulation, HOURS=2 SEED=1; RUN=1/17 repeats 
 evaluate: $(READY) ## the balance-loss detector on recordings and made falls
 	$(BIN)/python -m evaluation $(ARGS)
 
-fuzz: $(READY) ## fuzz every border with coverage guidance; ARGS="--seconds 3600 serial" for one for an hour
+fuzz: $(READY) ## fuzz every border with coverage guidance, into fuzzing/corpus and fuzzing/found; ARGS="--seconds 3600 serial" for one for an hour
 	@scripts/system_packages.sh clang libclang-rt-dev
 	$(BIN)/python -m fuzzing $(ARGS)
 

@@ -16,7 +16,7 @@ from controller.session.record_file import load_profile, load_record
 from controller.session.sense import judge_profile
 from desk import profile_changes
 from desk.patient_text import patient_lines
-from desk.place import DONE, REFUSED, Place, known_profile, parser_of, pseudonym, run, say, say_aside, write_output
+from desk.place import DONE, REFUSED, Place, free_text, known_profile, parser_of, pseudonym, run, say, say_aside, write_output
 from messages.patient import Ending, PastSession, Profile, SessionKind
 from settings_files.problems import Problem, ProblemsError, written
 from telemetry.journal_reader import JournalReader
@@ -211,10 +211,8 @@ def _log(options: argparse.Namespace, place: Place) -> int:
 
 
 def _note(options: argparse.Namespace, place: Place) -> int:
-    if not 1 <= len(options.text) <= 600:
-        problem = Problem("text", f"{len(options.text)} characters", "1 to 600 characters", "shorten it, or write two notes")
-        raise ProblemsError("note", (problem,))
-    return _write(options, place, Note(text=options.text), options.session)
+    text = free_text(options.text, "text", 600, "shorten it, or write two notes")
+    return _write(options, place, Note(text=text), options.session)
 
 
 def _numbers(options: argparse.Namespace, place: Place) -> int:

@@ -17,6 +17,7 @@ from controller.command_client import ClientError
 from controller.configuration import Configuration, load_configuration
 from controller.local_clock import LocalClock
 from controller.session.local_day import Clock
+from controller.session.record_file import can_be_kept
 from messages.patient import PastSession, Profile
 from messages.plan import Pseudonym
 from settings_files.problems import Problem, ProblemsError, written
@@ -116,6 +117,15 @@ def pseudonym(value: str, key: str) -> str:
     except msgspec.ValidationError:
         allowed = "a pseudonym, never a name: 1 to 32 letters, digits, - and _"
         raise ProblemsError("command", (Problem(key, written(value), allowed, "use the clinic's list of pseudonyms"),)) from None
+
+
+def free_text(value: str, key: str, longest: int, remedy: str) -> str:
+    """Returns a text as given on the command line; raises ProblemsError for one that is empty, too long, or no UTF-8."""
+    if not 1 <= len(value) <= longest:
+        raise ProblemsError("command", (Problem(key, f"{len(value)} characters", f"1 to {longest} characters", remedy),))
+    if not can_be_kept(value):
+        raise ProblemsError("command", (Problem(key, written(value), "text in UTF-8", "let the terminal send UTF-8"),))
+    return value
 
 
 def write_output(path: Path, content: bytes) -> None:

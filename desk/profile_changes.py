@@ -106,7 +106,7 @@ def _word(kind: Any, text: str, key: str) -> Any:
 def _checked(profile: Profile, **changes: Any) -> Profile:
     """Types and ranges once more, as if it had come out of a file: what is kept can always be read again."""
     changed = msgspec.structs.replace(profile, **changes)
-    return load_profile(msgspec.json.encode(changed))
+    return load_profile(json.dumps(msgspec.to_builtins(changed)).encode())
 
 
 def difference(before: Profile | None, after: Profile) -> str:

@@ -14,7 +14,7 @@ from controller.session.progression import apply_decision, propose_progression
 from controller.session.sense import judge_profile
 from desk import today
 from desk.patient_text import decision_words
-from desk.place import DONE, Place, parser_of, pseudonym, run, say
+from desk.place import DONE, Place, free_text, parser_of, pseudonym, run, say
 from desk.plan_command import plan_lines
 from desk.profile_changes import difference
 from desk.proposing import Case, open_case, propose
@@ -90,11 +90,10 @@ def _decision(options: argparse.Namespace, proposal: Proposal, on: date) -> Deci
     by, patient = pseudonym(options.decided_by, "--decided-by"), options.patient
     if options.accept:
         return Accepted(patient=patient, proposal=proposal, on=on, by=by)
-    if not options.reason or len(options.reason) > 300:
-        raise ProblemsError("decision", (Problem("--reason", "", "1 to 300 characters", "say why, for who comes after you"),))
+    reason = free_text(options.reason or "", "--reason", 300, "say why, for who comes after you")
     if options.reject:
-        return Rejected(patient=patient, proposal=proposal, on=on, by=by, reason=options.reason)
-    return Changed(patient=patient, proposal=proposal, plan=load_plan(options.change), on=on, by=by, reason=options.reason)
+        return Rejected(patient=patient, proposal=proposal, on=on, by=by, reason=reason)
+    return Changed(patient=patient, proposal=proposal, plan=load_plan(options.change), on=on, by=by, reason=reason)
 
 
 def _new_plan(decision: Decision, case: Case, place: Place) -> Plan | None:

@@ -1,89 +1,116 @@
-/* libFuzzer on the drive's core: bytes are a script of what a host, hands and the belt do. The laws are checked at every millisecond.
- *
- * Bit 7 of an operation's byte clear: that many milliseconds pass. Set: bits 0-2 choose what happens, the next byte says how.
+/* libFuzzer on the drive's core: bytes are a script of what a host, hands and the belt do, two to an operation. The host runs by
+ * itself, as a controller does: random bytes alone hardly ever make a frame, and never a walk. The witness judges every millisecond.
  */
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "belt.h"
 #include "drive.h"
 #include "limits.h"
+#include "witness.h"
 
-enum operation { HOST_BYTES, START, FASTER, STOP_INPUT, ENCODER, CURRENT, CONTACTORS, FRESH_RUN };
+enum operation {
+    WAIT, HOST, TARGET, RATE, PRESS_START, PRESS_FASTER, START, FASTER, STOP_INPUT, STOP_FRAME, BYTE, ENCODER, CURRENT, CONTACTS,
+    PUSH, SHORT_MESSAGE, OPERATIONS
+};
+/* How the host errs; bits 5-7 of its byte say how far back its look at the clock was, in steps of 40 ms. */
+enum host_bit { HOST_ALIVE = 1, HOST_REPEATS = 2, HOST_OF_ANOTHER_BOOT = 4, HOST_GARBLES = 8, HOST_AHEAD = 16 };
+enum { HOST_PERIOD_MS = 20, LONGEST_MS = 60000, NONCE = 0x5EED };
 
 struct world {
     struct drive drive;
     struct drive_inputs inputs;
     struct drive_outputs outputs;
-    bool started;   /* START was ever closed */
-    uint32_t hands; /* presses of FASTER: each may grant one increment */
-    uint8_t sequence;
+    struct belt belt;
+    struct witness witness;
+    uint32_t passed_ms;
+    uint8_t host, sequence;
+    uint16_t target_mm_s, rate_mm_s2;
 };
 
-static void finding(const char *what) {
-    fprintf(stderr, "finding: %s\n", what);
-    abort();
+static void put(uint8_t *at, uint32_t value, unsigned length) {
+    for (; length > 0; length--, value >>= 8) *at++ = (uint8_t)value;
 }
 
-static void judge(const struct world *world) {
-    if (world->outputs.duty > 0 && !world->outputs.relay_closed) finding("duty with the relay open");
-    if (!world->started && (world->outputs.relay_closed || world->outputs.duty > 0)) finding("motion without START");
-    uint32_t most = FIRST_SPEED_MM_S + world->hands * INCREMENT_HIGH_MM_S;
-    if (motion_set_point_mm_s(&world->drive.motion) > most) finding("a set-point above what hands granted");
-    if (motion_set_point_mm_s(&world->drive.motion) > MAXIMUM_SPEED_MM_S) finding("a set-point above the ceiling");
+static void say(struct world *world, const uint8_t *body, uint8_t length, bool garbled) {
+    uint8_t frame[FRAME_LIMIT];
+    uint8_t written = frame_encode(body, length, frame);
+    if (garbled) frame[written / 2u] ^= 0x10;
+    for (uint8_t at = 0; at < written; at++) witness_line(&world->witness, &world->drive, frame[at]);
 }
 
-static void pass(struct world *world, unsigned milliseconds) {
-    while (milliseconds-- > 0) {
-        world->inputs.relay_closed = world->outputs.relay_closed;
-        drive_step_1ms(&world->drive, &world->inputs, &world->outputs);
+static void say_run(struct world *world) {
+    uint8_t body[15] = {PROTOCOL_VERSION, MESSAGE_RUN, world->sequence};
+    uint32_t look_ms = world->witness.now_ms - (world->host >> 5) * 40u;
+    put(body + 3, NONCE + ((world->host & HOST_OF_ANOTHER_BOOT) ? 1u : 0u), 4);
+    put(body + 7, (world->host & HOST_AHEAD) ? look_ms + 1000u : look_ms, 4);
+    put(body + 11, world->target_mm_s, 2);
+    put(body + 13, world->rate_mm_s2, 2);
+    say(world, body, sizeof body, world->host & HOST_GARBLES);
+    if (!(world->host & HOST_REPEATS)) world->sequence++;
+}
+
+static void say_stop(struct world *world, uint8_t how) {
+    uint8_t body[6] = {PROTOCOL_VERSION, MESSAGE_STOP, world->sequence++};
+    put(body + 3, (how >> 1) * 16u, 2);
+    body[5] = how & STOP_FLAG_CATEGORY_0;
+    say(world, body, sizeof body, false);
+}
+
+static void say_short(struct world *world, uint8_t how) {
+    uint8_t body[3] = {PROTOCOL_VERSION, (how & 1u) ? MESSAGE_CLEAR : MESSAGE_HELLO, world->sequence++};
+    say(world, body, sizeof body, how & 2u);
+}
+
+static void pass(struct world *world, uint32_t milliseconds) {
+    for (; milliseconds > 0 && world->passed_ms < LONGEST_MS; milliseconds--, world->passed_ms++) {
+        if ((world->host & HOST_ALIVE) && world->passed_ms % HOST_PERIOD_MS == 0) say_run(world);
+        belt_step(&world->belt, &world->outputs, &world->inputs);
+        witness_step(&world->witness, &world->drive, &world->inputs, &world->outputs);
         uint8_t byte;
         while (drive_transmit(&world->drive, &byte)) {
         }
-        judge(world);
     }
 }
 
-/* A RUN that is right in everything but perhaps its speed: random bytes alone hardly ever make one. */
-static void fresh_run(struct world *world, uint8_t speed) {
-    uint8_t body[3 + 12] = {PROTOCOL_VERSION, MESSAGE_RUN, world->sequence++};
-    uint16_t target = (uint16_t)(speed * 8u), rate = 100;
-    uint32_t nonce = world->drive.nonce, tick = world->drive.tick_ms;
-    memcpy(body + 3, &nonce, 4);
-    memcpy(body + 7, &tick, 4);
-    memcpy(body + 11, &target, 2);
-    memcpy(body + 13, &rate, 2);
-    uint8_t frame[FRAME_LIMIT];
-    uint8_t length = frame_encode(body, sizeof body, frame);
-    for (uint8_t at = 0; at < length; at++) drive_receive(&world->drive, frame[at]);
+static void press(struct world *world, bool *contact, uint8_t how) {
+    *contact = true;
+    pass(world, how * 10u);
+    *contact = false;
+    pass(world, DEBOUNCE_MS);
 }
 
 static void act(struct world *world, uint8_t operation, uint8_t how) {
-    bool closed = how & 1u;
-    switch (operation & 7u) {
-    case START: world->inputs.start_closed = closed; world->started |= closed; break;
-    case FASTER: world->hands += closed && !world->inputs.faster_closed; world->inputs.faster_closed = closed; break;
-    case STOP_INPUT: world->inputs.stop_input_closed = closed; break;
-    case ENCODER: world->inputs.encoder_counts = (int8_t)how; break;
-    case CURRENT: world->inputs.current_ma = (uint16_t)(how * 256u); break;
-    case CONTACTORS: world->inputs.contactor_1_closed = closed; world->inputs.contactor_2_closed = (how >> 1) & 1u; break;
-    case FRESH_RUN: fresh_run(world, how); break;
-    default: drive_receive(&world->drive, how); break;
+    struct drive_inputs *inputs = &world->inputs;
+    switch (operation % OPERATIONS) {
+    case WAIT: pass(world, how * 8u + 1u); break;
+    case HOST: world->host = how; break;
+    case TARGET: world->target_mm_s = (uint16_t)(how * 10u); break;
+    case RATE: world->rate_mm_s2 = (uint16_t)(how * 10u); break;
+    case PRESS_START: press(world, &inputs->start_closed, how); break;
+    case PRESS_FASTER: press(world, &inputs->faster_closed, how); break;
+    case START: inputs->start_closed = how & 1u; break;
+    case FASTER: inputs->faster_closed = how & 1u; break;
+    case STOP_INPUT: inputs->stop_input_closed = how & 1u; break;
+    case STOP_FRAME: say_stop(world, how); break;
+    case BYTE: witness_line(&world->witness, &world->drive, how); break;
+    case ENCODER: world->belt.encoder_lies = how != 0; world->belt.encoder_says = (int8_t)how; break;
+    case CURRENT: inputs->current_ma = (uint16_t)(how * 256u); break;
+    case CONTACTS:
+        world->belt.relay = (enum contact)(how % 3u);
+        inputs->contactor_1_closed = !(how & 0x40u);
+        inputs->contactor_2_closed = !(how & 0x80u);
+        break;
+    case PUSH: world->belt.speed_um_s += (int8_t)how * 16000; break;
+    default: say_short(world, how); break;
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    if (size == 0) return -1;
     struct world world = {.inputs = {.stop_input_closed = true, .contactor_1_closed = true, .contactor_2_closed = true}};
-    drive_init(&world.drive, TARGET_HOST, 0x5EED, false);
-    for (size_t at = 0; at < size; at++) {
-        if (!(data[at] & 0x80u)) {
-            pass(&world, data[at] + 1u);
-        } else if (at + 1 < size) {
-            act(&world, data[at], data[at + 1]);
-            at++;
-        }
-    }
+    drive_init(&world.drive, TARGET_HOST, NONCE, data[0] & 1u);
+    for (size_t at = 1; at + 1 < size; at += 2) act(&world, data[at], data[at + 1]);
     return 0;
 }

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 import sys
 
 import atheris
 
 INSTRUMENTED = [
     "controller",
+    "desk",
     "tests.fuzz.planted",
     "firmware_bridge.codec",
     "messages",
+    "replay.recording",
+    "settings_files",
     "telemetry.commands",
-    "fuzzing.targets",
+    "telemetry.patient_records",
+    "telemetry.patients",
+    "fuzzing",
     "tomllib",
 ]
 
@@ -24,7 +30,9 @@ def main() -> None:
         module, _, name = sys.argv[1].rpartition(":")
         targets = importlib.import_module(module or "fuzzing.targets").TARGETS
     target = targets[name]
-    atheris.Setup([sys.argv[0], *sys.argv[2:]], lambda data: target(bytes(data)))
+    # A merge starts this again, by a shell and by the first word: it must be a command that runs, not the name of a module's file.
+    again = f"{shlex.quote(sys.executable)} -m fuzzing.run_target {shlex.quote(sys.argv[1])}"
+    atheris.Setup([again, *sys.argv[2:]], lambda data: target(bytes(data)))
     atheris.Fuzz()
 
 

@@ -6,10 +6,8 @@ a finding. Imported inside atheris's instrumentation, so that it sees which line
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -18,41 +16,26 @@ from controller.core.settings import CoreSettings
 from controller.session.caps import judge_plan
 from controller.session.plan_file import PlanFileError, parse_plan
 from firmware_bridge.codec import Decoder, Sender, encode
+from fuzzing.commands import command
+from fuzzing.finding import FindingError, must_be_finite
+from fuzzing.stored import export, record, recording
 from messages.wire import MAXIMUM_MESSAGE_BYTES, Message, decode_from_controller, decode_to_controller
 from messages.wire import encode as encode_message
-from telemetry.commands import COMMANDS, STOP, CommandJudge, Forward, Incoming, PrepareCommand
 
 Target = Callable[[bytes], None]
-_NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
-_COMMAND_NAMES = (STOP, *COMMANDS, "start", "faster")
-
-
-class FindingError(Exception):
-    """A border did what it must never do."""
 
 
 def serial(data: bytes) -> None:
-    """Bytes from the drive, in two pieces: a frame that is accepted must be one that can be sent."""
+    """Bytes from the drive, in two pieces: a frame that is accepted can be sent, and stands in the bytes as such."""
     decoder = Decoder(Sender.DRIVE)
     half = len(data) // 2
     for packet in (*decoder.feed(data[:half]), *decoder.feed(data[half:])):
-        again = Decoder(Sender.DRIVE).feed(encode(packet.frame, packet.sequence))
+        sent = encode(packet.frame, packet.sequence)
+        if sent not in data:
+            raise FindingError(f"{packet} was made of other bytes than its own")
+        again = Decoder(Sender.DRIVE).feed(sent)
         if [(other.frame, other.sequence) for other in again] != [(packet.frame, packet.sequence)]:
             raise FindingError(f"{packet} is not the frame that its own bytes make")
-
-
-def command(data: bytes) -> None:
-    """A message of the broker's: the first byte picks the topic. Only the commands of the table reach the controller."""
-    name = _COMMAND_NAMES[data[0] % len(_COMMAND_NAMES)] if data else STOP
-    verdict = CommandJudge().judge(Incoming(name=name, payload=data[1:], retained=False), "r-1", _NOW)
-    if not isinstance(verdict, Forward):
-        return
-    if isinstance(verdict.message, PrepareCommand):
-        _finite(msgspec.to_builtins(verdict.message))
-    else:
-        encode_message(verdict.message)
-    if name not in (STOP, *COMMANDS):
-        raise FindingError(f"{name} is no command, and was let through")
 
 
 def to_controller(data: bytes) -> None:
@@ -91,7 +74,7 @@ def configuration(data: bytes) -> None:
         if not error.problems:
             raise FindingError("refused without saying why") from error
         return
-    _finite(msgspec.to_builtins(found.core))
+    must_be_finite(msgspec.to_builtins(found.core))
 
 
 def plan(data: bytes) -> None:
@@ -105,7 +88,7 @@ def plan(data: bytes) -> None:
         return
     settings = CoreSettings()
     if not judge_plan(found, settings):
-        _finite(msgspec.to_builtins(found))
+        must_be_finite(msgspec.to_builtins(found))
         if any(phase.speed_m_s > settings.speed.ceiling_m_s + 1e-6 for phase in found.phases):
             raise FindingError("a plan above the ceiling passed")
 
@@ -117,17 +100,7 @@ def _toml(data: bytes) -> dict[str, object] | None:
         return None
 
 
-def _finite(value: object) -> None:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise FindingError("a number that is none has passed")
-    if isinstance(value, dict):
-        for item in value.values():
-            _finite(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _finite(item)
-
-
 TARGETS: dict[str, Target] = {
-    target.__name__: target for target in (serial, command, to_controller, from_controller, configuration, plan)
+    target.__name__: target
+    for target in (serial, command, to_controller, from_controller, configuration, plan, record, export, recording)
 }

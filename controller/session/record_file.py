@@ -58,6 +58,15 @@ def load_record(kind: type[_Record], source: Path | bytes) -> _Record:
     return msgspec.convert(document, kind)
 
 
+def can_be_kept(text: str) -> bool:
+    """Whether a text has a form in UTF-8. JSON can name half a character (a lone surrogate), and a command line can have one."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _read(path: Path) -> tuple[bytes, tuple[Problem, ...]]:
     """Never more than one byte above the limit, whatever the file's length."""
     try:
@@ -139,6 +148,10 @@ def _judge_leaf(kind: Any, value: object, where: str) -> Iterator[Problem]:
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError("not a finite number")
         msgspec.convert(value, kind)
+        if isinstance(value, str) and not can_be_kept(value):
+            yield Problem(
+                where, written(value), "whole characters", "write the character itself: half of a pair of \\u escapes is none"
+            )
     except (msgspec.ValidationError, ValueError, OverflowError):
         key = where.rpartition(".")[2]
         yield Problem(where, written(value), allowed_text(key, kind), "correct the value")

@@ -201,6 +201,7 @@ def test_a_file_that_is_no_profile_is_refused(
         (("clear", "p-17", "osteoporosis", "--reason", "x"), "nobody can clear"),
         (("clear", "p-17", "vestibular", "--reason", "x"), "among the flags"),
         (("clear", "p-17", "vestibular", "--reason", ""), "reason"),
+        (("clear", "p-17", "vestibular", "--reason", "caf\udce9"), "clearances[0].reason = 'caf\\udce9'"),
         (("prescribe", "p-17", "six_a_week", "--until", "2026-04-01", "--reason", "x"), "three_a_week"),
         (("prescribe", "p-17", "running", "--until", "2026-03-01", "--reason", "x"), "2026-03-01"),
         (("walk-test", "p-17", "nan"), "time_s"),
@@ -242,6 +243,7 @@ def test_what_was_done_elsewhere_and_what_came_later_is_written_down(
     ]
     refused = (
         (("note", "p-17", "boot-1", "x" * 601), "601 characters"),
+        (("note", "p-17", "boot-1", "caf\udce9"), "text = 'caf\\udce9': allowed is text in UTF-8"),
         (("note", "p-17", "boot-2", "another's"), "a session of this patient, the last: boot-1"),
         (("log", "p-17", "forward", "30", "--on", "2026-03-11"), "up to 2026-03-10"),
         (("log", "p-17", "forward", "nan", "--on", "2026-03-08"), "240 min"),

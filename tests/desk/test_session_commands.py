@@ -293,6 +293,8 @@ def test_one_change_is_proposed_and_a_clinician_decides(clinic: Clinic, capsys: 
     assert "--decided-by" in capsys.readouterr().err
     assert progress_command.main(["p-17", "--reject", "--decided-by", "doc-2"]) == WRONG_INPUT
     assert "--reason" in capsys.readouterr().err
+    assert progress_command.main(["p-17", "--reject", "--decided-by", "doc-2", "--reason", "caf\udce9"]) == WRONG_INPUT
+    assert "--reason = 'caf\\udce9': allowed is text in UTF-8" in capsys.readouterr().err
     assert progress_command.main(["p-17", "--reject", "--decided-by", "doc-2", "--reason", "tired today"]) == DONE
     assert profile_now(clinic) == PROFILE
     assert progress_command.main(["p-17", "--accept", "--decided-by", "doc-3"]) == DONE

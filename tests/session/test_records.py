@@ -89,6 +89,7 @@ def changed(path: str, value: object) -> bytes:
         ("accepted_plan.phases.0.speed_m_s", math.nan, "accepted_plan.phases[0].speed_m_s", "a number from 0 to 5 m/s"),
         ("accepted_plan.phases.0.kind", "sprint", "accepted_plan.phases[0].kind", '"warm_up" or'),
         ("accepted_plan.phases", [], "accepted_plan.phases", "a list of 1 to 60"),
+        ("prescriptions.0.reason", "worn \ud800 out", "prescriptions[0].reason", "'worn \\ud800 out': allowed is whole characters"),
     ],
 )
 def test_a_wrong_field_is_named_with_its_value_and_what_is_allowed(path: str, value: object, key: str, words: str) -> None:
