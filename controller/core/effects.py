@@ -144,7 +144,6 @@ def _latch(scan: Scan) -> None:
         change_state(scan, _TRIGGER_OF_EFFECT[RULES[happening.event].effect])
     if scan.state.exercise.session and not session_goes_on(scan.state):
         _end_under_latch(scan, _first_of(latching))
-    scan.state = msgspec.structs.replace(scan.state, deceleration_m_s2=_latched_deceleration(scan.state, scan))
 
 
 def _first_of(latching: list[Happening]) -> Event:
@@ -180,13 +179,6 @@ def _end_under_latch(scan: Scan, cause: Event) -> None:
 
 
 # Control C-FITTING-STOP.
-def _latched_deceleration(state: CoreState, scan: Scan) -> float:
-    ramp = scan.settings.core.ramp
-    if harness_is_loaded(state):
-        return ramp.loaded_deceleration_m_s2
-    return max(state.deceleration_m_s2, ramp.protective_deceleration_m_s2)
-
-
 def harness_is_loaded(state: CoreState) -> bool:
     """Whether the patient hangs, by the load or by what stopped the belt: then it must stop under them."""
     if any(cause in FALLS for cause in state.causes):

@@ -196,6 +196,14 @@ def test_only_the_converters_two_last_counts_are_saturation(zero: int) -> None:
     assert estimate.load.quality is Quality.GOOD
 
 
+def test_two_samples_of_one_scan_are_taken_in_the_order_of_their_time() -> None:
+    ordered, reversed_ = settled(), settled()
+    earlier, later = sample(ordered.now_ms + 12.0, 2.0), sample(ordered.now_ms + 24.0, 4.0)
+    ordered.give(earlier, later, at_ms=ordered.now_ms + 25.0)
+    reversed_.give(later, earlier, at_ms=reversed_.now_ms + 25.0)
+    assert reversed_.state == ordered.state
+
+
 def test_samples_that_never_agree_stop_within_the_gap_limit() -> None:
     bench = settled()
     bench.feed(*[4000.0, -140.0] * 5)

@@ -43,6 +43,16 @@ def test_an_unknown_load_without_a_fall_calls_nobody() -> None:
     assert judge_hanging(NOBODY, True, False, None, WEIGHT_N, S) == (NOBODY, ())
 
 
+def test_a_cell_that_falls_silent_while_somebody_walks_calls_nobody() -> None:
+    """A stop without a fall, and no load to go by: whoever stands there needs no nurse."""
+    machine = Machine()
+    machine.to_walking()
+    machine.load_silent = True
+    machine.run(3)
+    assert machine.chart is State.FAULT
+    assert Event.NURSE_CALL not in machine.events
+
+
 @pytest.mark.hazard("H-21", "C-HANGING")
 @pytest.mark.parametrize(("first_n", "fell"), [(400.0, False), (None, True)], ids=["cell lost later", "cell lost before"])
 def test_who_fell_or_hangs_is_called_for_on_time_though_the_load_is_unknown(first_n: float | None, fell: bool) -> None:

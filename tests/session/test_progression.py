@@ -180,8 +180,9 @@ def test_a_changed_proposal_brings_its_own_plan_and_a_rejected_one_nothing() -> 
 
 
 def test_a_decision_is_for_its_patient_and_a_plan_where_one_is_needed() -> None:
-    with pytest.raises(ProblemsError, match="take this patient's"):
+    with pytest.raises(ProblemsError, match="take this patient's") as refused:
         apply_decision(PROFILE, accepted(Variable.TIME, patient="p-2"), PLAN)
+    assert [(problem.value, problem.allowed) for problem in refused.value.problems] == [('"p-2"', '"p-017"')]
     with pytest.raises(ProblemsError, match="propose it again"):
         apply_decision(PROFILE, accepted(Variable.TIME))
 

@@ -193,6 +193,23 @@ def test_todays_check(changes: dict[str, Any], keys: list[str]) -> None:
     assert refused_keys(judged(records(today=changes))) == keys
 
 
+@pytest.mark.parametrize(
+    ("changes", "value", "allowed"),
+    [
+        ({"diastolic_mm_hg": 125}, "125", "less than the systolic pressure, 125 mmHg"),
+        ({"systolic_mm_hg": 200, "diastolic_mm_hg": 101}, "101", "at most 100 mmHg at rest"),
+        ({"systolic_mm_hg": 201}, "201", "90 to 200 mmHg at rest"),
+        ({"heart_rate_per_min": 101}, "101", "40 to 100 a minute at rest"),
+        ({"leg_symptoms": True}, "true", "false"),
+        ({"leg_symptoms": None}, "not asked", "true or false"),
+        ({"next_day": NextDay.NONE_BEFORE}, '"none_before"', '"good", "sore" or "worse": there was a session before'),
+    ],
+)
+def test_a_refusal_says_the_value_and_what_is_allowed(changes: dict[str, Any], value: str, allowed: str) -> None:
+    (problem,) = judged(records(profile={"flags": (flag(FlagName.LUMBAR),)}, today=changes)).problems
+    assert (problem.value, problem.allowed) == (value, allowed)
+
+
 def test_the_patients_own_heart_rate_limit_can_only_be_lower() -> None:
     own = {"resting_heart_rate_limit_per_min": 80}
     assert refused_keys(judged(records(profile=own, today={"heart_rate_per_min": 81}))) == ["today.heart_rate_per_min"]
