@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 
+from simulator.campaign import events
 from simulator.campaign.campaign import Found, Summary, total
 from simulator.campaign.faults import KINDS
 from simulator.campaign.planted import Catch, Defect
@@ -123,8 +124,7 @@ def document(batches: list[Summary], catches: list[tuple[Defect, Catch | None]])
             "| invariant | tolerance, and why |",
             "|---|---|",
             *invariants,
-            "| no event lost or told twice | "
-            + "15 s after the last fault ring, journal and broker have the same; a gap after a kill is said |",
+            f"| {events.NAME} | {events.REASON} |",
             "",
             "## Every judge can say no",
             "",
