@@ -1,7 +1,7 @@
 """Faults come together: what two of them hold stays as it is until the last one lets go.
 
-A part of the simulated machine is held by as many faults as act on it at once. It is as the worst of them wants it, and at rest again
-when none is left, so that no fault's end is the end of another.
+A part of the simulated machine is held by as many faults as act on it at once. It is as the worst of them wants it, and at rest
+again when none is left, so that no fault's end is the end of another.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """When faults begin and end: some at a given time, some armed, to meet a belt that moves; and what of them was felt.
 
-An armed fault waits until somebody walks and nothing else is the matter, and a drawn while longer. The next one waits until it is over.
+An armed fault waits until somebody walks and nothing else is the matter, and a drawn while longer. The next one waits until it is
+over.
 """
 
 from __future__ import annotations

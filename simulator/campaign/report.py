@@ -122,8 +122,8 @@ def document(batches: list[Summary], catches: list[tuple[Defect, Catch | None]])
             "## The batches",
             "",
             "Hours may be run in pieces: a ledger (`docs/campaign.json`) holds each piece, and the next goes on after its seed's",
-            "last run. The figures above are of the pieces whose deciding code (core, messages, bridge, firmware) is the present one, or",
-            "of all while there is none.",
+            "last run. The figures above are of the pieces whose deciding code (core, messages, bridge, firmware) is the present",
+            "one, or of all while there is none.",
             "",
             "| runs | commit | deciding code | at | hours | faults | x real time a core | violations | machine |",
             "|---|---|---|---|---|---|---|---|---|",
@@ -159,8 +159,8 @@ def document(batches: list[Summary], catches: list[tuple[Defect, Catch | None]])
 def _batch(batch: Summary) -> str:
     last = batch.first_run + batch.runs - 1
     return (
-        f"| {batch.seed}/{batch.first_run} to {batch.seed}/{last} | {standing.named(batch.commit)} | {batch.code or 'earlier'} | {batch.measured_at} | {batch.simulated_h:.1f} "
-        f"| {sum(batch.faults.values()):,} | {batch.times_real_time_per_core:.0f} | {len(batch.found)} "
+        f"| {batch.seed}/{batch.first_run} to {batch.seed}/{last} | {standing.named(batch.commit)} | {batch.code or 'earlier'} "
+        f"| {batch.measured_at} | {batch.simulated_h:.1f} | {sum(batch.faults.values()):,} | {batch.times_real_time_per_core:.0f} | {len(batch.found)} "
         f"| {batch.machine}, Python {batch.python}, {batch.cores} processes |"
     )
 

@@ -58,7 +58,8 @@ class RunResult:
     """What a run came to. moving_s: simulated time with the belt in motion; under_fault_s: of it, while a fault lasted.
 
     in_motion: of the injected, those that began on a moving belt; unfelt: faults that met nothing, which are not injected. begun:
-    every fault as it began. moving_by_fault: seconds of motion by the kind that lasted. trace: SHA-256 over every instant and event.
+    every fault as it began. moving_by_fault: seconds of motion by the kind that lasted. trace: SHA-256 over every instant and
+    every event.
     """
 
     seed: str

@@ -32,8 +32,8 @@ def rate(summary: Summary) -> list[str]:
     if times >= AIM_TIMES_REAL_TIME:
         return [f"The aim of {AIM_TIMES_REAL_TIME} x real time a core: reached ({times:.0f})."]
     return [
-        f"The aim of {AIM_TIMES_REAL_TIME} x real time a core: not reached ({times:.0f}). The profile is flat: no single part takes "
-        "more than 3 %.",
+        f"The aim of {AIM_TIMES_REAL_TIME} x real time a core: not reached ({times:.0f}). The profile is flat: no single "
+        "part takes more than 3 %.",
         "Next step: the plant's and the patient's step, which are Python, in C beside the firmware.",
     ]
 

@@ -61,7 +61,7 @@ PAIRS = [
 
 
 @pytest.mark.parametrize("ending_first", [0, 1])
-@pytest.mark.parametrize(("one", "other", "part"), PAIRS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("one", "other", "part"), PAIRS, ids=str)
 def test_what_two_hold_is_at_rest_when_both_have_let_go(stage: Stage, one: str, other: str, part: str, ending_first: int) -> None:
     rest = look(stage, part)
     pick = next(pick for pick in range(0, 2000, 2) if Input(pick % len(Input)) is Input.ATTENDANT)

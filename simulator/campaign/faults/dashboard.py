@@ -45,7 +45,6 @@ def stop(stage: Stage, payload: bytes = b"{}") -> int:
     """A stop. It is due as soon as it must have arrived, if its way was whole all the time until then."""
     system = stage.system
     heard, way, life = _publish(stage, STOP, payload), system.telemetry.way, system.lives
-    # A slow broker has not given telemetry its connection's end yet, nor a controller without a process read anything.
     if heard and way is not None and system.controller is not None:
 
         def claim() -> None:
@@ -114,5 +113,5 @@ _SAID: tuple[Callable[[Stage, Fault], int], ...] = (
 
 @fault("dashboard-command", GROUP, 10, 10, 3.0)
 def command(stage: Stage, one: Fault) -> Unfelt | None:
-    """Over the broker: stop (with junk, or a hundred), prepare, cancel, symptom, silence; repeated, retained, late, or no command."""
+    """Over the broker: stop (with junk, or a hundred), prepare, cancel, symptom, silence; repeated, retained, late, or junk."""
     return None if _SAID[one.pick % len(_SAID)](stage, one) else UNFELT
