@@ -160,7 +160,8 @@ def _batch(batch: Summary) -> str:
     last = batch.first_run + batch.runs - 1
     return (
         f"| {batch.seed}/{batch.first_run} to {batch.seed}/{last} | {standing.named(batch.commit)} | {batch.code or 'earlier'} "
-        f"| {batch.measured_at} | {batch.simulated_h:.1f} | {sum(batch.faults.values()):,} | {batch.times_real_time_per_core:.0f} | {len(batch.found)} "
+        f"| {batch.measured_at} | {batch.simulated_h:.1f} | {sum(batch.faults.values()):,} "
+        f"| {batch.times_real_time_per_core:.0f} | {len(batch.found)} "
         f"| {batch.machine}, Python {batch.python}, {batch.cores} processes |"
     )
 
