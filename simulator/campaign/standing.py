@@ -39,7 +39,9 @@ def rate(summary: Summary) -> list[str]:
 
 
 def motion(summary: Summary) -> list[tuple[str, str, str]]:
-    """Name, value and aim of how many faults met a belt that moved."""
+    """Name, value and aim of how many faults met a belt that moved; nothing of hours that did not count it."""
+    if not summary.in_motion:
+        return []
     faults, met = sum(summary.faults.values()), sum(summary.in_motion.values())
     return [
         ("faults that began on a moving belt", f"{met:,} ({_share(met, faults)})", ">= 25 %"),

@@ -87,6 +87,8 @@ def test_hours_of_earlier_code_prove_nothing_of_the_present_one() -> None:
     assert "Of earlier code: 0 violations in 2.0 h" in text
     assert "| faults injected | 18 |" in text
     assert "no hour has been run yet" in document(older, [])
+    uncounted = msgspec.structs.replace(older[0], in_motion={}, moving_by_fault_s={}, under_fault_h=0.0)
+    assert "began on a moving belt |" not in document([uncounted], []).partition("## The batches")[0]
 
 
 @pytest.mark.parametrize(("processor_s", "words"), [(5.0, "reached (120)"), (7.5, "not reached (80). The profile is flat")])
