@@ -28,6 +28,8 @@ _MUSHROOM_NS = 500_000_000
 _TAUT_SETTLES_NS = 1_300_000_000
 _UNCLIPS_AFTER_NS = 1_500_000_000
 _HELP_COMES_NS = 2_000_000_000
+_TRIES_NS = 500_000_000
+_LET_GO = {f"try {name.name.lower()}": name for name in (Input.RAIL_LEFT, Input.RAIL_RIGHT, Input.ATTENDANT)}
 
 
 class Therapist:
@@ -116,6 +118,8 @@ class Therapist:
         """Both hands are at the harness: the pedal is let go."""
         world = self._world
         patient = world.patient
+        if not self._by_wheelchair:
+            patient.mount()  # whoever has confirmed too early
         hoisted = self._by_wheelchair and patient.posture is Posture.AWAY
         if not (patient.is_settled or hoisted):
             return False
@@ -169,10 +173,22 @@ class Therapist:
         missing = lines[1].strip() if "but" in lines[0] else ""
         if missing.startswith("try deck_"):
             return self._press(Input.DECK_FRONT if "front" in missing else Input.DECK_REAR)
+        if missing in _LET_GO:
+            return self._let_go(_LET_GO[missing])
         if missing not in ("", "try start"):
             return False
         self._world.hands.press(Input.START, self._random.randint(200_000_000, 500_000_000))
         return True
+
+    def _let_go(self, name: Input) -> bool:
+        """A controller that has come anew while somebody stands here has not seen this contact open: at the next look it closes."""
+        world = self._world
+        if name is Input.ATTENDANT:
+            world.hands.set_closed(name, False)
+        else:
+            world.patient.let_go(left=name is Input.RAIL_LEFT, right=name is Input.RAIL_RIGHT)
+        self._act_at_ns = world.now_ns + _TRIES_NS
+        return False
 
     def _unclip(self, _lines: Lines) -> bool:
         world = self._world

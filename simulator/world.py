@@ -55,10 +55,12 @@ class World:
         self.contactors_closed = True
         self.cut_to_drive = 0
         """Mask of buttons whose wire to the drive is broken."""
+        self.stop_input_stuck: bool | None = None
+        """What the drive's STOP input reads whatever the chain does: True closed, False open; None: it is sound."""
         self.watchers: list[Callable[[], None]] = []
         """Called after each step."""
         self._given: tuple[int, bool, bool] | None = None
-        """Buttons, chain and contactors as the drive was last given them."""
+        """Buttons, STOP input and contactors as the drive was last given them."""
         self._samples: list[LoadSample] = []
         self._close_contacts()
 
@@ -127,17 +129,18 @@ class World:
     def _move_belt(self, step_ns: int) -> None:
         chain_closed, contactors_closed = self.chain.advance(self.now_ns, self.contacts)
         self.contactors_closed = contactors_closed
-        given = (self.contacts & ~self.cut_to_drive & _TO_DRIVE, chain_closed, contactors_closed)
+        stop_input = chain_closed if self.stop_input_stuck is None else self.stop_input_stuck
+        given = (self.contacts & ~self.cut_to_drive & _TO_DRIVE, stop_input, contactors_closed)
         if given != self._given:
             self._given = given
             self._give(*given)
         self.drive.advance(step_ns // 1000, self.patient.belt_force_n, self.patient.belt_drag_n)
 
-    def _give(self, buttons: int, chain_closed: bool, contactors_closed: bool) -> None:
+    def _give(self, buttons: int, stop_input: bool, contactors_closed: bool) -> None:
         self.drive.set_inputs(
             start=bool(buttons & Input.START.bit),
             faster=bool(buttons & Input.FASTER.bit),
-            stop_input=chain_closed,
+            stop_input=stop_input,
             contactor_1=contactors_closed,
             contactor_2=contactors_closed,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import hashlib
 import logging
 import math
 import multiprocessing
@@ -16,13 +17,14 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from controller.code_identity import code_identity
 from simulator.campaign.fault import Fault
 from simulator.campaign.faults import KINDS
 from simulator.campaign.invariants import all_invariants
 from simulator.campaign.observation import Violation
 from simulator.campaign.run import RUN_S, RunResult, Script, play, write_script
 from simulator.campaign.shrink import shrink
-from simulator.drive_build import PROJECT_ROOT, native_library
+from simulator.drive_build import PROJECT_ROOT, native_library, native_sources
 
 _RULE_OF_THREE = 3.0
 """With no violation in n hours the rate is below 3/n per hour at 95 % confidence: exp(-3) = 0.05."""
@@ -41,7 +43,10 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """A campaign's outcome: the document is made of all that a ledger holds. runs: SEED/first_run and the next ones."""
+    """A campaign's outcome: the document is made of all that a ledger holds. runs: SEED/first_run and the next ones.
+
+    code: see deciding_code; empty in ledgers that are older than it. in_motion, moving_by_fault_s, under_fault_h: see RunResult.
+    """
 
     seed: str
     first_run: int
@@ -62,6 +67,10 @@ class Summary(msgspec.Struct, frozen=True):
     faults: dict[str, int]
     invariants: dict[str, str]
     found: tuple[Found, ...]
+    code: str = ""
+    in_motion: dict[str, int] = {}
+    moving_by_fault_s: dict[str, float] = {}
+    under_fault_h: float = 0.0
 
     @property
     def times_real_time_per_core(self) -> float:
@@ -126,6 +135,12 @@ def summarise(
     faults: Counter[str] = Counter()
     for result in results:
         faults.update(result.injected)
+    in_motion: Counter[str] = Counter()
+    moving_s: dict[str, float] = dict.fromkeys(sorted(KINDS), 0.0)
+    for result in results:
+        in_motion.update(result.in_motion)
+        for name, lasted_s in result.moving_by_fault.items():
+            moving_s[name] += lasted_s
     judges = all_invariants(write_script(seed).plan, 1.0)
     return Summary(
         seed=seed,
@@ -147,14 +162,23 @@ def summarise(
         faults={name: faults[name] for name in sorted(KINDS)},
         invariants={judge.name: judge.reason for judge in judges if judge.reason},
         found=tuple(found),
+        code=deciding_code(),
+        in_motion={name: in_motion[name] for name in sorted(KINDS)},
+        moving_by_fault_s=moving_s,
+        under_fault_h=sum(result.under_fault_s for result in results) / 3600,
     )
 
 
 def total(batches: Sequence[Summary]) -> Summary:
     """Adds up batches, of which there is at least one; what cannot be added (seed, commit, machine) is the last one's."""
     faults: Counter[str] = Counter()
+    in_motion: Counter[str] = Counter()
+    moving_s: dict[str, float] = {}
     for batch in batches:
         faults.update(batch.faults)
+        in_motion.update(batch.in_motion)
+        for name, lasted_s in batch.moving_by_fault_s.items():
+            moving_s[name] = moving_s.get(name, 0.0) + lasted_s
     return msgspec.structs.replace(
         batches[-1],
         runs=sum(batch.runs for batch in batches),
@@ -168,6 +192,9 @@ def total(batches: Sequence[Summary]) -> Summary:
         highest_m_s=max(batch.highest_m_s for batch in batches),
         faults=dict(faults),
         found=tuple(found for batch in batches for found in batch.found),
+        in_motion=dict(in_motion),
+        moving_by_fault_s=moving_s,
+        under_fault_h=sum(batch.under_fault_h for batch in batches),
     )
 
 
@@ -181,7 +208,7 @@ def explain(result: RunResult, violation: Violation, shrinks: bool = True) -> Fo
     kept: list[Fault] = []
     if shrinks:
         script = write_script(result.seed)
-        before = [one for one in script.faults if one.at_ms <= violation.at_s * 1000]
+        before = [one for one in result.begun if one.at_ms <= violation.at_s * 1000]
         kept = shrink(before, lambda part: _violates(_with(script, part), violation.invariant))
     return Found(
         run=result.seed,
@@ -194,22 +221,44 @@ def explain(result: RunResult, violation: Violation, shrinks: bool = True) -> Fo
 
 
 def _with(script: Script, faults: Sequence[Fault]) -> Script:
-    return dataclasses.replace(script, faults=tuple(faults))
+    return dataclasses.replace(script, faults=tuple(faults), armed=())
 
 
 def _violates(script: Script, invariant: str) -> bool:
     return any(violation.invariant == invariant for violation in play(script, stop_early=True).violations)
 
 
+def deciding_code() -> str:
+    """Returns 16 hexadecimal digits that change with any source of core, messages, bridge and firmware: what a bound is about."""
+    digest = hashlib.sha256(code_identity().encode())
+    for path in (*sorted((PROJECT_ROOT / "firmware_bridge").glob("*.py")), *native_sources()):
+        if path.relative_to(PROJECT_ROOT).parts[0] != "simulator":
+            content = path.read_bytes()
+            digest.update(f"{path.name} {len(content)}\n".encode())
+            digest.update(content)
+    return digest.hexdigest()[:16]
+
+
 def commit() -> str:
     """The commit of the code, with a plus when there is more than that."""
+    changed = _git("status", "--porcelain", "--untracked-files=no")
+    return (_git("rev-parse", "--short=12", "HEAD") or "unknown") + ("+" if changed else "")
 
-    def git(*arguments: str) -> str:
+
+def is_kept(named: str) -> bool:
+    """Whether a commit, as `commit` names it, is still in this repository's history; True where that cannot be told."""
+    if not _git("rev-parse", "HEAD"):
+        return True
+    return bool(_git("merge-base", "--is-ancestor", named.rstrip("+"), "HEAD", say=True))
+
+
+def _git(*arguments: str, say: bool = False) -> str:
+    """What git writes; with say, "yes" where it ends well. Empty where it does not, or is not there."""
+    try:
         result = subprocess.run(["git", *arguments], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
-        return result.stdout.strip() if result.returncode == 0 else ""
-
-    changed = git("status", "--porcelain", "--untracked-files=no")
-    return (git("rev-parse", "--short=12", "HEAD") or "unknown") + ("+" if changed else "")
+    except OSError:
+        return ""
+    return ("yes" if say else result.stdout.strip()) if result.returncode == 0 else ""
 
 
 def _machine() -> str:

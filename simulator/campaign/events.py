@@ -29,7 +29,8 @@ def _due(system: WholeSystem) -> set[int]:
 def judge_events(system: WholeSystem, at_s: float) -> list[Violation]:
     """Compares what controllers appended, what the journal holds and what the broker confirmed.
 
-    A broker may get an event again under the same id when its confirmation was lost: that is QoS 1, told once by id.
+    QoS 1: a broker may get an event again under the same id when the confirmation was on its way, or not yet in the journal, when
+    the connection or the process ended, and only then. The broker counts those that come again without such a reason.
     """
     told = system.appended
     kept = system.telemetry.journalled()
@@ -41,6 +42,7 @@ def judge_events(system: WholeSystem, at_s: float) -> list[Violation]:
         *_different(dict_of(told), due, dict_of(kept), "the journal"),
         *_different(dict_of(told), due, at_broker, "the broker"),
         *_out_of_order([event.id for event in published]),
+        *system.broker.told_again[:3],
     ]
     texts += [f"telemetry: {complaint}" for complaint in system.telemetry.complaints[:3]]
     return [Violation(NAME, at_s, text) for text in texts]

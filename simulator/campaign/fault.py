@@ -4,19 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from simulator.campaign.stage import Stage
 
+
+class Unfelt(Enum):
+    """Why a fault does not count: nothing was there that it could have harmed, or nothing asked for what it took away."""
+
+    UNFELT = "unfelt"
+
+
+UNFELT: Final = Unfelt.UNFELT
 Undo = Callable[[], object]
-Deed = Callable[["Stage", "Fault"], Undo | None]
+"""Ends a fault, and no other one. Returns UNFELT when, as it turned out, nobody can have felt it."""
+Deed = Callable[["Stage", "Fault"], Undo | Unfelt | None]
+"""Returns how to end it; None for what ends by itself; UNFELT when it met nothing."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """at_ms: since the run began. amount: 0 to 1, how much of it. pick: any number, for which of several."""
+    """at_ms: since the run began; of an armed fault, since the belt was seen to move. amount: 0 to 1, how much of it. pick: any
+    number, for which of several.
+    """
 
     at_ms: int
     name: str

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
-from simulator.campaign import events
+from simulator.campaign import events, standing
 from simulator.campaign.campaign import Found, Summary, total
 from simulator.campaign.faults import KINDS
 from simulator.campaign.planted import Catch, Defect
@@ -51,6 +51,10 @@ def table(summary: Summary) -> str:
     rows = [(name, value) for name, value, _ in _figures(summary)]
     groups = _by_group(summary)
     rows += [(f"faults: {group}", f"{count}") for group, count in groups.items()]
+    rows += [
+        (f"begun in motion: {name}", f"{met} of {summary.faults[name]}, {summary.moving_by_fault_s[name]:.0f} s of motion under it")
+        for name, met in summary.in_motion.items()
+    ]
     width = max(len(name) for name, _ in rows)
     lines = [f"{name:<{width}}  {value}" for name, value in rows]
     return "\n".join([*lines, *map(_violation, summary.found), summary.bound])
@@ -74,6 +78,7 @@ def _figures(summary: Summary) -> list[tuple[str, str, str]]:
         ("events told, journalled and published", f"{summary.events:,}", ""),
         ("faults injected", f"{sum(summary.faults.values()):,}", ""),
         ("faults a simulated hour", f"{summary.faults_an_hour:.0f}", ">= 1,000"),
+        *standing.motion(summary),
         ("times real time, a core's processor time", f"{summary.times_real_time_per_core:.0f}", ">= 100"),
         ("times real time, elapsed, all cores", f"{summary.times_real_time_elapsed:.0f}", ""),
         ("violations", f"{len(summary.found)}", "0"),
@@ -89,21 +94,27 @@ def _by_group(summary: Summary) -> dict[str, int]:
 
 def document(batches: list[Summary], catches: list[tuple[Defect, Catch | None]]) -> str:
     """docs/campaign.md, of at least one batch."""
-    summary = total(batches)
-    violations = ["## Violations", "", "```", *map(_violation, summary.found), "```", ""] if summary.found else []
+    summary, whole = total(standing.of_present_code(batches) or batches), total(batches)
+    violations = ["## Violations", "", "```", *map(_violation, whole.found), "```", ""] if whole.found else []
     return "\n".join(
         [
             _INTRODUCTION,
-            f"**{summary.bound}.**",
+            *standing.bounds(batches),
             "",
             *_table("figure | measured | target", (f"{name} | {value} | {target}" for name, value, target in _figures(summary))),
+            *standing.rate(summary),
+            "",
             *violations,
             "## The batches",
             "",
             "Hours may be run in pieces: a ledger (`docs/campaign.json`) holds each piece, and the next goes on after its seed's",
-            "last run. The bound is of all of them together; a change of code between two shows in the commit.",
+            "last run. The figures above are of the pieces whose deciding code (core, messages, bridge, firmware) is the present",
+            "one, or of all while there is none.",
             "",
-            *_table("runs | commit | at | hours | faults | x real time a core | violations | machine", map(_batch, batches)),
+            *_table(
+                "runs | commit | deciding code | at | hours | faults | x real time a core | violations | machine",
+                map(_batch, batches),
+            ),
             *_judges(summary),
             *_planted(catches),
             *_faults(summary),
@@ -139,17 +150,20 @@ def _planted(catches: list[tuple[Defect, Catch | None]]) -> list[str]:
 
 def _faults(summary: Summary) -> list[str]:
     rows = (
-        f"{kind.group} | {kind.name} | {(kind.deed.__doc__ or '').strip()} | {summary.faults.get(kind.name, 0):,}"
+        f"{kind.group} | {kind.name} | {(kind.deed.__doc__ or '').strip()} | {summary.faults.get(kind.name, 0):,} "
+        f"| {summary.in_motion.get(kind.name, 0):,} | {summary.moving_by_fault_s.get(kind.name, 0.0):.0f} s"
         for kind in KINDS.values()
     )
-    return ["## The faults", "", *_table("group | fault | what happens | injected", rows)]
+    head = "group | fault | what happens | injected | of these begun on a moving belt | motion under it"
+    return ["## The faults", "", *_table(head, rows)]
 
 
 def _batch(batch: Summary) -> str:
     last = batch.first_run + batch.runs - 1
     return (
-        f"{batch.seed}/{batch.first_run} to {batch.seed}/{last} | {batch.commit} | {batch.measured_at} | {batch.simulated_h:.1f} "
-        f"| {sum(batch.faults.values()):,} | {batch.times_real_time_per_core:.0f} | {len(batch.found)} "
+        f"{batch.seed}/{batch.first_run} to {batch.seed}/{last} | {standing.named(batch.commit)} | {batch.code or 'earlier'} "
+        f"| {batch.measured_at} | {batch.simulated_h:.1f} | {sum(batch.faults.values()):,} "
+        f"| {batch.times_real_time_per_core:.0f} | {len(batch.found)} "
         f"| {batch.machine}, Python {batch.python}, {batch.cores} processes"
     )
 
@@ -171,7 +185,11 @@ and the belt by 1 ms); the helper thread that writes the controller's memory tak
 journal's disk loses nothing that SQLite has synced (power cuts are another test's). Hardware that is broken twice over (a welded
 relay and a runaway motor) is stopped by a bystander's hand on the mushroom and the off-delay relay: no software takes part.
 
-Faults come in bursts, alone and together, so that in between somebody gets to walk.
+Faults come in two ways. Some in bursts, alone and together; the others, one or two at a time, are armed: they wait until somebody
+walks and nothing else is the matter, and begin 1 to 5 s later (some up to 25 s, so that the session comes to its higher speeds).
+Then the therapist gets everybody walking again. A fault that met nothing (a clip that was open already, a full disk that nobody
+wrote to, a command without anybody who heard it) is not counted. Lamps, buzzer and nurse call may stick too: nobody in the
+simulated world looks at them, so that nothing of them is claimed here.
 
 Three complaints in the long runs were the campaign's own mistakes, mended before any hours with them were counted: 1/358 called an
 event lost that telemetry was to publish 2 s later (it asks for a lost broker again after 30 s at the latest), and 1/855 did not

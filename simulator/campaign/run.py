@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import partial
 from random import Random
 from typing import Any
 
@@ -25,8 +24,9 @@ from controller.session.settings import ClinicalSettings
 from messages.patient import Screening
 from messages.plan import Phase, PhaseKind, Plan
 from simulator.campaign.events import RECONNECTED_NS, have_arrived, judge_events
-from simulator.campaign.fault import Fault
+from simulator.campaign.fault import Fault, FaultKind
 from simulator.campaign.faults import KINDS
+from simulator.campaign.injection import LOOK_MS, Group, Injector
 from simulator.campaign.invariants import all_invariants
 from simulator.campaign.observation import Court, Violation
 from simulator.campaign.stage import Stage
@@ -40,8 +40,12 @@ from simulator.world import WorldParameters
 RUN_S = 600.0
 _SETTLE_S = 15.0
 """After the last fault: everything is mended, so that what was kept back can arrive."""
-_LOOK_NS = 100_000_000
-_FAULTS_AN_HOUR = 1400
+_LOOK_NS = LOOK_MS * 1_000_000
+_FAULTS_AN_HOUR = 850
+"""In bursts. Those that are armed come besides, as often as somebody walks."""
+_ARMED_AN_HOUR = 1000
+_PAIRS, _LATE = 0.6, 0.18
+"""Shares of the armed ones: two together, and those that let the session come to its higher speeds first."""
 _DRAWS_AT_MOST = 2000
 TODAY = date(2026, 1, 1)
 _TRACE = struct.Struct("<qddBIIB")
@@ -51,7 +55,12 @@ _MODES = {state: number for number, state in enumerate(State, start=1)}
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run came to. moving_s: simulated time with the belt in motion. trace: SHA-256 over every instant and every event."""
+    """What a run came to. moving_s: simulated time with the belt in motion; under_fault_s: of it, while a fault lasted.
+
+    in_motion: of the injected, those that began on a moving belt; unfelt: faults that met nothing, which are not injected. begun:
+    every fault as it began. moving_by_fault: seconds of motion by the kind that lasted. trace: SHA-256 over every instant and
+    every event.
+    """
 
     seed: str
     simulated_s: float
@@ -60,6 +69,11 @@ class RunResult:
     highest_m_s: float
     scans: int
     injected: Mapping[str, int]
+    in_motion: Mapping[str, int]
+    unfelt: Mapping[str, int]
+    moving_by_fault: Mapping[str, float]
+    under_fault_s: float
+    begun: tuple[Fault, ...]
     sessions: int
     events: int
     violations: tuple[Violation, ...]
@@ -68,7 +82,10 @@ class RunResult:
 
 @dataclass(frozen=True)
 class Script:
-    """Everything that a seed decides before the run begins. A smaller fault list makes another script with the same seed."""
+    """Everything that a seed decides before the run begins. A smaller fault list makes another script with the same seed.
+
+    faults: those that begin at their time. armed: those that wait for a moving belt, in the order in which they come.
+    """
 
     seed: str
     plan: Plan
@@ -76,6 +93,7 @@ class Script:
     document: Mapping[str, Any]
     patient: PatientParameters
     faults: tuple[Fault, ...] = field(default=())
+    armed: tuple[Group, ...] = field(default=())
     lasts_s: float = RUN_S
 
 
@@ -88,7 +106,10 @@ def write_script(seed: str, lasts_s: float = RUN_S, only: Sequence[str] = ()) ->
     core = parse_configuration(dict(document)).core_settings.core
     plan, screening = _session(chance, mass_kg, core)
     patient = PatientParameters(mass_kg=mass_kg, drift_m=chance.uniform(0.01, 0.04), reaction_s=chance.uniform(0.25, 0.4))
-    return Script(seed, plan, screening, document, patient, _faults(chance, lasts_s, only), lasts_s)
+    kinds = [KINDS[name] for name in only] if only else list(KINDS.values())
+    return Script(
+        seed, plan, screening, document, patient, _faults(chance, lasts_s, kinds), _armed(chance, lasts_s, kinds), lasts_s
+    )
 
 
 def _session(chance: Random, mass_kg: float, core: CoreSettings) -> tuple[Plan, Screening]:
@@ -134,19 +155,30 @@ def _first_plan(chance: Random, mass_kg: float) -> Plan:
     return Plan("p-017", mass_kg, tuple(phases), first_session=True)
 
 
-def _faults(chance: Random, lasts_s: float, only: Sequence[str]) -> tuple[Fault, ...]:
+def _faults(chance: Random, lasts_s: float, kinds: Sequence[FaultKind]) -> tuple[Fault, ...]:
     """Quiet stretches, in which somebody comes to walk, and bursts, in which faults come alone or together."""
-    kinds = [KINDS[name] for name in only] if only else list(KINDS.values())
     weights = [kind.weight for kind in kinds]
     wanted = int(lasts_s / 3600 * _FAULTS_AN_HOUR * chance.uniform(0.9, 1.2))
     bursts = max(1, int(lasts_s / chance.choice((75, 100, 150, 300))))
     drawn = []
     for number in range(wanted):
         burst = number % bursts
-        middle_s = (burst + chance.uniform(0.7, 1.0)) * lasts_s / bursts
+        middle_s = (burst + chance.uniform(0.85, 1.0)) * lasts_s / bursts
         at_s = min(middle_s, lasts_s - _SETTLE_S - 10)
         drawn.append(chance.choices(kinds, weights)[0].draw(int(at_s * 1000), chance))
     return tuple(sorted(drawn, key=lambda one: (one.at_ms, one.name, one.pick)))
+
+
+def _armed(chance: Random, lasts_s: float, kinds: Sequence[FaultKind]) -> tuple[Group, ...]:
+    """One fault, or two, 1.1 to 5 s after somebody came to walk, or later. More than can come: they wait for each other."""
+    weights = [kind.weight for kind in kinds]
+
+    def group() -> Group:
+        at_ms = chance.randint(LOOK_MS, 4000) if chance.random() >= _LATE else chance.randint(4000, 24_000)
+        times_ms = (at_ms, at_ms + chance.randint(0, 300)) if chance.random() < _PAIRS else (at_ms,)
+        return tuple(chance.choices(kinds, weights)[0].draw(time_ms, chance) for time_ms in times_ms)
+
+    return tuple(group() for _ in range(int(lasts_s / 3600 * _ARMED_AN_HOUR)))
 
 
 def play(
@@ -160,14 +192,17 @@ def play(
         stage = Stage(system, script.plan, script.screening, Random(f"{script.seed}/hands"))
         court = Court(stage, all_invariants(script.plan, _ceiling_m_s(script.plan, configuration)))
         recorder = _Recorder(stage)
-        injected = _schedule(stage, script)
+        mended_ms = int((script.lasts_s - _SETTLE_S) * 1000)
+        injector = Injector(stage, script.faults, script.armed, mended_ms, lambda: court.moving_ns)
         end_ns = stage.began_ns + int(script.lasts_s * 1e9)
         while system.now_ns < end_ns and not (stop_early and court.violations):
-            stage.advance(min(end_ns, system.now_ns + 10 * _LOOK_NS))
+            stage.advance(min(end_ns, system.now_ns + _LOOK_NS))
+            injector.look()
         if not (stop_early and court.violations):
             while system.now_ns < end_ns + RECONNECTED_NS and not have_arrived(system):
                 stage.advance(system.now_ns + 10 * _LOOK_NS)
             court.violations.extend(judge_events(system, script.lasts_s))
+        felt = injector.felt
         codes = Counter(code for _, _, code in system.appended)
         return RunResult(
             seed=script.seed,
@@ -176,7 +211,12 @@ def play(
             moving_s=court.moving_ns / 1e9,
             highest_m_s=court.highest_m_s,
             scans=system.scans,
-            injected=injected,
+            injected=felt.injected,
+            in_motion=felt.in_motion,
+            unfelt=felt.unfelt,
+            moving_by_fault={name: lasted_ns / 1e9 for name, lasted_ns in felt.moving_ns.items()},
+            under_fault_s=felt.under_fault_ns / 1e9,
+            begun=tuple(felt.begun),
             sessions=codes["session-started"],
             events=len(system.appended),
             violations=tuple(court.violations),
@@ -187,28 +227,6 @@ def play(
 def _ceiling_m_s(plan: Plan, configuration: Configuration) -> float:
     speed = configuration.core_settings.core.speed
     return min(speed.ceiling_m_s, speed.first_session_ceiling_m_s) if plan.first_session else speed.ceiling_m_s
-
-
-def _schedule(stage: Stage, script: Script) -> Counter[str]:
-    """Puts every fault on the agenda; each ends with its time, at the latest when everything is to be mended."""
-    injected: Counter[str] = Counter()
-    mended_ms = int((script.lasts_s - _SETTLE_S) * 1000)
-
-    def begin(one: Fault) -> None:
-        injected[one.name] += 1
-        stage.begin(one.name)
-        undo = KINDS[one.name].deed(stage, one)
-
-        def end() -> None:
-            if undo is not None:
-                undo()
-            stage.end(one.name)
-
-        stage.later(max(0, min(one.lasts_ms, mended_ms - one.at_ms)), end)
-
-    for one in script.faults:
-        stage.later(one.at_ms, partial(begin, one))
-    return injected
 
 
 class _Recorder:

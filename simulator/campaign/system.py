@@ -65,6 +65,8 @@ class SpoiltPins(VirtualPins):
         self.stuck_open = 0
         self.chattering = 0
         """Masks by `Input`: pins held low, held high, or changing at each look."""
+        self.pulse_stuck = False
+        """The output that feeds the watchdog relay stays at one level, whichever the controller sets."""
         self._flips = 0
 
     @property
@@ -83,6 +85,11 @@ class SpoiltPins(VirtualPins):
         self._edges |= changed
         self._seen = closed
         return changed != 0
+
+    def pulse(self) -> None:
+        """Feeds the relay, if the pin obeys."""
+        if not self.pulse_stuck:
+            super().pulse()
 
     def read(self, now_ns: int) -> Levels:
         """Levels now, and the edges since the last read."""
@@ -246,7 +253,6 @@ class WholeSystem:
             wall_clock=lambda: self.telemetry.wall_clock().timestamp(),
             kernel_boot="campaign",
         )
-        self.frozen = False
         self._next_scan_ns = self._due_ns = self.now_ns + SCAN_NS
 
     def _listen_to_ring(self) -> None:

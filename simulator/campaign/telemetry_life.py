@@ -6,6 +6,8 @@ It may be killed and started again; what its journal had committed is still ther
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any
 
 from settings_files.telemetry_table import TelemetrySettings
 from simulator.campaign.broker import MemoryBroker
+from simulator.campaign.disk import Disk
 from simulator.campaign.kernel import Sockets
 from simulator.campaign.modules import Change, module_over
 from simulator.campaign.virtual_loop import VirtualLoop
@@ -22,6 +25,7 @@ from telemetry.settings import IdentitySettings, PathSettings, ServiceSettings
 
 LOOK_NS = 100_000_000
 """Telemetry gets the processor so often, at least: what has come since is handled at once."""
+IDENTITY = IdentitySettings("campaign", "simulated")
 _WALL_CLOCK_START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -37,7 +41,7 @@ class TelemetryLife:
         start_ns: int,
         defects: Mapping[str, Sequence[Change]],
     ) -> None:
-        self._journal_path = directory / "journal.sqlite"
+        self.journal_path = directory / "journal.sqlite"
         self._sockets = sockets
         self._broker = broker
         self._random = Random(seed)
@@ -48,11 +52,9 @@ class TelemetryLife:
         self._service: Any = None
         self._task: asyncio.Task[None] | None = None
         self.clock_offset_s = 0.0
-        """How far the wall clock is off."""
+        """How far the wall clock is off, which the controller's records show too."""
         self.frozen = False
-        self.disk_delay_s = 0.0
-        self._disk_full = False
-        self._disk_known: tuple[Any, bool] = (None, False)
+        self.disk = Disk()
         self.complaints: list[str] = []
         self.start()
 
@@ -60,6 +62,14 @@ class TelemetryLife:
     def lives(self) -> bool:
         """Whether there is a process."""
         return self._loop is not None
+
+    @property
+    def way(self) -> tuple[object, object] | None:
+        """The present way of a command from the broker to the controller; another object when it was broken in between, None
+        while there is none.
+        """
+        link = self._service._link if self._service is not None and not self.frozen else None
+        return (self._service, link._socket) if link is not None and link.connected else None
 
     def wall_clock(self) -> datetime:
         """What people's clocks show."""
@@ -72,14 +82,14 @@ class TelemetryLife:
         self._loop = VirtualLoop(self._now_ns)
         service = self._build()
         settings = ServiceSettings(
-            IdentitySettings("campaign", "simulated"),
+            IDENTITY,
             TelemetrySettings(
-                socket_path=str(self._journal_path.with_name("controller.sock")),
-                journal_path=str(self._journal_path),
+                socket_path=str(self.journal_path.with_name("controller.sock")),
+                journal_path=str(self.journal_path),
                 journal_reserve_mb=0,
-                recordings_directory=str(self._journal_path.with_name("recordings")),
+                recordings_directory=str(self.journal_path.with_name("recordings")),
             ),
-            PathSettings(str(self._journal_path.parent)),
+            PathSettings(str(self.journal_path.parent)),
         )
 
         async def run() -> None:
@@ -91,7 +101,7 @@ class TelemetryLife:
     def _build(self) -> ModuleType:
         """The shipped modules, put together anew with their clocks, dice and sockets exchanged."""
         defects = self._defects
-        journal = module_over("telemetry.journal", defects.get("journal", ()))
+        journal = module_over("telemetry.journal", defects.get("journal", ()), sqlite3=self.disk)
         keeper = module_over(
             "telemetry.keeper",
             defects.get("keeper", ()),
@@ -113,10 +123,6 @@ class TelemetryLife:
             utc_now=self.wall_clock,
         )
 
-    def jump(self, offset_s: float) -> None:
-        """The wall clock, which the controller's records show too, leaps to so far off."""
-        self.clock_offset_s = offset_s
-
     def kill(self) -> None:
         """As SIGKILL: no line of it runs any more. The sockets end, as the kernel ends them."""
         loop, self._loop = self._loop, None
@@ -130,12 +136,8 @@ class TelemetryLife:
         if journal is not None:
             journal.close()
         _bury(loop)
+        self._broker.process_ended(self._confirmed_id())
         self._service = self._task = None
-
-    def set_disk_full(self, full: bool) -> None:
-        """On a full disk SQLite finds no page more."""
-        self._disk_full = full
-        self._apply_disk()
 
     def advance(self, now_ns: int) -> None:
         """Lets it do what is due."""
@@ -144,8 +146,7 @@ class TelemetryLife:
         if loop is None or self.frozen or now_ns < self._look_ns:
             return
         self._look_ns = now_ns + LOOK_NS
-        self._apply_disk()
-        loop.disk_delay_s = self.disk_delay_s
+        loop.disk_delay_s = self.disk.delay_s
         loop.advance(now_ns)
         if self._task is not None and self._task.done():
             error = None if self._task.cancelled() else self._task.exception()
@@ -170,12 +171,15 @@ class TelemetryLife:
     def _journal(self) -> Any:
         return self._service._keeper._journal if self._service is not None else None
 
-    def _apply_disk(self) -> None:
-        """A journal that was opened again has forgotten that its disk is full."""
-        journal = self._journal()
-        if journal is not None and (journal, self._disk_full) != self._disk_known:
-            journal._connection.execute(f"PRAGMA max_page_count = {1 if self._disk_full else 1 << 20}")
-            self._disk_known = (journal, self._disk_full)
+    def _confirmed_id(self) -> int:
+        """Up to where the journal's file says that the broker has confirmed everything; 0 without a journal."""
+        if not self.journal_path.exists():
+            return 0
+        with contextlib.closing(sqlite3.connect(self.journal_path)) as file:
+            try:
+                return int(file.execute("SELECT id FROM positions WHERE name = 'confirmed'").fetchone()[0])
+            except sqlite3.OperationalError:  # the process was killed before it had made the tables
+                return 0
 
 
 def _bury(loop: VirtualLoop) -> None:

@@ -25,4 +25,9 @@ def play_an_hour(which: str) -> None:
     assert not told, "\n".join(told)
     assert hours >= 1.0
     assert faults >= 1000
-    assert sum(result.moving_s for result in results) > 300, "nobody walked: the hour would mean little"
+    met = sum(sum(result.in_motion.values()) for result in results)
+    moving_s, under_s = sum(result.moving_s for result in results), sum(result.under_fault_s for result in results)
+    print(f"{met} began on a moving belt; {moving_s:.0f} s of motion, {under_s:.0f} s of them under a fault")
+    assert met > 0.15 * faults, "the faults met a belt at rest"
+    assert under_s > 0.05 * moving_s
+    assert moving_s > 300, "nobody walked: the hour would mean little"

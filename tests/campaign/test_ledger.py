@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import msgspec
 import pytest
 
 from simulator.campaign import __main__ as command_line
-from simulator.campaign.campaign import Found, Summary, run_names, summarise, total
+from simulator.campaign.campaign import Found, Summary, deciding_code, is_kept, run_names, summarise, total
 from simulator.campaign.report import document
 from simulator.campaign.run import RunResult
 
@@ -23,6 +24,11 @@ def result(name: str) -> RunResult:
         highest_m_s=0.4,
         scans=60_000,
         injected={"start-hammered": 3},
+        in_motion={"start-hammered": 1},
+        unfelt={},
+        moving_by_fault={"start-hammered": 0.5},
+        under_fault_s=30.0,
+        begun=(),
         sessions=2,
         events=30,
         violations=(),
@@ -62,9 +68,38 @@ def test_a_violation_of_an_earlier_piece_is_not_forgotten(tmp_path: Path) -> Non
     first = summarise("7", 0, [result(name) for name in run_names("7", 0.5)], [found], 1.0, 1)
     second = summarise("7", 3, [result(name) for name in run_names("7", 0.5, 3)], [], 1.0, 1)
     text = document([first, second], [])
-    assert "**1 violations in 1.0 h.**" in text
+    assert f"**Of the present code ({deciding_code()}): 1 violations in 1.0 h.**" in text
+    assert "| faults that began on a moving belt | 6 (33 %) | >= 25 % |" in text
+    assert "| motion with a fault active | 0.1 h (10 %) | >= 10 % |" in text
     assert "| 7/0 to 7/2 |" in text
     assert "| 7/3 to 7/5 |" in text
     path = tmp_path / "ledger.json"
     path.write_bytes(msgspec.json.encode([first, second]))
     assert command_line.main(["--hours", "0", "--ledger", str(path)]) == 1
+
+
+def test_hours_of_earlier_code_prove_nothing_of_the_present_one() -> None:
+    """A ledger from before codes were noted is of earlier code, like one of another code."""
+    batch = summarise("7", 0, [result(name) for name in run_names("7", 1.0)], [], 1.0, 1)
+    older = [msgspec.structs.replace(batch, code=""), msgspec.structs.replace(batch, code="0123456789abcdef")]
+    text = document([*older, batch], [])
+    assert f"**Of the present code ({deciding_code()}): 0 violations in 1.0 h: fewer than 3 an hour" in text
+    assert "Of earlier code: 0 violations in 2.0 h" in text
+    assert "| faults injected | 18 |" in text
+    assert "no hour has been run yet" in document(older, [])
+    uncounted = msgspec.structs.replace(older[0], in_motion={}, moving_by_fault_s={}, under_fault_h=0.0)
+    assert "began on a moving belt |" not in document([uncounted], []).partition("## The batches")[0]
+
+
+@pytest.mark.parametrize(("processor_s", "words"), [(5.0, "reached (120)"), (7.5, "not reached (80). The profile is flat")])
+def test_the_page_says_whether_the_aim_for_its_speed_was_reached(processor_s: float, words: str) -> None:
+    played = dataclasses.replace(result("7/0"), processor_s=processor_s)
+    assert f"a core: {words}" in document([summarise("7", 0, [played], [], 1.0, 1)], [])
+
+
+def test_a_commit_that_is_gone_is_said_to_be() -> None:
+    batch = summarise("7", 0, [result("7/0")], [], 1.0, 1)
+    gone = msgspec.structs.replace(batch, commit="575369433100")
+    assert is_kept(batch.commit)
+    assert not is_kept(gone.commit)
+    assert "| 575369433100 (no longer in the repository) |" in document([gone], [])

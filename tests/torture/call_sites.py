@@ -31,12 +31,14 @@ TELEMETRY_FILES = tuple(
 )
 
 _FILES = ("open", "read_bytes", "read_text", "unlink", "rename", "mkdir", "glob", "stat", "exists", "chmod", "fsync", "replace")
+_RIGHTS = ("flock", "fchmod", "fchown", "truncate", "touch")
 _BY_NAME: dict[str, tuple[str, ...]] = {
-    "file": (*_FILES, "read", "write", "write_bytes", "posix_fallocate", "ftruncate", "fstat", "statvfs", "GzipFile",
+    "file": (*_FILES, *_RIGHTS, "read", "write", "write_bytes", "posix_fallocate", "ftruncate", "fstat", "statvfs", "GzipFile",
              "copyfileobj", "flush"),
     "map": ("mmap",),
     "event": ("eventfd", "eventfd_read", "eventfd_write"),
-    "socket": ("socket", "bind", "listen", "accept", "connect", "recv", "send", "sendto", "setsockopt"),
+    "socket": ("socket", "bind", "listen", "accept", "connect", "recv", "send", "sendto", "setsockopt", "getsockopt",
+               "setblocking"),
     "wait": ("select", "poll", "register", "unregister", "add_reader", "add_writer", "remove_reader", "remove_writer",
              "add_signal_handler"),
     "line": ("ioctl", "Serial", "set_low_latency_mode", "reset_input_buffer"),
@@ -49,7 +51,7 @@ _BY_NAME: dict[str, tuple[str, ...]] = {
     "library": ("import_module", "CDLL", "distribution"),
     "thread": ("start", "run_in_executor", "to_thread"),
     "close": ("close",),
-    "journal": ("execute", "executescript"),
+    "journal": ("execute", "executemany", "executescript"),
     "broker": ("publish", "subscribe", "publish_confirmed", "load_cert_chain", "create_default_context"),
 }  # fmt: skip
 KIND = {name: kind for kind, names in _BY_NAME.items() for name in names}

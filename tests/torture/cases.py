@@ -31,6 +31,8 @@ _ONLY_ON_A_BOARD = "only with the kernel's GPIO devices: tests/hardware/test_gpi
 UNREACHED = {
     "controller/channel.py Channel._accept connection.close": _ONLY_AFTER_ANOTHER,
     "controller/channel.py Channel._accept connection.close #2": "only for strangers: tests/shell/test_peers.py",
+    "controller/durable_file.py _take_over_rights os.fchmod": "only where there was no file: tests/shell/test_durable_file.py",
+    "controller/durable_file.py _take_over_rights os.fchown": "only for a file of another user's: tests/shell/test_durable_file.py",
     "controller/flight_recorder.py _create path.unlink": _ONLY_AFTER_ANOTHER,
     "controller/hardware/device_lock.py DeviceLock.__init__ os.close": _ONLY_AFTER_ANOTHER,
     "controller/hardware/gpio_chip.py chip_label os.open": _ONLY_ON_A_BOARD,
@@ -50,7 +52,10 @@ _UNKNOWN = "shown as unknown in what telemetry publishes of the computer's healt
 _GIVEN_BACK = "the line is being given back; Linux frees the descriptor even then"
 SILENT = {
     "controller/channel.py Channel._accept self._listener.accept": "the client waits in the listener's queue for the next scan",
+    "controller/channel.py Channel._accept connection.setblocking": _COMES_AGAIN,
     "controller/channel.py Channel._accept connection.setsockopt": _COMES_AGAIN,
+    "controller/peers.py peer_of connection.getsockopt": _COMES_AGAIN,
+    "controller/peers.py peer_of connection.getsockopt #2": "the first group counts alone; who is turned away for it, is said",
     "controller/channel.py Channel._read client.connection.recv": _COMES_AGAIN,
     "controller/channel.py Channel._send client.connection.send": _COMES_AGAIN + "; what was not taken is counted in the snapshot",
     "controller/channel.py Channel._drop client.connection.close": "Linux frees the descriptor even then",

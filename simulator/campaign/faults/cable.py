@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from simulator.campaign.fault import Fault, Undo, fault
+from simulator.campaign.fault import UNFELT, Fault, Undo, Unfelt, fault
+from simulator.campaign.holding import hold, hold_by
 from simulator.campaign.line import Direction
 from simulator.campaign.stage import Stage
 
@@ -16,49 +17,43 @@ def _way(stage: Stage, pick: int) -> Direction:
 @fault("serial-loss", GROUP, 20, 1500)
 def lose(stage: Stage, one: Fault) -> Undo:
     """Stretches of bytes are missing."""
-    way = _way(stage, one.pick)
-    way.lost_share = max(0.05, one.amount)
-    return lambda: setattr(way, "lost_share", 0.0)
+    return hold(_way(stage, one.pick), "lost_share", max(0.05, one.amount))
 
 
 @fault("serial-corruption", GROUP, 20, 1500)
 def corrupt(stage: Stage, one: Fault) -> Undo:
     """Single bits flip."""
-    way = _way(stage, one.pick)
-    way.corrupt_share = 0.002 + 0.2 * one.amount**3
-    return lambda: setattr(way, "corrupt_share", 0.0)
+    return hold(_way(stage, one.pick), "corrupt_share", 0.002 + 0.2 * one.amount**3)
 
 
 @fault("serial-duplication", GROUP, 20, 1500)
 def double(stage: Stage, one: Fault) -> Undo:
     """What was sent comes twice."""
-    way = _way(stage, one.pick)
-    way.doubled_share = max(0.05, one.amount)
-    return lambda: setattr(way, "doubled_share", 0.0)
+    return hold(_way(stage, one.pick), "doubled_share", max(0.05, one.amount))
 
 
 @fault("serial-delay", GROUP, 50, 2000)
 def delay(stage: Stage, one: Fault) -> Undo:
     """What was sent comes later, up to 400 ms: beyond every lease."""
-    way = _way(stage, one.pick)
-    way.delay_ns = int(one.amount * 400_000_000)
-    return lambda: setattr(way, "delay_ns", 0)
+    return hold(_way(stage, one.pick), "delay_ns", int(one.amount * 400_000_000))
 
 
 @fault("serial-half-open", GROUP, 50, 2000)
 def half_open(stage: Stage, one: Fault) -> Undo:
     """One direction is dead, the other goes on."""
-    way = _way(stage, one.pick)
-    way.dead = True
-    return lambda: setattr(way, "dead", False)
+    return hold(_way(stage, one.pick), "dead", True)
+
+
+def pull_out(stage: Stage) -> Undo:
+    """The cable is out until the last who pulled it has put it back."""
+    tty = stage.system.tty
+    return hold_by(tty, "out", True, lambda out: tty.unplug() if out else tty.plug_in())
 
 
 @fault("serial-unplugged", GROUP, 200, 2500, 0.6)
 def unplug(stage: Stage, one: Fault) -> Undo:  # noqa: ARG001 (every deed has one form)
     """The cable is pulled, and put back under the same name."""
-    tty = stage.system.tty
-    tty.unplug()
-    return tty.plug_in
+    return pull_out(stage)
 
 
 @fault("serial-reordered-at-reconnect", GROUP, 100, 1500, 0.6)
@@ -66,10 +61,12 @@ def reorder(stage: Stage, one: Fault) -> Undo:
     """After the cable is back the adapter lets out what it held, after what is new."""
     system = stage.system
     held = b"".join(list(system.cable.down.passed)[-1 - one.pick % 16 :])
-    system.tty.unplug()
+    put_back = pull_out(stage)
 
     def plug_in() -> None:
-        system.tty.plug_in()
+        put_back()
+        if not system.tty.plugged_in:
+            return
         stage.later(int(50 + 400 * one.amount), lambda: system.cable.inject(held))
 
     return plug_in
@@ -78,16 +75,15 @@ def reorder(stage: Stage, one: Fault) -> Undo:
 @fault("serial-full", GROUP, 50, 1500)
 def full(stage: Stage, one: Fault) -> Undo:  # noqa: ARG001 (every deed has one form)
     """The host's line takes nothing more; then it does again."""
-    tty = stage.system.tty
-    tty.full = True
-    return lambda: setattr(tty, "full", False)
+    return hold(stage.system.tty, "full", True)
 
 
 @fault("serial-old-frames", GROUP, 10, 400)
-def old_frames(stage: Stage, one: Fault) -> Undo | None:
+def old_frames(stage: Stage, one: Fault) -> Undo | Unfelt | None:
     """A tty full of old frames reaches the drive all at once."""
     cable = stage.system.cable
     frames = b"".join(cable.down.passed)
-    if frames:
-        cable.inject((frames * 64)[: 256 + int(3840 * one.amount)])
+    if not frames:
+        return UNFELT
+    cable.inject((frames * 64)[: 256 + int(3840 * one.amount)])
     return None

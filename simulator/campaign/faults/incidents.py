@@ -13,6 +13,8 @@ from firmware_bridge.codec import Hello, encode
 from firmware_bridge.drive import Clear, Run
 from messages.wire import Stop
 from simulator.campaign.fault import Fault, Undo, fault
+from simulator.campaign.faults.cable import pull_out
+from simulator.campaign.holding import hold
 from simulator.campaign.stage import Stage
 
 HOSTILE, INCIDENT = "hostile host", "incidents of others"
@@ -37,8 +39,7 @@ def hostile(stage: Stage, one: Fault) -> Undo:
     """Whoever has the Pi sends whatever may move the belt, beside what the controller sends, or in its stead."""
     chance = Random(one.pick)
     alone = one.amount > 0.6
-    if alone:
-        stage.system.cable.down.dead = True
+    give_back = hold(stage.system.cable.down, "dead", True) if alone else None
 
     def attack() -> None:
         kind = chance.random()
@@ -55,7 +56,8 @@ def hostile(stage: Stage, one: Fault) -> Undo:
 
     def end() -> None:
         undo()
-        stage.system.cable.down.dead = False
+        if give_back is not None:
+            give_back()
 
     return end
 
@@ -90,10 +92,12 @@ def connect(stage: Stage, one: Fault) -> Undo:
     """A host connects, says HELLO, clears, and sends the last session's frames."""
     cable = stage.system.cable
     old = b"".join(cable.down.passed)
-    stage.system.tty.unplug()
+    put_back = pull_out(stage)
 
     def end() -> None:
-        stage.system.tty.plug_in()
+        put_back()
+        if not stage.system.tty.plugged_in:
+            return
         cable.inject(encode(Hello(), 1) + encode(Clear(), 2) + old[: int(2000 * one.amount)])
 
     return end
@@ -102,9 +106,9 @@ def connect(stage: Stage, one: Fault) -> Undo:
 @fault("incident-5-stop-behind-queued-writes", INCIDENT, 100, 1500)
 def queued(stage: Stage, one: Fault) -> Undo:
     """The line takes nothing more, and somebody asks for a stop."""
-    stage.system.tty.full = True
+    drain = hold(stage.system.tty, "full", True)
     stage.later(int(50 * one.amount), lambda: stage.stop_from_network(Stop("n-stop", "campaign")))
-    return lambda: setattr(stage.system.tty, "full", False)
+    return drain
 
 
 @fault("incident-6-start-taken-for-a-toggle", INCIDENT, 10, 10)
@@ -153,10 +157,11 @@ def runs_on(stage: Stage, one: Fault) -> Undo:
 def silence(stage: Stage, one: Fault) -> Undo:  # noqa: ARG001 (every deed has one form)
     """Both directions go dead at once: where drives keep running, or accelerate."""
     cable = stage.system.cable
-    cable.up.dead = cable.down.dead = True
+    up, down = hold(cable.up, "dead", True), hold(cable.down, "dead", True)
 
     def end() -> None:
-        cable.up.dead = cable.down.dead = False
+        up()
+        down()
 
     return end
 
@@ -164,6 +169,4 @@ def silence(stage: Stage, one: Fault) -> Undo:  # noqa: ARG001 (every deed has o
 @fault("incident-10-host-starved", INCIDENT, 500, 520)
 def starve(stage: Stage, one: Fault) -> Undo:  # noqa: ARG001 (every deed has one form)
     """The host gets no processor for half a second."""
-    system = stage.system
-    system.frozen = True
-    return lambda: setattr(system, "frozen", False)
+    return hold(stage.system, "frozen", True)

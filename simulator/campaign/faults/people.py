@@ -6,9 +6,11 @@ import math
 
 from controller.core.inputs import Input
 from messages.wire import Cancel, Silence, Stop, Symptom
-from simulator.campaign.fault import Fault, Undo, fault
+from simulator.campaign.fault import UNFELT, Fault, Undo, Unfelt, fault
+from simulator.campaign.faults.pins import keep_pressed
+from simulator.campaign.holding import hold_by, is_held
 from simulator.campaign.stage import Stage
-from simulator.patient import Loss
+from simulator.patient import Loss, Posture
 
 PATIENT, OPERATOR = "patient", "operator"
 _BUTTONS = (Input.START, Input.FASTER, Input.SLOWER, Input.STOP, Input.OK, Input.RESET, Input.SYMPTOM)
@@ -16,46 +18,75 @@ _MS = 1_000_000
 
 
 @fault("stumble", PATIENT, 10, 10, 1.5)
-def stumble(stage: Stage, one: Fault) -> Undo | None:
+def stumble(stage: Stage, one: Fault) -> Unfelt | None:
     """Balance is lost and found again, soon or late."""
-    stage.system.world.patient.lose_balance(list(Loss)[one.pick % 3], catch_after_s=0.15 + 1.0 * one.amount)
+    patient = stage.system.world.patient
+    if not patient.is_settled:
+        return UNFELT
+    patient.lose_balance(list(Loss)[one.pick % 3], catch_after_s=0.15 + 1.0 * one.amount)
     return None
 
 
 @fault("fall", PATIENT, 4000, 12000)
-def fall(stage: Stage, one: Fault) -> Undo:
+def fall(stage: Stage, one: Fault) -> Undo | Unfelt:
     """Balance is lost for good; somebody helps the patient up in the end."""
     patient = stage.system.world.patient
+    if not patient.is_settled:
+        return UNFELT
     patient.lose_balance(list(Loss)[one.pick % 3], math.inf)
     return patient.get_up
 
 
 @fault("patient-stands-still", PATIENT, 300, 3000)
-def stand_still(stage: Stage, one: Fault) -> Undo:  # noqa: ARG001 (every deed has one form)
+def stand_still(stage: Stage, one: Fault) -> Undo | Unfelt:  # noqa: ARG001 (every deed has one form)
     """The patient is carried along."""
     patient = stage.system.world.patient
+    if patient.posture is not Posture.ON_FEET:
+        return UNFELT
     patient.freeze()
     return patient.walk_on
 
 
 @fault("rails-let-go", PATIENT, 100, 6000, 1.5)
-def let_go(stage: Stage, one: Fault) -> Undo | None:
+def let_go(stage: Stage, one: Fault) -> Undo | Unfelt:
     """One hand off, or both; and back, if they held."""
+    hands = [name for name in ("left", "right") if one.pick % 3 != ("left", "right").index(name)]
     patient = stage.system.world.patient
-    left, right = one.pick % 3 != 0, one.pick % 3 != 1
-    held_left, held_right = left and patient.wants(left=True), right and patient.wants(left=False)
-    patient.let_go(left=left, right=right)
-    return lambda: patient.hold(left=held_left, right=held_right)
+    off = [name for name in hands if patient.wants(left=name == "left") or is_held(patient, name)]
+    if not off:
+        return UNFELT
+    undos = [_take_off(stage, name) for name in off]
+
+    def end() -> None:
+        for undo in undos:
+            undo()
+
+    return end
+
+
+def _take_off(stage: Stage, name: str) -> Undo:
+    patient, left = stage.system.world.patient, name == "left"
+
+    def put(is_off: bool) -> None:
+        if is_off:
+            patient.let_go(left=left, right=not left)
+        else:
+            patient.hold(left=left, right=not left)
+
+    return hold_by(patient, name, True, put)
 
 
 @fault("clip-opens", PATIENT, 200, 5000)
-def clip(stage: Stage, one: Fault) -> Undo | None:  # noqa: ARG001 (every deed has one form)
+def clip(stage: Stage, one: Fault) -> Undo | Unfelt:  # noqa: ARG001 (every deed has one form)
     """The harness clip opens, and is closed again."""
+    return _open(stage, Input.CLIP)
+
+
+def _open(stage: Stage, name: Input) -> Undo | Unfelt:
     hands = stage.system.world.hands
-    if not hands.is_closed(Input.CLIP):
-        return None
-    hands.set_closed(Input.CLIP, False)
-    return lambda: hands.set_closed(Input.CLIP, True)
+    if not hands.is_closed(name) and not is_held(hands, name.name):
+        return UNFELT
+    return hold_by(hands, name.name, True, lambda is_open: hands.set_closed(name, not is_open))
 
 
 @fault("wrong-button", OPERATOR, 10, 10, 3.0)
@@ -107,13 +138,12 @@ def hammer_faster(stage: Stage, one: Fault) -> None:
 @fault("emergency-stop", OPERATOR, 500, 4000)
 def mushroom(stage: Stage, one: Fault) -> Undo:
     """The mushroom, its two channels some milliseconds apart."""
-    hands = stage.system.world.hands
-    hands.actuate(Input.EMERGENCY_A, True)
-    hands.actuate(Input.EMERGENCY_B, True, after_ns=int(one.amount * 60) * _MS)
+    first = keep_pressed(stage, Input.EMERGENCY_A)
+    second = keep_pressed(stage, Input.EMERGENCY_B, int(one.amount * 60) * _MS)
 
     def release() -> None:
-        hands.actuate(Input.EMERGENCY_A, False)
-        hands.actuate(Input.EMERGENCY_B, False, after_ns=int(one.amount * 60) * _MS)
+        first()
+        second()
 
     return release
 
@@ -121,19 +151,13 @@ def mushroom(stage: Stage, one: Fault) -> Undo:
 @fault("lanyard-pulled", OPERATOR, 500, 4000)
 def lanyard(stage: Stage, one: Fault) -> Undo:  # noqa: ARG001 (every deed has one form)
     """The lanyard comes off its switch."""
-    hands = stage.system.world.hands
-    hands.actuate(Input.LANYARD, True)
-    return lambda: hands.actuate(Input.LANYARD, False)
+    return keep_pressed(stage, Input.LANYARD)
 
 
 @fault("pedal-released", OPERATOR, 200, 6000)
-def pedal(stage: Stage, one: Fault) -> Undo | None:  # noqa: ARG001 (every deed has one form)
+def pedal(stage: Stage, one: Fault) -> Undo | Unfelt:  # noqa: ARG001 (every deed has one form)
     """The attendant's foot leaves the pedal for a while."""
-    hands = stage.system.world.hands
-    if not hands.is_closed(Input.ATTENDANT):
-        return None
-    hands.set_closed(Input.ATTENDANT, False)
-    return lambda: hands.set_closed(Input.ATTENDANT, True)
+    return _open(stage, Input.ATTENDANT)
 
 
 @fault("network-request", OPERATOR, 10, 10, 2.0)

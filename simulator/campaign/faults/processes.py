@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from simulator.campaign.fault import Fault, Undo, fault
+from simulator.campaign.fault import UNFELT, Fault, Undo, Unfelt, fault
+from simulator.campaign.holding import hold, hold_by, newest
 from simulator.campaign.stage import Stage
 
 GROUP = "processes"
@@ -17,56 +18,60 @@ def late(stage: Stage, one: Fault) -> Undo | None:
 
 @fault("controller-frozen", GROUP, 50, 3000)
 def freeze(stage: Stage, one: Fault) -> Undo:  # noqa: ARG001 (every deed has one form)
-    """As SIGSTOP, then SIGCONT."""
-    system = stage.system
-    system.frozen = True
-    return lambda: setattr(system, "frozen", False)
+    """The host gives it no processor, nor one that is started meanwhile."""
+    return hold(stage.system, "frozen", True)
 
 
 @fault("controller-killed", GROUP, 200, 3000, 0.5)
 def kill(stage: Stage, one: Fault) -> Undo:  # noqa: ARG001 (every deed has one form)
     """As SIGKILL; systemd starts it again."""
-    stage.system.kill_controller()
-    return stage.system.start_controller
+    system = stage.system
+    return hold_by(system, "killed", True, lambda dead: system.kill_controller() if dead else system.start_controller())
 
 
 @fault("telemetry-killed", GROUP, 200, 6000)
 def kill_telemetry(stage: Stage, one: Fault) -> Undo:  # noqa: ARG001 (every deed has one form)
     """As SIGKILL; systemd starts it again."""
-    stage.system.telemetry.kill()
-    return stage.system.telemetry.start
+    telemetry = stage.system.telemetry
+    return hold_by(telemetry, "killed", True, lambda dead: telemetry.kill() if dead else telemetry.start())
 
 
 @fault("telemetry-frozen", GROUP, 200, 6000)
 def freeze_telemetry(stage: Stage, one: Fault) -> Undo:  # noqa: ARG001 (every deed has one form)
     """A reader that does not read."""
-    telemetry = stage.system.telemetry
-    telemetry.frozen = True
-    return lambda: setattr(telemetry, "frozen", False)
+    return hold(stage.system.telemetry, "frozen", True)
 
 
 @fault("broker-away", GROUP, 500, 15000)
 def broker_away(stage: Stage, one: Fault) -> Undo:  # noqa: ARG001 (every deed has one form)
     """Connections break, none is taken."""
-    stage.system.broker.go_away()
-    return stage.system.broker.come_back
+    return _take_away(stage)
+
+
+def _take_away(stage: Stage) -> Undo:
+    broker = stage.system.broker
+    return hold_by(broker, "away", True, lambda away: broker.set_present(not away))
 
 
 @fault("broker-flapping", GROUP, 500, 8000)
 def broker_flaps(stage: Stage, one: Fault) -> Undo:
     """The broker comes and goes several times a second."""
-    broker = stage.system.broker
     period = 10 + one.pick % 90
+    away: list[Undo] = []
 
     def flap() -> None:
         if stage.ticks % period == 0:
-            (broker.go_away if broker.present else broker.come_back)()
+            if away:
+                away.pop()()
+            else:
+                away.append(_take_away(stage))
 
     stage.each_tick.append(flap)
 
     def end() -> None:
         stage.each_tick.remove(flap)
-        broker.come_back()
+        for come_back in away:
+            come_back()
 
     return end
 
@@ -74,38 +79,37 @@ def broker_flaps(stage: Stage, one: Fault) -> Undo:
 @fault("broker-slow", GROUP, 500, 8000)
 def broker_slow(stage: Stage, one: Fault) -> Undo:
     """Each confirmation takes up to 6 s: beyond the client's own patience."""
-    broker = stage.system.broker
-    broker.delay_s = 0.05 + 6.0 * one.amount**2
-    return lambda: setattr(broker, "delay_s", 0.0)
+    return hold(stage.system.broker, "delay_s", 0.05 + 6.0 * one.amount**2)
 
 
 @fault("disk-full", GROUP, 500, 8000)
 def disk_full(stage: Stage, one: Fault) -> Undo:  # noqa: ARG001 (every deed has one form)
-    """SQLite finds no page more."""
-    telemetry = stage.system.telemetry
-    telemetry.set_disk_full(True)
-    return lambda: telemetry.set_disk_full(False)
+    """The journal's disk takes no commit more; counted where it had to refuse one."""
+    disk = stage.system.telemetry.disk
+    refused_before = disk.refused
+    make_room = hold(disk, "full", True)
+
+    def end() -> Unfelt | None:
+        make_room()
+        return UNFELT if disk.refused == refused_before else None
+
+    return end
 
 
 @fault("disk-slow", GROUP, 500, 8000)
 def disk_slow(stage: Stage, one: Fault) -> Undo:
     """Each call into the journal's thread takes up to 3 s."""
-    telemetry = stage.system.telemetry
-    telemetry.disk_delay_s = 3.0 * one.amount
-    return lambda: setattr(telemetry, "disk_delay_s", 0.0)
+    return hold(stage.system.telemetry.disk, "delay_s", 3.0 * one.amount)
 
 
 @fault("wall-clock-jump", GROUP, 1000, 20000)
 def jump(stage: Stage, one: Fault) -> Undo:
     """What people's clocks show leaps, up to ten years either way; somebody puts it right."""
     telemetry = stage.system.telemetry
-    telemetry.jump((2 * one.amount - 1) ** 3 * 3.15e8)
-    return lambda: telemetry.jump(0.0)
+    return hold(telemetry, "clock_offset_s", (2 * one.amount - 1) ** 3 * 3.15e8, worst=newest)
 
 
 @fault("display-lost", GROUP, 200, 5000)
 def display(stage: Stage, one: Fault) -> Undo:  # noqa: ARG001 (every deed has one form)
     """The character display does not answer."""
-    shown = stage.system.display
-    shown.healthy = False
-    return lambda: setattr(shown, "healthy", True)
+    return hold(stage.system.display, "healthy", False, worst=min)
