@@ -111,10 +111,7 @@ def document(batches: list[Summary], catches: list[tuple[Defect, Catch | None]])
             "last run. The figures above are of the pieces whose deciding code (core, messages, bridge, firmware) is the present",
             "one, or of all while there is none.",
             "",
-            *_table(
-                "runs | commit | deciding code | at | hours | faults | x real time a core | violations | machine",
-                map(_batch, batches),
-            ),
+            *_table(_BATCH_HEAD, map(_batch, batches)),
             *_judges(summary),
             *_planted(catches),
             *_faults(summary),
@@ -156,6 +153,9 @@ def _faults(summary: Summary) -> list[str]:
     )
     head = "group | fault | what happens | injected | of these begun on a moving belt | motion under it"
     return ["## The faults", "", *_table(head, rows)]
+
+
+_BATCH_HEAD = "runs | commit | deciding code | at | hours | faults | x real time a core | violations | machine"
 
 
 def _batch(batch: Summary) -> str:

@@ -247,10 +247,10 @@ def test_the_accepted_plan_is_cut_down_to_todays_caps_and_says_where() -> None:
 
 
 def test_a_rest_of_the_accepted_plan_that_is_too_short_today_is_made_longer() -> None:
-    phases = (Phase(WARM_UP, 60, 0.2), Phase(WORK, 60, 0.3), Phase(REST, 10), Phase(WORK, 60, 0.3), Phase(COOL_DOWN, 60, 0.2))
+    phases = (Phase(WARM_UP, 30, 0.2), Phase(WORK, 90, 0.3), Phase(REST, 10), Phase(WORK, 90, 0.3), Phase(COOL_DOWN, 30, 0.2))
     found = repeated(accepted_plan=msgspec.structs.replace(PLAN, phases=phases), flags=(flag(FlagName.LUMBAR),))
     assert found.notes[0] == "cut down to today's caps"
-    assert [phase.duration_s for phase in found.plan.phases] == [60, 60, CORE.session.bout_rest_s, 60, 60]
+    assert [phase.duration_s for phase in found.plan.phases] == [30, 90, CORE.session.bout_rest_s, 90, 30]
 
 
 def test_an_accepted_plan_whose_stretches_are_too_long_is_laid_out_anew() -> None:
