@@ -26,7 +26,7 @@ FIRST_M_S, LOW_M_S, HIGH_M_S, BOUNDARY_M_S, HIGHEST_M_S = 0.10, 0.05, 0.10, 0.50
 
 
 _GRANTING = Input.START.bit | Input.FASTER.bit
-_START, _RESET = Input.START.bit, Input.RESET.bit
+_OVERLOAD, _START, _RESET = Input.OVERLOAD.bit, Input.START.bit, Input.RESET.bit
 _CHAIN = Input.EMERGENCY_A.bit | Input.EMERGENCY_B.bit | Input.LANYARD.bit | Input.OVERLOAD.bit
 SWING_M_S, SWING_SHARE = 0.02, 0.05
 """How far a sound belt is above its bound at one instant: 0.06 m/s at 0.8, where strides swing it by 0.03-0.05 (recorded), and less
@@ -314,8 +314,9 @@ class AcceleratesGently:
 
     What brakes it is the host, as its newest RUN and the STOP since the last rest ask, the drive by itself when the host is silent
     (0.3 m/s2), or the stop chain (1.0). But no more than there is a cause for: gently (0.3) where nothing has latched, 0.5 under a
-    latched stop, 1.0 when the chain has opened or the patient hangs; 1.5, the firmware's ceiling, where somebody else commands the
-    drive. A brake that is under way is never made softer, so the hardest cause since the belt last rested counts.
+    latched stop, 1.0 when the chain has opened or the patient hangs, by load or by the overload switch's pin; 1.5, the firmware's
+    ceiling, where somebody else commands the drive. A brake that is under way is never made softer, so the hardest cause since the
+    belt last rested counts.
 
     A stride swings the regulated belt by 0.03-0.05 m/s at 0.8 m/s (recorded) and by less when slower. A belt without power coasts,
     and its motor is short-circuited for the 8 ms that a relay needs to open; a broken power stage does what it likes: both is for
@@ -354,6 +355,8 @@ class AcceleratesGently:
             self._unpowered_ns = now_ns
         if not seen.chain_closed:
             self._cause_m_s2 = self._asked_m_s2 = self._EMERGENCY_M_S2
+        elif not seen.pins & ~seen.chattering & _OVERLOAD:
+            self._cause_m_s2 = self._EMERGENCY_M_S2
         if now_ns < self._next_ns:
             return None
         self._next_ns = now_ns + self._SAMPLE_NS
@@ -416,7 +419,8 @@ class LatchOpensByHandAlone:
 
     def __init__(self, mass_kg: float) -> None:
         self._hangs_n = 0.10 * mass_kg * GRAVITY_M_S2 + 20.0
-        self._pressed_ns = -(10 * S)
+        self._pressed_ns = 0
+        """When RESET was last pressed under this latch; 0: it was not."""
         self._was_pressed = False
         self._was_latched = False
         self._lives = 0
@@ -433,7 +437,7 @@ class LatchOpensByHandAlone:
         if not self._was_latched:
             self._was_latched = self._has_latched = True
             self._was_pressed = True
-            self._pressed_ns = -(10 * S)
+            self._pressed_ns = 0
             self._free_ns = seen.now_ns
         pressed = seen.pins & _RESET != 0
         if pressed and not self._was_pressed:
@@ -447,6 +451,8 @@ class LatchOpensByHandAlone:
         self._was_latched = not seen.alive
         if not seen.alive:
             return None
+        if not self._pressed_ns:
+            return "the latch opened without a press of RESET that began under it"
         if seen.now_ns - self._pressed_ns > S:
             return f"the latch opened {(seen.now_ns - self._pressed_ns) / 1e9:.1f} s after RESET was last pressed"
         way = self._in_the_way(seen)

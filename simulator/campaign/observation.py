@@ -39,10 +39,11 @@ ACCIDENTS = (POWER_STAGE, DRIVE_AWAY, HOSTILE, LOAD_CELL, WELDED, REVERSED)
 class Observation:
     """One instant. All but `latched`, `sessions` and `phase` is the plant's own. The object is used again for the next instant.
 
-    contacts: mask of closed contacts at the treadmill; pins: the same as the Pi's pins have it. chain_closed: the drive's STOP
-    input, with the watchdog relay in it. host: what has reached the drive. sessions, phase: how many sessions and which of the
-    plan's phases have begun, as the events say it; phase is -1 before the first. Those from power_stage_hurt on are about
-    accidents: what a judge must know to be just.
+    contacts: mask of closed contacts at the treadmill; pins: the same as the Pi's pins have it; chattering: pins that change twice
+    between two instants, so that `pins` shows one of their levels alone. chain_closed: the drive's STOP input, with the watchdog
+    relay in it. host: what has reached the drive. sessions, phase: how many sessions and which of the plan's phases have begun, as
+    the events say it; phase is -1 before the first. Those from power_stage_hurt on are about accidents: what a judge must know to
+    be just.
     """
 
     now_ns: int = 0
@@ -52,6 +53,7 @@ class Observation:
     powered: bool = False
     contacts: int = ALL_INPUTS_MASK
     pins: int = ALL_INPUTS_MASK
+    chattering: int = 0
     load_n: float = 0.0
     resets: int = 0
     chain_closed: bool = True
@@ -132,6 +134,7 @@ class Court:
         seen.powered = seen.relay_closed and world.contactors_closed
         seen.contacts = world.contacts
         seen.pins = system.pins.closed
+        seen.chattering = system.pins.chattering
         seen.load_n = world.load_n
         if drive.resets != seen.resets:
             seen.resets = drive.resets
