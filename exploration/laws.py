@@ -7,7 +7,7 @@ from collections.abc import Callable
 from controller.core.chart import LATCHED_STATES, MOVING_STATES, State
 from controller.core.commands import Action
 from controller.core.inputs import Input
-from exploration.situation import MS, WEIGHT_N, Scanned
+from exploration.situation import CHAIN, MS, WEIGHT_N, Scanned
 
 _HAND_NS = 700 * MS
 """A hand's press and release acts within this: filter, half a second for the drive's answer, one scan."""
@@ -26,6 +26,8 @@ _TRIP_MASK = sum(name.bit for name in _TRIPS)
 _LATCHING_MASK = _TRIP_MASK & ~(Input.STOP.bit | Input.SYMPTOM.bit)
 _LATE_NS = 50 * MS
 _FRESH_NS = 80 * MS
+_MOVES = ("RUNNING", "FAULT")
+_STANDSTILL_MM_S = 20
 
 
 def runs(scanned: Scanned) -> bool:
@@ -84,6 +86,21 @@ def _latch_opens_by_itself(scanned: Scanned) -> bool:
     return before.core.chart in LATCHED_STATES and after.core.chart not in LATCHED_STATES and not by_hand
 
 
+def _latch_opens_in_vain(scanned: Scanned) -> bool:
+    """Something is still in RESET's way as it opens the latch: the chain, a hand on START, a patient who hangs, a belt that moves,
+    a drive that runs, has a fault, or is not heard. Who hangs loads the strap with a tenth of the weight or more.
+    """
+    before, after, drive = scanned.before, scanned.after, scanned.inputs.drive
+    if before.core.chart not in LATCHED_STATES or after.core.chart in LATCHED_STATES:
+        return False
+    closed = scanned.inputs.levels.closed
+    chain_open = closed & CHAIN != CHAIN
+    hangs = before.load_n is None or before.load_n > 0.1 * WEIGHT_N
+    at_rest = drive is not None and drive.state.name not in _MOVES and drive.measured_mm_s < _STANDSTILL_MM_S
+    silent = drive is None or scanned.after.now_ns - drive.received_at_ns > _FRESH_NS
+    return bool(chain_open or closed & Input.START.bit or hangs or not at_rest or silent)
+
+
 def _latch_softens(scanned: Scanned) -> bool:
     """A graver latch never becomes a lighter one."""
     order = {State.PROTECTIVE_STOP: 1, State.EMERGENCY_STOP: 2, State.FAULT: 3}
@@ -124,6 +141,7 @@ LAWS: dict[str, Callable[[Scanned], bool]] = {
     "RUN after a scan that was too late": _runs_after_a_late_scan,
     "RUN in a state in which the belt is at rest": _runs_in_no_moving_state,
     "a latch opens without RESET": _latch_opens_by_itself,
+    "a latch opens with something in RESET's way": _latch_opens_in_vain,
     "a latch becomes a lighter one": _latch_softens,
     "a trip while the belt runs does not latch": _trip_does_not_latch,
     "a mushroom does not latch": _mushroom_does_not_latch,

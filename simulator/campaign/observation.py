@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from controller.core.chart import LATCHED_STATES
+from controller.core.events import Event
 from controller.core.inputs import ALL_INPUTS_MASK
+from simulator.campaign.line import DriveEar
 from simulator.campaign.stage import FOR_EVER_NS, Stage
 
 POWER_STAGE = frozenset({"motor-runaway", "motor-reversed", "brake-failed", "encoder-slip", "relay-welded"})
@@ -28,16 +30,20 @@ HOSTILE = frozenset(
 WELDED = frozenset({"relay-welded"})
 REVERSED = frozenset({"motor-reversed"})
 LOAD_CELL = frozenset({"load-gap", "load-glitch", "load-drift", "load-stuck", "load-saturated"})
+_SESSION, _PHASE = Event.SESSION_STARTED.value, Event.PHASE_STARTED.value
 ACCIDENTS = (POWER_STAGE, DRIVE_AWAY, HOSTILE, LOAD_CELL, WELDED, REVERSED)
 """In the order of an observation's fields."""
 
 
 @dataclass
 class Observation:
-    """One instant. Everything but `latched` is the plant's own. The object is used again for the next instant.
+    """One instant. All but `latched`, `sessions` and `phase` is the plant's own. The object is used again for the next instant.
 
-    contacts: mask of closed contacts at the treadmill; pins: the same as the Pi's pins have it. host_heard_ns: when bytes of the
-    controller last reached the drive. Those from power_stage_hurt on are about accidents: what a judge must know to be just.
+    contacts: mask of closed contacts at the treadmill; pins: the same as the Pi's pins have it; chattering: pins that change twice
+    between two instants, so that `pins` shows one of their levels alone. chain_closed: the drive's STOP input, with the watchdog
+    relay in it. host: what has reached the drive. sessions, phase: how many sessions and which of the plan's phases have begun, as
+    the events say it; phase is -1 before the first. Those from power_stage_hurt on are about accidents: what a judge must know to
+    be just.
     """
 
     now_ns: int = 0
@@ -47,9 +53,13 @@ class Observation:
     powered: bool = False
     contacts: int = ALL_INPUTS_MASK
     pins: int = ALL_INPUTS_MASK
+    chattering: int = 0
     load_n: float = 0.0
     resets: int = 0
-    host_heard_ns: int = 0
+    chain_closed: bool = True
+    host: DriveEar = field(default_factory=lambda: DriveEar(0))
+    sessions: int = 0
+    phase: int = -1
     network_stop_ns: int = 0
     lives: int = 0
     latched: bool = False
@@ -88,7 +98,11 @@ class Court:
     def __init__(self, stage: Stage, invariants: list[Invariant]) -> None:
         self._stage = stage
         self._looks = [(invariant, invariant.look) for invariant in invariants]
-        self.seen = Observation(now_ns=stage.now_ns)
+        ear = DriveEar(stage.now_ns)
+        stage.system.cable.ear = ear
+        self.seen = Observation(now_ns=stage.now_ns, host=ear, resets=stage.system.drive.resets)
+        self._told = 0
+        """Events that have been looked at."""
         self.violations: list[Violation] = []
         self.highest_m_s = 0.0
         self.moving_ns = 0
@@ -120,15 +134,29 @@ class Court:
         seen.powered = seen.relay_closed and world.contactors_closed
         seen.contacts = world.contacts
         seen.pins = system.pins.closed
+        seen.chattering = system.pins.chattering
         seen.load_n = world.load_n
-        seen.resets = drive.resets
-        seen.host_heard_ns = system.cable.delivered_ns
+        if drive.resets != seen.resets:
+            seen.resets = drive.resets
+            seen.host.boot(seen.now_ns)
+        seen.chain_closed = world.chain.closed
         seen.network_stop_ns = stage.network_stop_ns
         seen.lives = system.lives
         seen.alive = controller is not None and not system.frozen
         seen.latched = controller is not None and controller.state.chart in LATCHED_STATES
+        if len(system.appended) > self._told:
+            self._fill_told(seen)
         if stage.notes != self._notes or (self._accidents_until_ns < seen.now_ns and stage.notes):
             self._fill_accidents(seen)
+
+    def _fill_told(self, seen: Observation) -> None:
+        """The events' record keeps no details: which phase it is that begins is read where the event has it from."""
+        system = self._stage.system
+        codes = [code for _, _, code in system.appended[self._told :]]
+        self._told = len(system.appended)
+        seen.sessions += codes.count(_SESSION)
+        if _PHASE in codes and system.state is not None:
+            seen.phase = system.state.exercise.phase_index
 
     def _fill_accidents(self, seen: Observation) -> None:
         stage, now_ns = self._stage, seen.now_ns

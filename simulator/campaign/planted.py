@@ -8,17 +8,20 @@ all day.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from controller.core.inputs import Input
 from simulator.campaign import events, stops
+from simulator.campaign.fault import Fault
 from simulator.campaign.modules import Change
 from simulator.campaign.observation import Violation
 from simulator.campaign.planting import firmware_changed, functions_changed
-from simulator.campaign.run import play, write_script
+from simulator.campaign.run import Script, play, write_script
 from simulator.drive import NativeDrive, SimulatedDrive
 
 SEEK_S = 300.0
 RUNS_AT_MOST = 40
+_LATER_MS = 3000
 _HOSTILE = ("hostile-host", "incident-2-automatic-acceleration", "incident-8-runs-on-while-paused")
 _CALM = ("broker-away", "wall-clock-jump", "display-lost")
 """Faults that touch no motion: somebody walks."""
@@ -28,7 +31,10 @@ Edits = Mapping[str, Sequence[Change]]
 
 @dataclass(frozen=True)
 class Defect:
-    """core: by "module:function". firmware: by file of the C core. shell: by module name as `WholeSystem` takes it."""
+    """core: by "module:function". firmware: by file of the C core. shell: by module name as `WholeSystem` takes it.
+
+    befalls: come in each run instead of drawn faults, in each a little later than in the one before.
+    """
 
     name: str
     caught_by: tuple[str, ...]
@@ -36,6 +42,7 @@ class Defect:
     core: Edits = field(default_factory=dict)
     firmware: Edits = field(default_factory=dict)
     shell: Edits = field(default_factory=dict)
+    befalls: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,7 @@ def seek(defect: Defect, seed: str) -> Catch | None:
     simulated_s = 0.0
     with functions_changed(defect.core):
         for number in range(RUNS_AT_MOST):
-            script = write_script(f"{seed}/{defect.name}/{number}", SEEK_S, defect.seek)
+            script = _script(defect, f"{seed}/{defect.name}/{number}", number)
             drive = SimulatedDrive(library, "", number) if library is not None else NativeDrive(number)
             result = play(script, drive, defect.shell, stop_early=True)
             for violation in result.violations:
@@ -61,6 +68,14 @@ def seek(defect: Defect, seed: str) -> Catch | None:
                     return Catch(violation, script.seed, simulated_s + violation.at_s)
             simulated_s += result.simulated_s
     return None
+
+
+def _script(defect: Defect, name: str, number: int) -> Script:
+    script = write_script(name, SEEK_S, defect.seek)
+    if not defect.befalls:
+        return script
+    later_ms = _LATER_MS * (number % 8)
+    return replace(script, faults=tuple(replace(one, at_ms=one.at_ms + later_ms) for one in defect.befalls))
 
 
 def _stop(rule: str) -> str:
@@ -82,6 +97,13 @@ _NOT_GRANTED = (
     "    if (drive->state != STATE_GRANTED && drive->state != STATE_RUNNING) {\n        return REFUSAL_NOT_GRANTED;\n    }\n",
     "",
 )
+
+_ANY_TICK = ("return (uint32_t)(now_ms - echoed_ms) <= LEASE_MS;", "(void)now_ms; (void)echoed_ms; return true;")
+_CLIP_NOT_MISSING: Change = ("if not closed & name.bit]", "if not closed & name.bit and name is not Input.CLIP]")
+_CLIP_NOT_CHECKED: Change = ("if scan.digital.was_released(Input.CLIP) and preparation.step in HARNESS_STEPS", "if False")
+_AIMS = "motion_aim(&drive->motion, message->target_mm_s, message->acceleration_mm_s2);"
+_AIMS_HIGHER = _AIMS.replace("message->target_mm_s", "(uint16_t)(message->target_mm_s + (message->target_mm_s >= 95u ? 50u : 0u))")
+_STOP_RANGE_ENDS = "    return deceleration_mm_s2 < MAXIMUM_DECELERATION_MM_S2 ? deceleration_mm_s2 : MAXIMUM_DECELERATION_MM_S2;"
 
 _STATE_SURVIVES = (
     "        .state = drive->state,\n        .relay_commanded = drive->relay_commanded,\n        .grant = drive->grant,\n"
@@ -273,6 +295,116 @@ DEFECTS: tuple[Defect, ...] = (
         ("never beyond the prescription",),
         _CALM,
         core={"controller.core.exercise:count_motion": (("state.phase_elapsed_ns + elapsed_ns", "state.phase_elapsed_ns"),)},
+    ),
+    Defect(
+        "START, the harness check and the gate do not look at the clip",
+        (_stop(stops.LATCHING_PINS.name),),
+        ("gpio-stuck-high",),
+        befalls=(Fault(8_000, "gpio-stuck-high", 40_000, 0.5, int(Input.CLIP)),),
+        core={
+            "controller.core.start:missing_to_start": (_CLIP_NOT_MISSING,),
+            "controller.core.preparing_rules:_check_harness_again": (_CLIP_NOT_CHECKED,),
+            _GATE: (_BLIND_GATE,),
+        },
+    ),
+    Defect(
+        "firmware: a brake is twenty times too steep",
+        ("accelerates within limits",),
+        ("wrong-button", "network-request", *_CALM),
+        firmware={
+            "motion.c": (
+                (
+                    "motion->set_point_um_s -= excess < step_um_s ? excess : step_um_s;",
+                    "motion->set_point_um_s -= excess < 20u * step_um_s ? excess : 20u * step_um_s;",
+                ),
+            )
+        },
+    ),
+    Defect(
+        "firmware: a STOP brakes at 1.5 m/s2, whatever it asks",
+        ("accelerates within limits",),
+        ("wrong-button", "network-request", *_CALM),
+        firmware={"states.c": ((_STOP_RANGE_ENDS, "    return MAXIMUM_DECELERATION_MM_S2;"),)},
+    ),
+    Defect(
+        "core: a planned stop brakes as one under a loaded harness",
+        ("accelerates within limits",),
+        ("wrong-button", "network-request", *_CALM),
+        core={
+            "controller.core.order:_stop": (
+                ("deceleration = max(deceleration, ramp.planned_", "deceleration = max(deceleration, ramp.loaded_"),
+            ),
+        },
+    ),
+    Defect(
+        "core: RESET opens a latch whatever stands in its way",
+        ("a latch opens by a hand alone",),
+        ("emergency-stop", "lanyard-pulled", "reset-hammered", "fall"),
+        core={
+            "controller.core.effects:judge_reset": (("blockers = reset_blockers(state, body_weight_n(state))", "blockers = ()"),)
+        },
+    ),
+    Defect(
+        "shell: a controller that was killed starts without a latch",
+        ("a latch opens by a hand alone",),
+        ("controller-killed", *_CALM * 20),
+        core={"controller.scan:Controller.__init__": (("not found.clean,", "False,"),)},
+    ),
+    Defect(
+        "firmware: a tick of any age renews the lease",
+        (_stop(stops.HOST_SILENT),),
+        ("incident-7-speed-reverts", "serial-half-open"),
+        befalls=(Fault(40_000, "incident-7-speed-reverts", 5000, 0.5, 0), Fault(40_300, "serial-half-open", 4500, 0.5, 0)),
+        core={"controller.core.drive_watch:_findings": _SEES_NOTHING},
+        firmware={"lease.c": (_ANY_TICK,)},
+    ),
+    Defect(
+        "firmware: the belt runs 50 mm/s above what is asked",
+        ("never faster than hands released",),
+        _CALM,
+        core={"controller.core.drive_watch:_findings": _SEES_NOTHING},
+        firmware={"commands.c": ((_AIMS, _AIMS_HIGHER),)},
+    ),
+    Defect(
+        "core: a phase's own speed is not looked at",
+        ("never beyond the prescription",),
+        _CALM,
+        core={
+            "controller.core.exercise:next_speed_m_s": (
+                (
+                    "goal = phase.speed_m_s if phase is not None else 0.0",
+                    "goal = max(one.speed_m_s for one in state.plan.phases) if phase is not None else 0.0",
+                ),
+            )
+        },
+    ),
+    Defect(
+        "core: every phase is over at once",
+        ("never beyond the prescription",),
+        _CALM,
+        core={"controller.core.exercise:beyond_phase_ns": (("int(phase.duration_s * 1e9)", "int(phase.duration_s * 2e8)"),)},
+    ),
+    Defect(
+        "core: the attendant is always there",
+        (_stop(stops.GUARD_SLOWS), _stop(stops.GUARD)),
+        ("pedal-released", *_CALM),
+        core={"controller.core.attendance:judge_attendance": (("    if shown:\n", "    if True:\n"),)},
+    ),
+    Defect(
+        "core: without an attendant the belt slows and goes on",
+        (_stop(stops.GUARD),),
+        ("pedal-released", *_CALM),
+        core={"controller.core.attendance:judge_attendance": (("state.reported < 2", "state.reported < 0"),)},
+    ),
+    Defect(
+        "firmware: a STOP is not heeded, and its lease goes on without end",
+        (_stop(stops.HOST_STOPS),),
+        ("wrong-button", "network-request", *_CALM),
+        core={"controller.core.drive_watch:_findings": _SEES_NOTHING},
+        firmware={
+            "commands.c": (("states_brake(drive, message->deceleration_mm_s2);", "(void)message;"),),
+            "lease.c": (("return lease->since_renewal_ms > LEASE_MS;", "return lease->since_renewal_ms > 60000u;"),),
+        },
     ),
     Defect(
         "shell: event ids begin anew in each life",

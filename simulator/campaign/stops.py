@@ -26,13 +26,16 @@ WAITS_ON_PATIENT_S = 0.10
 
 @dataclass(frozen=True)
 class StopRule:
-    """reaction_s: until braking begins. braking_m_s2: the gentlest braking that the configuration has for it."""
+    """reaction_s: until braking begins. braking_m_s2: the gentlest braking that the configuration has for it. to_m_s: slower than
+    this is slow enough: standstill, or, for a rule that only slows, the speed that it slows to.
+    """
 
     name: str
     pressed: Callable[[Observation], bool]
     reaction_s: float
     braking_m_s2: float
     reason: str
+    to_m_s: float = STANDSTILL_M_S
 
 
 def _open_contact(*names: Input) -> Callable[[Observation], bool]:
@@ -66,7 +69,15 @@ PAUSING_PINS = StopRule(
     0.15,
     "planned stop at 0.15 m/s2, symptom at 0.3",
 )
+_GUARD_GRACE_S, _GUARD_SLOWS_S, _FILTER_S = 0.5, 3.0, 0.06
+"""controller.core.settings.AttendantSettings; and the filter of a contact that is held, with a scan."""
+_FIRST_M_S = 0.10
+_RESTS_NS = 100_000_000
+"""A belt below standstill for so long has stopped: it is how long the firmware wants to see it rest before its relay opens."""
 HOST_SILENT = "host silent"
+HOST_STOPS = "host's STOP"
+GUARD_SLOWS = "pedal let go: slower"
+GUARD = "pedal let go: pause"
 NETWORK_STOP = "stop from the network"
 FALL = "balance loss"
 RAILS = "both rails let go"
@@ -75,16 +86,23 @@ LOAD_UNKNOWN = "load unknown"
 
 
 class StopsInTime:
-    """One rule over one run: at its onset, with the belt moving, a deadline and a travel begin to run."""
+    """One rule over one run: while its condition holds a belt that moves has a deadline and a travel.
+
+    They begin at the condition's onset; or, where it held already, as soon as a belt under power moves: such a one may not have
+    started, and its deadline is that of a belt at the very beginning of its motion. Without power feet may shift it.
+    """
 
     def __init__(self, rule: StopRule) -> None:
         self.name = f"stops: {rule.name}"
         self.reason = rule.reason
         self._rule = rule
         self._is_pressed = rule.pressed
+        self._to_m_s = rule.to_m_s
         self._was_pressed = False
         self._due_ns = 0
         self._began_ns = 0
+        self._slow_ns = 0
+        """Since when the belt is slow enough; 0 while it is not."""
         self._limit_m = 0.0
         self._from_m = 0.0
         self._from_m_s = 0.0
@@ -92,25 +110,27 @@ class StopsInTime:
     @staticmethod
     def all_of(mass_kg: float) -> list[StopsInTime]:
         """Every rule, for a patient of this mass."""
-        return [StopsInTime(rule) for rule in (CHAIN, LATCHING_PINS, PAUSING_PINS, *_made_rules(mass_kg))]
+        rules = (CHAIN, LATCHING_PINS, PAUSING_PINS, *_made_rules(mass_kg), *_attendant_rules(), _host_stops())
+        return [StopsInTime(rule) for rule in rules]
 
     def look(self, seen: Observation) -> str | None:
         """See Invariant."""
-        pressed = self._is_pressed(seen)
-        if pressed is not self._was_pressed:
-            self._was_pressed = pressed
-            if pressed and not self._due_ns and seen.speed_m_s > STANDSTILL_M_S:
+        if self._is_pressed(seen):
+            if not self._due_ns and seen.speed_m_s > self._to_m_s and (seen.powered or not self._was_pressed):
                 self._begin(seen)
+            self._was_pressed = True
+        else:
+            self._was_pressed = False
         return self._judge(seen) if self._due_ns else None
 
     def _begin(self, seen: Observation) -> None:
-        self._began_ns, self._from_m, self._from_m_s = seen.now_ns, seen.travel_m, seen.speed_m_s
+        self._began_ns, self._from_m, self._from_m_s, self._slow_ns = seen.now_ns, seen.travel_m, seen.speed_m_s, 0
         self._set_limits(seen)
 
     def _set_limits(self, seen: Observation) -> None:
         """A hurt drive may take the power away instead of braking: then the belt coasts, at worst from a runaway's speed."""
         rule, speed = self._rule, self._from_m_s
-        time_s = rule.reaction_s + speed / rule.braking_m_s2 + MARGIN_S
+        time_s = rule.reaction_s + (speed - rule.to_m_s + STANDSTILL_M_S) / rule.braking_m_s2 + MARGIN_S
         way_m = speed * (rule.reaction_s + MARGIN_S) + speed * speed / (2 * rule.braking_m_s2) + MARGIN_M
         if seen.drive_away:
             time_s, way_m = max(time_s, speed / COASTING_M_S2 + 1.0), max(way_m, speed * (1.0 + speed / COASTING_M_S2))
@@ -123,9 +143,12 @@ class StopsInTime:
         self._limit_m = way_m
 
     def _judge(self, seen: Observation) -> str | None:
-        if abs(seen.speed_m_s) < STANDSTILL_M_S:
-            self._due_ns = 0
+        if abs(seen.speed_m_s) < self._to_m_s:
+            self._slow_ns = self._slow_ns or seen.now_ns
+            if seen.now_ns - self._slow_ns >= _RESTS_NS:
+                self._due_ns = 0
             return None
+        self._slow_ns = 0
         if seen.drive_away or seen.power_stage_hurt:
             self._set_limits(seen)
         after_s = (seen.now_ns - self._began_ns) / 1e9
@@ -167,6 +190,63 @@ def _changed(number: Callable[[Observation], int]) -> Callable[[Observation], bo
     return has_changed
 
 
+_STOP_MOVES_M_S = 0.01
+"""A belt below this has forgotten the STOP that brought it there: only a new START moves it again."""
+
+
+def _stopped() -> Callable[[Observation], bool]:
+    """Whether a STOP has reached the drive since the belt last rested: no RUN counts any more."""
+    rested_ns = 0
+
+    def has_stopped(seen: Observation) -> bool:
+        nonlocal rested_ns
+        if seen.speed_m_s < _STOP_MOVES_M_S:
+            rested_ns = seen.now_ns
+            return False
+        return rested_ns < seen.host.stopped_ns <= seen.now_ns
+
+    return has_stopped
+
+
+def _silent() -> Callable[[Observation], bool]:
+    """No RUN that may renew the lease for 170 ms, and no STOP instead of it."""
+    stopped = _stopped()
+    return lambda seen: not stopped(seen) and seen.now_ns - seen.host.heard_ns > 170_000_000
+
+
+def _host_stops() -> StopRule:
+    return StopRule(
+        HOST_STOPS,
+        _stopped(),
+        0.03,
+        0.15,
+        "whatever the host has a STOP for, the firmware brakes at 0.15 m/s2 and more, and heeds no RUN any more",
+    )
+
+
+def _attendant_rules() -> tuple[StopRule, ...]:
+    """Contact guard, which every plan of the campaign asks for: nobody at the pedal."""
+    away = _open_pin(Input.ATTENDANT)
+    slow = _lasting(lambda seen: away(seen) and not seen.hostile, _GUARD_GRACE_S + _FILTER_S)
+    return (
+        StopRule(
+            GUARD_SLOWS,
+            slow,
+            LEASE_S,
+            0.15,
+            "0.5 s of grace, then down to the first speed at 0.15 m/s2, unless somebody else commands the drive",
+            _FIRST_M_S + STANDSTILL_M_S,
+        ),
+        StopRule(
+            GUARD,
+            _lasting(away, _GUARD_GRACE_S + _GUARD_SLOWS_S + _FILTER_S),
+            LEASE_S,
+            0.15,
+            "0.5 s of grace and 3 s of slowing have passed: pause",
+        ),
+    )
+
+
 def _made_rules(mass_kg: float) -> tuple[StopRule, ...]:
     """Those that remember something, or know the patient."""
     return (_fall(mass_kg), _rails(), _host_silent(), _drive_restart(), _network_stop(), _load_unknown())
@@ -197,7 +277,7 @@ def _rails() -> StopRule:
 def _host_silent() -> StopRule:
     return StopRule(
         HOST_SILENT,
-        lambda seen: seen.now_ns - seen.host_heard_ns > 170_000_000 and not seen.hostile,
+        _silent(),
         0.03,
         0.30,
         "the lease is 150 ms after the last good frame; then the firmware brakes at 0.3 m/s2",

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 import controller.core.chart
+import controller.core.effects
 import controller.core.order
 import controller.core.preparing_rules
 import controller.core.step
@@ -112,6 +113,10 @@ def reset_without_a_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(controller.core.step, "judge_reset", lambda scan, _pressed: original(scan, True))
 
 
+def reset_whatever_is_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(controller.core.effects, "reset_blockers", lambda *_: ())
+
+
 def fault_that_softens(monkeypatch: pytest.MonkeyPatch) -> None:
     table = controller.core.chart.TRANSITIONS
     monkeypatch.setitem(table, (State.FAULT, Trigger.EMERGENCY), State.EMERGENCY_STOP)
@@ -151,6 +156,7 @@ PLANTED: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "RUN after a scan that was too late": lateness_is_not_judged,
     "RUN in a state in which the belt is at rest": runs_whatever_the_state,
     "a latch opens without RESET": reset_without_a_hand,
+    "a latch opens with something in RESET's way": reset_whatever_is_in_the_way,
     "a latch becomes a lighter one": fault_that_softens,
     "a trip while the belt runs does not latch": clip_without_effect,
     "a mushroom does not latch": mushroom_without_effect,
