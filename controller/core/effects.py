@@ -20,7 +20,7 @@ from controller.core.events import RULES, Effect, Event, Happening
 from controller.core.exercise import slow_down
 from controller.core.hands_free import close_window
 from controller.core.hanging import LOADED_FRACTION, NOBODY
-from controller.core.latch import DRIVE_FAULT, ENDED_BY_FALL, FALLS, ended_by_fall, reset_blockers, session_goes_on
+from controller.core.latch import DRIVE_FAULT, ENDED_BY_FALL, FALLS, RESET_AGAIN, ended_by_fall, reset_blockers, session_goes_on
 from controller.core.patient import body_weight_n, known_load_n
 from controller.core.preparation import AFTER_STEPS, HARNESS_STEPS, HARNESS_UNPROVED, RESTART_STEPS, PreparationState, Step
 from controller.core.state import CoreState, Scan
@@ -255,9 +255,15 @@ def restart_steps(preparation: PreparationState, harness: bool = False) -> Prepa
 
 
 def judge_reset(scan: Scan, pressed: bool) -> None:
-    """RESET's edge opens the latch when nothing stands in its way; it waits half a second for the drive to clear its faults."""
+    """RESET's edge opens the latch when nothing stands in its way; it waits half a second for the drive to clear its faults.
+
+    A press that began before the latch, or with it, is no answer to it: nobody at the panel has seen it yet.
+    """
     state = scan.state
     if state.chart not in LATCHED_STATES:
+        return
+    if pressed and scan.reset_began_ns <= state.since_ns:
+        scan.happenings.append(Happening(Event.RESET_REFUSED, scan.now_ns, (("missing", RESET_AGAIN),)))
         return
     if pressed:
         state = scan.state = msgspec.structs.replace(state, reset_until_ns=scan.now_ns + _RESET_WAIT_NS)

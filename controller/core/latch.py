@@ -16,6 +16,8 @@ DRIVE_FAULT = "drive fault"
 """In the way of RESET only when it stays: RESET itself asks the drive to clear it."""
 PROVE_CHANNELS = "press mushroom again"
 """One of its channels stayed behind: both have to be seen to open together."""
+RESET_AGAIN = "press RESET again"
+"""It was pressed before the stop that it would open."""
 UNLOAD_THE_STRAP = "unload the strap"
 _DECK_INPUTS = {Event.DECK_FRONT: Input.DECK_FRONT, Event.DECK_REAR: Input.DECK_REAR}
 

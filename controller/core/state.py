@@ -167,3 +167,5 @@ class Scan(msgspec.Struct, gc=False):
     watch: DriveWatchState
     happenings: list[Happening]
     answers: list[Answer]
+    reset_began_ns: int = 0
+    """When the press of RESET that counts in this scan was first seen."""

@@ -152,6 +152,7 @@ def _read(state: CoreState, inputs: ScanInputs, settings: Settings, now_ns: int)
         watch=watch,
         happenings=[*chatter, *findings],
         answers=[],
+        reset_began_ns=state.digital.differs_since_ns[Input.RESET],
     )
     return scan, load_faults
 

@@ -79,8 +79,8 @@ class Machine:
         self.drive_connected = True
         self.buttons_mask = NOT_PRESSED
         self.chain_broken = False
-        self._chain_closed_ns = 0
         """The drive's STOP input opens though no input of the Pi shows why."""
+        self._chain_closed_ns = 0
         self.start_wire_cut = False
         """START reaches the Pi but not the drive."""
         self.commands_lost = False

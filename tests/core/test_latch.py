@@ -375,3 +375,25 @@ def test_a_latch_that_lasts_longer_than_a_pause_may_ends_the_session() -> None:
     machine.run(0.3)
     assert machine.chart is State.STANDBY
     assert not machine.state.exercise.session
+
+
+@pytest.mark.hazard("H-02", "H-31", "C-LATCH")
+@pytest.mark.parametrize("held_before_s", [0.0, 0.01, 0.02], ids=["with it", "a scan before", "two scans before"])
+def test_a_press_that_began_before_the_stop_does_not_open_it(held_before_s: float) -> None:
+    """As after a freeze: RESET is held when the stop is found, and the cause is gone before the filter lets the press through."""
+    machine = Machine()
+    machine.to_standby()
+    machine.close(Input.RESET)
+    machine.run(held_before_s)
+    machine.status_changes = {"stop_input_closed": False}
+    machine.run_until(lambda m: m.chart is State.EMERGENCY_STOP, 0.05)
+    machine.status_changes = {}
+    machine.run(1.0)
+    assert machine.chart is State.EMERGENCY_STOP
+    refused = [happening for happening in machine.happenings if happening.event is Event.RESET_REFUSED]
+    assert [dict(happening.detail)["missing"] for happening in refused] == ["press RESET again"]
+    machine.open(Input.RESET)
+    machine.run(0.2)
+    machine.press(Input.RESET)
+    machine.run(1.0)
+    assert machine.chart is State.STANDBY, machine.where()

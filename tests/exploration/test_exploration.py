@@ -110,7 +110,12 @@ def runs_whatever_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def reset_without_a_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     original = controller.core.step.judge_reset
-    monkeypatch.setattr(controller.core.step, "judge_reset", lambda scan, _pressed: original(scan, True))
+
+    def judge_reset(scan: Scan, _pressed: bool) -> None:
+        scan.reset_began_ns = scan.now_ns
+        original(scan, True)
+
+    monkeypatch.setattr(controller.core.step, "judge_reset", judge_reset)
 
 
 def reset_whatever_is_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
