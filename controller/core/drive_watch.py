@@ -41,10 +41,9 @@ class DriveWatchState(msgspec.Struct, frozen=True, gc=False):
     """A stall was found, by the firmware or here: the encoder may have died under a belt that coasts."""
     refused_since_ns: int = 0
     disagree_since_ns: int = 0
-    stop_began_ns: int = 0
     stop_due_ns: int = 0
     stop_m_s2: float = 0.0
-    """The hardest deceleration asked since the stop began: `stop_due_ns` was reckoned with it."""
+    """The hardest deceleration asked in this stop: `stop_due_ns` was reckoned with it."""
     reported: tuple[Event, ...] = ()
     expected_m_s: float = 0.0
     """The highest speed the belt may have now by what was asked lately."""
@@ -132,10 +131,9 @@ def _remember(state: DriveWatchState, reading: DriveReading, asked: Asked, setti
     speed = reading.measured_mm_s / 1000
     slow = speed < settings.standstill_m_s
     driven = not asked.stopping and asked.set_point_m_s > 0
-    began, due, hardest, expected = 0, 0, 0.0, asked.set_point_m_s
+    due, hardest, expected = 0, 0.0, asked.set_point_m_s
     if asked.stopping:
         expected = state.expected_m_s
-        began = state.stop_began_ns or now_ns
         due, hardest = _stop_due(state, asked, speed, now_ns)
     stalled_since = _since(driven and asked.set_point_m_s > _STALL_ASKED_M_S and slow, state.stalled_since_ns, now_ns)
     stall = reading.faults & _STALL_FAULT != 0 or _lasts(stalled_since, settings.stall_time_ms, now_ns)
@@ -155,7 +153,6 @@ def _remember(state: DriveWatchState, reading: DriveReading, asked: Asked, setti
         ),
         refused_since_ns=_since(driven and reading.refusal != 0, state.refused_since_ns, now_ns),
         disagree_since_ns=_since(reading.start_closed != asked.start_closed, state.disagree_since_ns, now_ns),
-        stop_began_ns=began,
         stop_due_ns=due,
         stop_m_s2=hardest,
         reported=state.reported,

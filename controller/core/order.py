@@ -70,8 +70,7 @@ def _run(scan: Scan, ramp: RampState) -> DriveCommand:
 
 
 def _target_before(scan: Scan) -> int:
-    before = scan.state.command
-    return before.target_mm_s if before.action is _RUN else 0
+    return scan.state.command.target_mm_s  # 0 in whatever is no RUN
 
 
 def _rest_or_stop(scan: Scan) -> DriveCommand:

@@ -217,6 +217,7 @@ def test_a_cell_without_noise_is_stuck_until_its_noise_comes_back() -> None:
         bench.now_ms += STEP_MS
         bench.give(sample(bench.now_ms, 3.0))
     assert bench.events == [Event.LOAD_STUCK]
+    assert dict(bench.said[0].detail)["span_counts"] == 0
     assert bench.quality is Quality.STUCK
     bench.feed(3.0, 3.0)
     assert bench.quality is Quality.GOOD
@@ -337,3 +338,9 @@ def test_a_sample_from_the_future_is_no_load_that_is_known() -> None:
     bench.give(sample(bench.now_ms + 5_000, 1.0))
     assert bench.quality is not Quality.GOOD
     assert [happening.event for happening in bench.said] == [Event.LOAD_GAP]
+
+
+def test_every_limit_says_what_it_is() -> None:
+    """The configuration's page is made of these words."""
+    schema = msgspec.json.schema(LoadChainSettings)["$defs"]["LoadChainSettings"]["properties"]
+    assert [name for name, field in schema.items() if "minimum" in field and not field.get("description")] == []

@@ -47,6 +47,13 @@ def test_the_mass_is_a_patients(mass_kg: float, taken: bool) -> None:
     assert keys(msgspec.structs.replace(PLAN, mass_kg=mass_kg)) == ([] if taken else ["mass_kg"])
 
 
+def test_what_is_wrong_is_told_with_its_value_and_what_is_allowed() -> None:
+    (mass,) = judge_plan(msgspec.structs.replace(PLAN, mass_kg=19.5), CORE)
+    assert (mass.value, mass.allowed) == ("19.5", "a number from 20 to 200 kg")
+    (kinds,) = judge_plan(with_kinds(WARM_UP, COOL_DOWN), CORE)
+    assert (kinds.value, kinds.allowed) == ("", 'at least one phase of kind "work"')
+
+
 @pytest.mark.parametrize("fraction", [0.01, 0.3, -0.1, math.nan, math.inf])
 def test_the_harness_never_lifts(fraction: float) -> None:
     assert keys(msgspec.structs.replace(PLAN, body_weight_support_fraction=fraction)) == ["body_weight_support_fraction"]

@@ -101,6 +101,16 @@ def test_chatter_is_found_and_said_once_a_second(name: Input) -> None:
     assert bench.state.chattering == 0
 
 
+@pytest.mark.parametrize(("more", "chatters"), [(0, False), (1, True)])
+def test_an_edge_beyond_the_limit_is_chatter_and_the_limit_itself_is_none(more: int, chatters: bool) -> None:
+    bench = Bench()
+    for _ in range(150):  # a new window begins with the first edge
+        bench.scan()
+    for _ in range(30 + more):
+        bench.scan(edges=Input.CLIP.bit)
+    assert (Event.INPUT_CHATTER in bench.events) is chatters
+
+
 @pytest.mark.hazard("H-12", "H-15", "H-16", "C-SEEN-TO-CHANGE")
 def test_what_changed_is_remembered_until_the_patient_goes() -> None:
     bench = Bench()

@@ -104,6 +104,16 @@ def test_a_foot_strike_is_no_runaway() -> None:
     assert not watch.events
 
 
+def test_the_limit_itself_is_no_runaway() -> None:
+    """Numbers that binary fractions hold exactly: 0.375 m/s measured, 0.25 asked, 0.125 allowed."""
+    settings = msgspec.structs.replace(SETTINGS, overspeed_m_s=0.125)
+    asked = msgspec.structs.replace(RUNNING, set_point_m_s=0.25)
+    for measured_mm_s, is_fast in ((375, False), (376, True)):
+        reading = msgspec.structs.replace(READING, measured_mm_s=measured_mm_s, received_at_ns=1000 * MS)
+        state, _, _ = watch_drive(DriveWatchState(), reading, asked, settings, 1000 * MS)
+        assert bool(state.fast_since_ns) is is_fast
+
+
 @pytest.mark.hazard("H-18", "C-UNKNOWN-DRIVE")
 def test_a_stale_status_is_silence_and_no_standstill_until_it_would_have_coasted() -> None:
     watch = Watch()

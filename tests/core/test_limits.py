@@ -18,6 +18,7 @@ from controller.core.inputs import Input
 from controller.core.patient import acceleration_m_s2, belt_time_limit_s, ceiling_m_s
 from controller.core.preparation import Step
 from controller.core.stages import stricter_attendant, stricter_rails
+from controller.core.step import step
 from exploration.limits import treadmill_limits
 from messages.plan import AttendantStage, Phase, PhaseKind, Plan, RailStage
 from tests.core.machine import CORE, PLAN, Machine
@@ -234,6 +235,19 @@ def test_the_prescribed_distance_ends_the_session_and_says_so() -> None:
     done = next(happening for happening in machine.happenings if happening.event is Event.SESSION_COMPLETE)
     assert dict(done.detail) == {"reason": "distance", "distance_m": pytest.approx(short.prescribed_m, abs=0.01)}
     machine.to_rest()
+
+
+def test_the_session_ends_in_the_scan_that_reaches_the_distance_and_not_in_the_one_before() -> None:
+    machine = Machine()
+    machine.to_walking()
+    machine.run(3)
+    before = machine.state
+    machine.scan()
+    reached_m = machine.state.exercise.distance_m
+    for prescribed_m, ends in ((reached_m, True), (math.nextafter(reached_m, math.inf), False)):
+        exercise = msgspec.structs.replace(before.exercise, prescribed_m=prescribed_m)
+        _, outputs = step(msgspec.structs.replace(before, exercise=exercise), machine.inputs, machine.settings, machine.now_ns)
+        assert (Event.SESSION_COMPLETE in [happening.event for happening in outputs.happenings]) is ends
 
 
 def test_a_rest_that_a_pause_interrupted_is_a_rest_to_the_bout() -> None:

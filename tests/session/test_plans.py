@@ -179,6 +179,7 @@ def test_a_first_session_is_proposed_as_three_times_two_minutes() -> None:
     assert rows["speed of work"] == ("0.25 m/s", "first-session")
     assert rows["belt time"] == ("360 s", "first session: 3 x 2 min")
     assert rows["attendant"] == ("contact guard", "first-session")
+    assert rows["stretches of walking"] == ("3", "first-session")
 
 
 def test_the_next_session_is_as_the_last_one_and_says_so() -> None:

@@ -83,7 +83,7 @@ def changed(path: str, value: object) -> bytes:
         ("flags.0.since", "x", "flags[0].since", "one of name, grade, on, by"),
         ("flags", {}, "flags", "a list of 0 to 32"),
         ("flags", [GOOD["flags"][0]] * 33, "flags", "33 of them"),
-        ("flags", [3], "flags[0]", "an object { ... }"),
+        ("flags", [3], "flags[0]", "= 3: allowed is an object { ... }"),
         ("walk_test.time_s", 0.1, "walk_test.time_s", "a number from 0.5 to 300 s"),
         ("hands_free", 1, "hands_free", "true or false"),
         ("accepted_plan.phases.0.speed_m_s", math.nan, "accepted_plan.phases[0].speed_m_s", "a number from 0 to 5 m/s"),

@@ -208,6 +208,18 @@ def test_todays_check(changes: dict[str, Any], keys: list[str]) -> None:
 def test_a_refusal_says_the_value_and_what_is_allowed(changes: dict[str, Any], value: str, allowed: str) -> None:
     (problem,) = judged(records(profile={"flags": (flag(FlagName.LUMBAR),)}, today=changes)).problems
     assert (problem.value, problem.allowed) == (value, allowed)
+    assert isinstance(problem.remedy, str)
+    assert problem.remedy
+
+
+def test_records_that_make_no_sense_are_refused_as_that() -> None:
+    assert [refusal.rule for refusal in judged(records(today={"diastolic_mm_hg": 125})).refusals] == ["records"]
+
+
+@pytest.mark.parametrize(("answer", "word"), [(NextDay.SORE, "no more than then"), (NextDay.WORSE, "a step back")])
+def test_the_day_after_is_noted_with_what_follows(answer: NextDay, word: str) -> None:
+    notes = [note.text for note in judged(records(today={"next_day": answer})).notes]
+    assert f"{answer.value} on the day after the last session: {word}" in notes
 
 
 def test_the_patients_own_heart_rate_limit_can_only_be_lower() -> None:
