@@ -157,6 +157,13 @@ def test_sitting_in_otherwise_is_refused_and_begins_afresh(fraction: float, seco
     assert sitting.state.step is Step.SIT
 
 
+def test_who_sat_too_hard_is_told_how_hard() -> None:
+    hard = Sitting()
+    hard.feel(0.614 * WEIGHT_N, 10.0)
+    _, happenings = advance_preparation(hard.state, facts(load_n=0.0), SETTINGS, 11 * S)
+    assert dict(happenings[0].detail)["body_weight_fraction"] == 0.61
+
+
 def test_a_touch_of_the_strap_is_no_sitting_in_and_an_unknown_load_waits() -> None:
     sitting = Sitting()
     assert sitting.sit(0.09) == []

@@ -98,6 +98,7 @@ def test_a_wrong_field_is_named_with_its_value_and_what_is_allowed(path: str, va
     (problem,) = caught.value.problems
     assert problem.key == key
     assert words in str(problem)
+    assert problem.remedy
 
 
 def test_every_mistake_is_named_at_once() -> None:
@@ -172,7 +173,11 @@ def test_whatever_comes_is_a_record_or_a_list_of_problems(content: bytes) -> Non
         ({"prescriptions": (prescription(PrescriptionKind.RUNNING, 5, 181),)}, "prescriptions[0].until", "at most 180 days later"),
         ({"usable_hand": UsableHand.LEFT}, "rails", '"left"; with usable_hand = left'),
         ({"usable_hand": UsableHand.LEFT, "rails": RailStage.RIGHT}, "rails", '"left"'),
-        ({"usable_hand": UsableHand.LEFT, "rails": RailStage.LEFT, "hands_free": True}, "hands_free", "both rails grabbed"),
+        (
+            {"usable_hand": UsableHand.LEFT, "rails": RailStage.LEFT, "hands_free": True},
+            "hands_free",
+            "= true: allowed is false; both rails grabbed",
+        ),
         ({"accepted_plan": PLAN}, "accepted_by", "who accepted accepted_plan"),
         ({"accepted_by": "physio-1"}, "accepted_plan", "add it, or remove accepted_by"),
         (

@@ -212,6 +212,11 @@ def test_a_refusal_says_the_value_and_what_is_allowed(changes: dict[str, Any], v
     assert problem.remedy
 
 
+def test_a_finding_that_needs_a_clearance_is_said_to_have_none() -> None:
+    (problem,) = flagged(FlagName.VESTIBULAR, SEVERE).problems
+    assert problem.value == "not cleared"
+
+
 def test_records_that_make_no_sense_are_refused_as_that() -> None:
     assert [refusal.rule for refusal in judged(records(today={"diastolic_mm_hg": 125})).refusals] == ["records"]
 
