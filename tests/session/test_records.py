@@ -176,7 +176,7 @@ def test_whatever_comes_is_a_record_or_a_list_of_problems(content: bytes) -> Non
         (
             {"usable_hand": UsableHand.LEFT, "rails": RailStage.LEFT, "hands_free": True},
             "hands_free",
-            "= true: allowed is false; both rails grabbed",
+            "= true: allowed is false; with usable_hand",
         ),
         ({"accepted_plan": PLAN}, "accepted_by", "who accepted accepted_plan"),
         ({"accepted_by": "physio-1"}, "accepted_plan", "add it, or remove accepted_by"),
