@@ -40,7 +40,7 @@ _REQUESTS_A_SCAN = 8
 """Over all clients; not fewer than there are clients, so that each has its turn in every scan."""
 _DATAGRAMS_A_SCAN = 8
 """Of one client, stops and heartbeats included."""
-_REFUSALS_AT_ONCE, _REFUSAL_EACH_NS = 8, 500_000_000
+_REFUSALS_AT_ONCE, _REFUSAL_EACH_NS = 32, 500_000_000
 """Refusals that telemetry reports, over all clients: so many in a row, then one in so long; what is beyond is not recorded."""
 _SLEEPS_FOR_NS = 10_000_000_000
 _MAXIMUM_STRANGERS = 64

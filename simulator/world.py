@@ -74,6 +74,11 @@ class World:
         """The belt's true speed."""
         return self.drive.speed_m_s
 
+    @property
+    def stop_input_closed(self) -> bool:
+        """The drive's STOP input: the chain, unless the input is stuck."""
+        return self.chain.closed if self.stop_input_stuck is None else self.stop_input_stuck
+
     def take_samples(self) -> tuple[LoadSample, ...]:
         """The load cell's samples since the last call."""
         samples = tuple(self._samples)
@@ -127,10 +132,9 @@ class World:
         self.contacts = closed
 
     def _move_belt(self, step_ns: int) -> None:
-        chain_closed, contactors_closed = self.chain.advance(self.now_ns, self.contacts)
+        _, contactors_closed = self.chain.advance(self.now_ns, self.contacts)
         self.contactors_closed = contactors_closed
-        stop_input = chain_closed if self.stop_input_stuck is None else self.stop_input_stuck
-        given = (self.contacts & ~self.cut_to_drive & _TO_DRIVE, stop_input, contactors_closed)
+        given = (self.contacts & ~self.cut_to_drive & _TO_DRIVE, self.stop_input_closed, contactors_closed)
         if given != self._given:
             self._given = given
             self._give(*given)

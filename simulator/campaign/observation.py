@@ -139,7 +139,7 @@ class Court:
         if drive.resets != seen.resets:
             seen.resets = drive.resets
             seen.host.boot(seen.now_ns)
-        seen.chain_closed = world.chain.closed
+        seen.chain_closed = world.stop_input_closed
         seen.network_stop_ns = stage.network_stop_ns
         seen.lives = system.lives
         seen.alive = controller is not None and not system.frozen

@@ -36,6 +36,7 @@ _NO_TLS = "this broker speaks no TLS"
 _DAMAGED = "only with a damaged journal: tests/telemetry/test_journal.py"
 _ERASURE = "only when a patient is erased: tests/telemetry/test_patients.py"
 _ERASED_RECORDINGS = "only when a patient is erased: tests/telemetry/test_recordings.py"
+_STOP_BEFORE = "only after a latched stop, or with one from before this start: tests/telemetry/test_recordings.py"
 UNREACHED = {
     "telemetry/broker_client.py _readable": _NO_TLS,
     "telemetry/broker_client.py _tls_context": _NO_TLS,
@@ -57,6 +58,9 @@ UNREACHED = {
     "telemetry/recordings.py RecordingSaver._save_name_alone": _ERASED_RECORDINGS,
     "telemetry/recordings.py RecordingSaver._remove_unfinished": _ERASED_RECORDINGS,
     "telemetry/recordings.py RecordingSaver._remove_oldest old.stat": _ERASED_RECORDINGS,
+    "telemetry/recordings.py RecordingSaver._sort_out": _STOP_BEFORE,
+    "telemetry/recordings.py RecordingSaver._is_erased": _STOP_BEFORE,
+    "telemetry/recordings.py RecordingSaver._newest": _STOP_BEFORE,
     "telemetry/recordings.py _began_ns": "only after a latched stop: tests/telemetry/test_recordings.py",
     "telemetry/recordings.py _is_mentioned": _ERASED_RECORDINGS,
     "telemetry/recordings.py _is_found": _ERASED_RECORDINGS,
