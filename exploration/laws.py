@@ -26,6 +26,8 @@ _TRIP_MASK = sum(name.bit for name in _TRIPS)
 _LATCHING_MASK = _TRIP_MASK & ~(Input.STOP.bit | Input.SYMPTOM.bit)
 _LATE_NS = 50 * MS
 _FRESH_NS = 80 * MS
+_LOAD_FRESH_NS = 150 * MS
+"""100 ms without a sample are silence; the scans here lie further apart."""
 _MOVES = ("RUNNING", "FAULT")
 _STANDSTILL_MM_S = 20
 
@@ -64,7 +66,7 @@ def _runs_on_a_stale_word(scanned: Scanned) -> bool:
 def _runs_with_load_unknown(scanned: Scanned) -> bool:
     """The first scan of a silent cell is not yet silence; every later one here is further away than 100 ms."""
     samples = scanned.inputs.load_samples
-    return runs(scanned) and not samples and scanned.after.now_ns - scanned.before.core.load.newest_at_ns > 150 * MS
+    return runs(scanned) and not samples and scanned.after.now_ns - scanned.before.core.load.newest_at_ns > _LOAD_FRESH_NS
 
 
 def _runs_with_a_patient_hanging(scanned: Scanned) -> bool:
@@ -95,10 +97,12 @@ def _latch_opens_in_vain(scanned: Scanned) -> bool:
         return False
     closed = scanned.inputs.levels.closed
     chain_open = closed & CHAIN != CHAIN
-    hangs = before.load_n is None or before.load_n > 0.1 * WEIGHT_N
+    unknown = before.load_n is None and after.now_ns - before.core.load.newest_at_ns > _LOAD_FRESH_NS
+    hangs = unknown or (before.load_n is not None and before.load_n > 0.1 * WEIGHT_N)
     at_rest = drive is not None and drive.state.name not in _MOVES and drive.measured_mm_s < _STANDSTILL_MM_S
     silent = drive is None or scanned.after.now_ns - drive.received_at_ns > _FRESH_NS
-    return bool(chain_open or closed & Input.START.bit or hangs or not at_rest or silent)
+    start = after.core.digital.closed & Input.START.bit  # through its filter: the first 30 ms of a hand are bounce
+    return bool(chain_open or start or hangs or not at_rest or silent)
 
 
 def _latch_softens(scanned: Scanned) -> bool:

@@ -98,6 +98,10 @@ class RecordingSaver:
         """The first and the newest of the stops that are not saved yet."""
         self._saving: tuple[EventRecord, ...] = ()
         """Those that a thread is saving now."""
+        self._saved: set[int] = set()
+        """Ids of those that this process has saved: nobody has to look for them in the files, which takes a second."""
+        self._doubtful: set[int] = set()
+        """Ids of those from before this process that could not be looked for yet."""
         self._one_thread = threading.Lock()
         """A copy that was begun goes on when this process is told to end, and then saves the rest."""
         self._due_ns = 0
@@ -143,7 +147,8 @@ class RecordingSaver:
         held: list[EventRecord] = []
         missed: list[EventRecord] = []
         if not await self._in_thread(partial(self._sort_out, stops, held, missed)):
-            held = [stop for stop in stops if 0 <= now_ns - stop.at_ns <= RING_HOLDS_NS]  # `save` looks once more
+            held = [stop for stop in stops if 0 <= now_ns - stop.at_ns <= RING_HOLDS_NS]
+            self._doubtful.update(stop.id for stop in held)
         self._newest_ns = max((self._newest_ns, *(stop.at_ns for stop in stops if stop.at_ns <= now_ns)))
         if missed:
             self._say_missed(missed, "has no flight recording: telemetry or the power was away before it was saved")
@@ -217,22 +222,29 @@ class RecordingSaver:
     def _sort_out(self, stops: tuple[EventRecord, ...], held: list[EventRecord], missed: list[EventRecord]) -> None:
         """Adds each stop that is not saved yet to those that a ring still holds, or to those that nothing holds. Raises OSError."""
         erased_ns = [stop.at_ns for stop in stops if self._is_erased(stop)]
-        for stop in stops:
-            # A recording is named by its first stop: of an emptied one the others cannot be read any more.
-            if any(0 <= stop.at_ns - at_ns <= LONGEST_WAIT_NS for at_ns in erased_ns) or self._is_saved(stop):
-                continue
-            moment = _moment(stop)
-            rings = (self._runtime / RING_NAME, *self._runtime.glob(ASIDE))
-            is_held = any(ring.exists() and _is_mentioned_in_ring(ring, moment) for ring in rings)
-            (held if is_held else missed).append(stop)
+        # A recording is named by its first stop: of an emptied one the others cannot be read any more.
+        kept = [stop for stop in stops if not any(0 <= stop.at_ns - at_ns <= LONGEST_WAIT_NS for at_ns in erased_ns)]
+        unsaved = self._not_saved_of(kept)
+        rings = (self._runtime / RING_NAME, *self._runtime.glob(ASIDE))
+        in_rings = {number for ring in rings if ring.exists() for number in _held_in_ring(ring, unsaved)}
+        for stop in unsaved:
+            (held if stop.id in in_rings else missed).append(stop)
 
     def _is_erased(self, stop: EventRecord) -> bool:
         return any(path.name.endswith(_ending_of_stop(stop)) and not path.stat().st_size for path in self._newest())
 
-    def _is_saved(self, stop: EventRecord) -> bool:
-        """Whether a recording holds this stop, or did until it was erased. Raises OSError."""
-        moment = _moment(stop)
-        return self._is_erased(stop) or any(_holds(path, moment) for path in self._newest())
+    def _not_saved_of(self, stops: Sequence[EventRecord]) -> list[EventRecord]:
+        """Returns those that no recording holds, or did until it was erased. Raises OSError."""
+        left = [stop for stop in stops if not self._is_named(stop)]
+        for path in self._newest():
+            if left:
+                found = _held_in_recording(path, left)
+                left = [stop for stop in left if stop.id not in found]
+        return left
+
+    def _is_named(self, stop: EventRecord) -> bool:
+        """Whether a recording bears the name of this stop, its first; emptied or not."""
+        return any(path.name.endswith(_ending_of_stop(stop)) for path in self._newest())
 
     def _newest(self) -> list[Path]:
         found = sorted(self._directory.glob(f"*{SUFFIX}"), key=lambda path: (_number(path), path.name))
@@ -257,7 +269,7 @@ class RecordingSaver:
     def save(self, stops: tuple[EventRecord, ...]) -> None:
         """Saves what holds these stops, oldest first: the ring as it is now, named after its first stop; and where one of them came
         before the ring's life began, what earlier lives left behind. What is saved already is not saved again. Raises OSError."""
-        stops = tuple(stop for stop in stops if not self._is_saved(stop))
+        stops = tuple(stop for stop in stops if not self._needs_nothing(stop))
         if not stops:
             return
         ring = self._runtime / RING_NAME
@@ -267,6 +279,13 @@ class RecordingSaver:
             self.save_aside()
         if recorded:
             self._copy(ring, f"{self._stamp()}{_ending_of_stop(recorded[0])}")
+        self._saved.update(stop.id for stop in stops)
+
+    def _needs_nothing(self, stop: EventRecord) -> bool:
+        """Whether a stop is saved or erased already. Raises OSError."""
+        if stop.id in self._saved or self._is_named(stop):
+            return True
+        return stop.id in self._doubtful and not self._not_saved_of((stop,))
 
     def save_aside(self) -> None:
         """Saves what earlier lives left behind and nobody has saved yet; raises OSError."""
@@ -290,7 +309,7 @@ class RecordingSaver:
         present = self._runtime / RING_NAME
         if stops and present.exists() and _is_mentioned_in_ring(present, mention):
             for stop in stops:
-                if not self._is_saved(stop):
+                if not self._needs_nothing(stop):
                     self._save_name_alone(f"{self._stamp()}{_ending_of_stop(stop)}")
 
     def _not_saved(self) -> Iterator[tuple[Path, str]]:
@@ -394,30 +413,40 @@ def _mention(patient: str) -> re.Pattern[bytes]:
     return re.compile(rb"%b|patient %b(?![A-Za-z0-9_-])" % (re.escape(key + name), re.escape(patient.encode())))
 
 
-def _moment(stop: EventRecord) -> re.Pattern[bytes]:
-    """How the nanosecond of an event stands in a recording: it is the event's own, and its scan's."""
-    return re.compile(re.escape(msgspec.msgpack.encode(stop.at_ns)))
-
-
 def _is_mentioned(path: Path, mention: re.Pattern[bytes]) -> bool:
     """Whether a recording names a patient, or cannot be read to its end: then nobody knows. Raises OSError where a disk fails."""
     try:
-        return _is_found_packed(path, mention)
+        with path.open("rb") as file, gzip.GzipFile(fileobj=file) as packed:
+            return _is_found(packed, mention)
     except (EOFError, zlib.error, gzip.BadGzipFile):
         return True
 
 
-def _holds(path: Path, moment: re.Pattern[bytes]) -> bool:
-    """Whether a recording holds an event; one that cannot be read to its end, or was emptied, does not."""
+def _held_in_recording(path: Path, stops: Sequence[EventRecord]) -> set[int]:
+    """Ids of those that a recording holds; one that cannot be read to its end, or was emptied, holds none."""
     try:
-        return _is_found_packed(path, moment)
+        with path.open("rb") as file, gzip.GzipFile(fileobj=file) as packed:
+            return _held(packed, stops)
     except (EOFError, zlib.error, OSError):
-        return False
+        return set()
 
 
-def _is_found_packed(path: Path, content: re.Pattern[bytes]) -> bool:
-    with path.open("rb") as file, gzip.GzipFile(fileobj=file) as packed:
-        return _is_found(packed, content)
+def _held_in_ring(ring: Path, stops: Sequence[EventRecord]) -> set[int]:
+    with ring.open("rb") as file:
+        return _held(file, stops)
+
+
+def _held(content: io.BufferedIOBase, stops: Sequence[EventRecord]) -> set[int]:
+    """The nanosecond of an event stands in a recording: it is the event's own, and its scan's."""
+    sought = {msgspec.msgpack.encode(stop.at_ns): stop.id for stop in stops}
+    found: set[int] = set()
+    kept = b""
+    while sought and (piece := content.read(_PIECE_BYTES)):
+        text = kept + piece
+        here = [moment for moment in sought if moment in text]
+        found.update(sought.pop(moment) for moment in here)
+        kept = piece[-_OVERLAP_BYTES:]
+    return found
 
 
 def _is_mentioned_in_ring(ring: Path, mention: re.Pattern[bytes]) -> bool:
