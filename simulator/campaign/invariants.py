@@ -146,34 +146,40 @@ class NeverTheWrongWay:
     """Direction. 4 mm is what a stride's push may take back while the belt rests. A motor that turns the wrong way with all its
     force (1 kN on 120 kg) has 0.57 m/s after the firmware's 20 mm, 0.64 with the relay open: an empty belt coasts 0.48 m. With the
     relay welded besides only the contactors end it, 2 s after the chain has opened, a bystander's second before that: 3.6 s at
-    2.4 m/s and the coasting from there.
+    2.4 m/s and the coasting from there. With the firmware hung besides nobody watches for its watchdog's 120 ms: 0.85 m/s, and
+    0.9 m of coasting.
     """
 
     name = "never the wrong way"
     reason = (
         "4 mm for feet on a resting belt; motor reversed: 20 mm, then coasting from 0.6 m/s at 0.4 m/s2, in all 0.55 m; and the "
-        "relay welded besides: 16 m"
+        "relay welded besides: 16 m; and the firmware hung: 1.1 m"
     )
-    _SOUND_M, _REVERSED_M, _WELDED_M = 0.004, 0.55, 16.0
+    _SOUND_M, _REVERSED_M, _UNWATCHED_M, _WELDED_M = 0.004, 0.55, 1.1, 16.0
 
     def __init__(self) -> None:
         self._furthest_m = 0.0
         self._without_relay = False
         """Since the belt last went forward or rested the motor was reversed behind a welded relay."""
+        self._unwatched = False
+        """The same, with a firmware that hung."""
 
     def look(self, seen: Observation) -> str | None:
         """See Invariant."""
         if seen.travel_m >= self._furthest_m:
             self._furthest_m = seen.travel_m
-            self._without_relay = False
+            self._without_relay = self._unwatched = False
             return None
         self._without_relay = self._without_relay or (seen.welded and seen.motor_reversed)
+        self._unwatched = self._unwatched or (seen.drive_away and seen.motor_reversed)
         back_m = self._furthest_m - seen.travel_m
-        allowed_m = self._REVERSED_M if seen.power_stage_hurt else self._SOUND_M
+        allowed_m = self._SOUND_M
+        if seen.power_stage_hurt:
+            allowed_m = self._UNWATCHED_M if self._unwatched else self._REVERSED_M
         if back_m > (self._WELDED_M if self._without_relay else allowed_m):
             return f"the belt ran {back_m * 1000:.0f} mm the wrong way"
         if abs(seen.speed_m_s) < REST_M_S and not seen.relay_closed:
-            self._without_relay = False
+            self._without_relay = self._unwatched = False
             self._furthest_m = seen.travel_m  # at rest again: what a broken motor took back is told, and counted anew
         return None
 
@@ -417,6 +423,9 @@ class LatchOpensByHandAlone:
     )
     _PASSES_NS = S // 10
 
+    _SLOWS_NS = 6 * S
+    """The lease brakes at 0.3 m/s2, from 1.6 m/s."""
+
     def __init__(self, mass_kg: float) -> None:
         self._hangs_n = 0.10 * mass_kg * GRAVITY_M_S2 + 20.0
         self._pressed_ns = 0
@@ -424,6 +433,8 @@ class LatchOpensByHandAlone:
         self._was_pressed = False
         self._was_latched = False
         self._lives = 0
+        self._slows_until_ns = 0
+        """Until when a belt may still move that the life before has left moving: its lease brakes it."""
         self._has_latched = False
         self._free_ns = 0
         """When nothing was last in the way."""
@@ -432,6 +443,7 @@ class LatchOpensByHandAlone:
         """See Invariant."""
         if seen.lives != self._lives:
             self._lives, self._has_latched, self._was_latched = seen.lives, False, False
+            self._slows_until_ns = seen.now_ns + self._SLOWS_NS
         if not seen.latched:
             return self._opened(seen) if self._was_latched else self._unlatched(seen)
         if not self._was_latched:
@@ -472,7 +484,9 @@ class LatchOpensByHandAlone:
         return ""
 
     def _unlatched(self, seen: Observation) -> str | None:
-        if seen.relay_closed and seen.alive and not self._has_latched and seen.speed_m_s > MOTION_M_S:
+        if seen.speed_m_s <= MOTION_M_S:
+            self._slows_until_ns = 0
+        elif seen.relay_closed and seen.alive and not self._has_latched and seen.now_ns > self._slows_until_ns:
             return "the belt moves in a life of the controller that began without a latch"
         return None
 
