@@ -195,7 +195,10 @@ Three complaints in the long runs were the campaign's own mistakes, mended befor
 event lost that telemetry was to publish 2 s later (it asks for a lost broker again after 30 s at the latest), and 1/855 did not
 know that three machine faults at once, a reversed and runaway motor behind a welded relay, are ended by the contactors alone.
 In 3/92 a glitch of the load cell had ended a gap that the injector still counted as lasting, so that the belt rightly went on;
-the 18 hours that had been played so were thrown away.
+the 18 hours that had been played so were thrown away. When half of the faults began to meet moving belts and the judges became
+stricter, 18 hours more were played (seed 2) and thrown away for two complaints of judges that were unjust: in 2/27 the firmware had
+hung besides, so that nobody watched a reversed motor for 120 ms, and in 2/78 a belt that a killed controller had left moving was
+still slowing in the next life. The same judges found a true defect: a press of RESET from before a stop opened it.
 """
 
 _INCIDENTS = """## Accidents of others

@@ -33,7 +33,7 @@ def rate(summary: Summary) -> list[str]:
         return [f"The aim of {AIM_TIMES_REAL_TIME} x real time a core: reached ({times:.0f})."]
     return [
         f"The aim of {AIM_TIMES_REAL_TIME} x real time a core: not reached ({times:.0f}). The profile is flat: no single "
-        "part takes more than 3 %.",
+        "function takes more than 4 %.",
         "Next step: the plant's and the patient's step, which are Python, in C beside the firmware.",
     ]
 
