@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -35,6 +36,8 @@ def document() -> dict[str, Any]:
     types: dict[str, Any] = {**OUTGOING, "response": ResponsePayload}
     types |= {f"command/{name}": command for name, command in (*COMMANDS.items(), (STOP, StopCommand))}
     schemas, components = msgspec.json.schema_components(list(types.values()), ref_template="#/components/schemas/{name}")
+    for schema in components.values():  # one msgspec keeps the indent of a docstring, another does not
+        schema |= {key: inspect.cleandoc(text) for key, text in schema.items() if key == "description"}
     payloads = dict(zip(types, schemas, strict=True))
     payloads["availability"] = {"type": "string", "enum": list(get_args(Availability))}
     channels, operations = {}, {}
