@@ -65,7 +65,7 @@ def refused_rows(now: datetime) -> list[tuple[str, str, bytes, str]]:
         row("strange name", "\u202e\x07bell", body(now), "unknown command"),
         row("empty", cancel, b"", "truncated"),
         row("no JSON", cancel, b"{", "truncated"),
-        row("not UTF-8", cancel, b'{"id": "\xff\xfe"}', "can't decode"),
+        row("not UTF-8", cancel, b'{"id": "\xff\xfe"}', "utf-8"),
         row("a list", cancel, [], "Expected `object`"),
         row("deep", cancel, b"[" * 4000, "got `array`"),
         row("oversized", cancel, body(now, id="x" * 9000), "allowed are 8192"),
@@ -124,7 +124,7 @@ ROWS = refused_rows(NOW)
 def test_refused(name: str, payload: bytes, reason: str) -> None:
     verdict = CommandJudge().judge(Incoming(name, payload, False), "r-1", NOW)
     assert isinstance(verdict, Refusal)
-    assert reason in verdict.reason
+    assert reason.lower() in verdict.reason.lower()
     assert verdict.reason
 
 
@@ -455,7 +455,7 @@ async def test_refused_live_each_with_reason_and_event(dashboard: Ear, peer: Pee
         answer = await dashboard.ask(name, payload)
         check("response", answer)
         assert not answer["accepted"], label
-        assert reason in answer["reason"], label
+        assert reason.lower() in answer["reason"].lower(), label
         assert answer["command"] == name
     answer = await dashboard.ask("session/cancel", json.dumps(body(datetime.now(UTC))).encode(), retain=True)
     assert "retained" in answer["reason"]
