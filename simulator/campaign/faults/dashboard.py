@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 from paho.mqtt.packettypes import PacketTypes
@@ -25,7 +25,7 @@ _SYMPTOMS = ("dizziness", "pain", "nausea", "no-such-symptom")
 
 def _publish(stage: Stage, name: str, payload: bytes, *, retained: bool = False) -> int:
     """Returns how many connections got it."""
-    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's class has no types
     properties.ResponseTopic = f"{_TOPICS.base}/response/dashboard"
     properties.CorrelationData = b"campaign"
     return stage.system.broker.deliver(f"{_TOPICS.base}/command/{name}", payload, retained=retained, properties=properties)
@@ -35,10 +35,12 @@ def _say(stage: Stage, name: str, command: Command) -> int:
     return _publish(stage, name, msgspec.json.encode(command))
 
 
-def _named(stage: Stage, one: Fault, expires_s: float = 5.0) -> dict[str, object]:
-    """Id and expiry of a command."""
-    expires = stage.system.telemetry.wall_clock() + timedelta(seconds=expires_s)
-    return {"id": f"c-{one.at_ms}-{one.pick}", "expires": expires}
+def _name(one: Fault) -> str:
+    return f"c-{one.at_ms}-{one.pick}"
+
+
+def _expiry(stage: Stage, expires_s: float = 5.0) -> datetime:
+    return stage.system.telemetry.wall_clock() + timedelta(seconds=expires_s)
 
 
 def stop(stage: Stage, payload: bytes = b"{}") -> int:
@@ -62,22 +64,22 @@ def _prepare(stage: Stage, one: Fault) -> int:
     if not path.exists():
         with PatientFile(path, write=True) as file:
             file.save(profile, "campaign", "added", stage.system.telemetry.wall_clock(), seen=None)
-    command = PrepareCommand(**_named(stage, one), patient=profile.patient, today=today, plan=stage.plan)  # type: ignore[arg-type]
+    command = PrepareCommand(id=_name(one), expires=_expiry(stage), patient=profile.patient, today=today, plan=stage.plan)
     return _say(stage, "session/prepare", command)
 
 
 def _cancel(stage: Stage, one: Fault, expires_s: float = 5.0) -> int:
-    return _say(stage, "session/cancel", CancelCommand(**_named(stage, one, expires_s)))  # type: ignore[arg-type]
+    return _say(stage, "session/cancel", CancelCommand(id=_name(one), expires=_expiry(stage, expires_s)))
 
 
 def _symptom(stage: Stage, one: Fault) -> int:
     kind = _SYMPTOMS[one.pick // 64 % len(_SYMPTOMS)]
     grade = int(10 * one.amount)
-    return _say(stage, "symptom", SymptomCommand(**_named(stage, one), kind=kind, grade=grade))  # type: ignore[arg-type]
+    return _say(stage, "symptom", SymptomCommand(id=_name(one), expires=_expiry(stage), kind=kind, grade=grade))
 
 
 def _silence(stage: Stage, one: Fault) -> int:
-    return _say(stage, "alarm/silence", SilenceCommand(**_named(stage, one)))  # type: ignore[arg-type]
+    return _say(stage, "alarm/silence", SilenceCommand(id=_name(one), expires=_expiry(stage)))
 
 
 def _twice(stage: Stage, one: Fault) -> int:
