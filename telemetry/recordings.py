@@ -243,8 +243,12 @@ class RecordingSaver:
         return left
 
     def _is_named(self, stop: EventRecord) -> bool:
-        """Whether a recording bears the name of this stop, its first; emptied or not."""
-        return any(path.name.endswith(_ending_of_stop(stop)) for path in self._newest())
+        """Whether a recording bears the name of this stop, its first, and holds it or was emptied. Raises OSError.
+
+        The name alone says little: a controller that lost its memory counts its events anew, and another stop may get an old name.
+        """
+        named = [path for path in self._newest() if path.name.endswith(_ending_of_stop(stop))]
+        return any(not path.stat().st_size or stop.id in _held_in_recording(path, (stop,)) for path in named)
 
     def _newest(self) -> list[Path]:
         found = sorted(self._directory.glob(f"*{SUFFIX}"), key=lambda path: (_number(path), path.name))

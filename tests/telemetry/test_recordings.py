@@ -513,6 +513,17 @@ def test_a_stop_that_was_saved_is_not_saved_again_however_soon_telemetry_is_ther
     assert len(restarted.after(AFTER_NS)) == 1
 
 
+def test_a_stop_that_has_the_number_and_name_of_an_older_one_is_saved(restarted: Restarted) -> None:
+    """A controller without its memory counts anew."""
+    restarted.stop(41)
+    restarted.after(AFTER_NS)
+    restarted.kill()
+    restarted.clock.now_ns += 120 * S
+    restarted.begin()
+    restarted.stop(41)
+    assert len(restarted.after(AFTER_NS)) == 2
+
+
 def test_a_stop_whose_controller_died_while_telemetry_was_away_is_saved_from_its_own_life(restarted: Restarted) -> None:
     restarted.stop(41)
     restarted.kill()
@@ -589,15 +600,19 @@ def test_what_was_erased_is_not_saved_by_the_next_life(restarted: Restarted, sav
     assert restarted.saver.alarms == ()
 
 
+def beside_ring(tmp_path: Path, name: str, ring: bytes) -> Telemetry:
+    """A telemetry, not started, whose controller has left this ring in the runtime directory."""
+    (tmp_path / "runtime").mkdir()
+    (tmp_path / "runtime" / name).write_bytes(ring)
+    tables = f'[paths]\nruntime_directory = "{tmp_path}/runtime"\n'
+    return Telemetry(tmp_path, 1, telemetry=f'recordings_directory = "{tmp_path}/recordings"', tables=tables)
+
+
 async def test_the_process_saves_a_stop_that_its_predecessor_was_killed_after(tmp_path: Path) -> None:
     """The whole way: a stop committed to the journal, telemetry killed and started again, the recording in its place."""
     stop = msgspec.structs.replace(samples.event(1, "harness-loaded"), at_ns=time.monotonic_ns() - 3 * S, effect="protective_stop")
-    (tmp_path / "runtime").mkdir()
     ring = ring_of("boot-1", stop.at_ns - S) + msgspec.msgpack.encode([stop.at_ns, "a scan"])
-    (tmp_path / "runtime" / "flight.ring").write_bytes(ring)
-    tables = f'[paths]\nruntime_directory = "{tmp_path}/runtime"\n'
-    telemetry = Telemetry(tmp_path, 1, telemetry=f'recordings_directory = "{tmp_path}/recordings"', tables=tables)
-    peer = Peer(tmp_path)
+    telemetry, peer = beside_ring(tmp_path, "flight.ring", ring), Peer(tmp_path)
     await telemetry.start()
     try:
         peer.emit_record(stop)
@@ -615,11 +630,7 @@ async def test_the_process_saves_a_stop_that_its_predecessor_was_killed_after(tm
 
 async def test_the_process_saves_at_once_what_is_pending_when_it_is_told_to_end(tmp_path: Path) -> None:
     stop = msgspec.structs.replace(samples.event(1, "harness-loaded"), at_ns=time.monotonic_ns(), effect="protective_stop")
-    (tmp_path / "runtime").mkdir()
-    (tmp_path / "runtime" / "flight.ring").write_bytes(ring_of("boot-1", stop.at_ns - S))
-    tables = f'[paths]\nruntime_directory = "{tmp_path}/runtime"\n'
-    telemetry = Telemetry(tmp_path, 1, telemetry=f'recordings_directory = "{tmp_path}/recordings"', tables=tables)
-    peer = Peer(tmp_path)
+    telemetry, peer = beside_ring(tmp_path, "flight.ring", ring_of("boot-1", stop.at_ns - S)), Peer(tmp_path)
     await telemetry.start()
     try:
         peer.emit_record(stop)
@@ -632,11 +643,7 @@ async def test_the_process_saves_at_once_what_is_pending_when_it_is_told_to_end(
 
 async def test_the_process_saves_what_a_dead_controller_left(tmp_path: Path) -> None:
     """The whole way: an event through the socket, a ring in the runtime directory, a recording in its place."""
-    (tmp_path / "runtime").mkdir()
-    (tmp_path / "runtime" / "flight-1a2b.ring").write_bytes(RING)
-    tables = f'[paths]\nruntime_directory = "{tmp_path}/runtime"\n'
-    telemetry = Telemetry(tmp_path, 1, telemetry=f'recordings_directory = "{tmp_path}/recordings"', tables=tables)
-    peer = Peer(tmp_path)
+    telemetry, peer = beside_ring(tmp_path, "flight-1a2b.ring", RING), Peer(tmp_path)
     await telemetry.start()
     try:
         peer.emit_record(msgspec.structs.replace(samples.event(1, "started"), detail={"boot_id": "b2", "unclean": 1}))
