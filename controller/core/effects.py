@@ -133,6 +133,7 @@ def _latch(scan: Scan) -> None:
     scan.state = msgspec.structs.replace(
         state,
         causes=causes,
+        caused_ns=scan.now_ns,
         exercise=exercise,
         power_off=power_off,
         stopped_by=named,
@@ -257,12 +258,12 @@ def restart_steps(preparation: PreparationState, harness: bool = False) -> Prepa
 def judge_reset(scan: Scan, pressed: bool) -> None:
     """RESET's edge opens the latch when nothing stands in its way; it waits half a second for the drive to clear its faults.
 
-    A press that began before the latch, or with it, is no answer to it: nobody at the panel has seen it yet.
+    A press that began before the newest cause, or with it, is no answer to it: nobody at the panel has seen that one yet.
     """
     state = scan.state
     if state.chart not in LATCHED_STATES:
         return
-    if pressed and scan.reset_began_ns <= state.since_ns:
+    if pressed and scan.reset_began_ns <= state.caused_ns:
         scan.happenings.append(Happening(Event.RESET_REFUSED, scan.now_ns, (("missing", RESET_AGAIN),)))
         return
     if pressed:

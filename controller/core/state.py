@@ -93,9 +93,10 @@ class CoreState(msgspec.Struct, frozen=True, gc=False):
 
     unclean_starts: how many there were in the five minutes before this life began, its own among them.
     latched_before: what had latched in the life before this one, by name, until a hand resets. causes: what has latched and not
-    been reset. channels_proved: since the emergency channels last disagreed, both opened together. power_off: the stop is
-    of category 0. rested: standstill was proven since the belt last was to move. deceleration_m_s2: of the stop under way, as its
-    cause asks and never below what was ordered of the drive; 0 once the belt starts, or a latch has opened.
+    been reset; caused_ns: when the newest of them came. channels_proved: since the emergency channels last disagreed, both opened
+    together. power_off: the stop is of category 0. rested: standstill was proven since the belt last was to move.
+    deceleration_m_s2: of the stop under way, as its cause asks and never below what was ordered of the drive; 0 once the belt
+    starts, or a latch has opened.
     start_pressed_ns: when START last closed, start_open_before_ns: for how long it had been open before. reset_until_ns,
     start_until_ns, accept_until_ns: how long a hand's press still waits for its effect.
     """
@@ -121,6 +122,7 @@ class CoreState(msgspec.Struct, frozen=True, gc=False):
     alarms: AlarmState = AlarmState()
     ramp: RampState = AT_REST
     causes: tuple[Event, ...] = ()
+    caused_ns: int = 0
     stopped_by: Event | None = None
     power_off: bool = False
     deceleration_m_s2: float = 0.0

@@ -397,3 +397,26 @@ def test_a_press_that_began_before_the_stop_does_not_open_it(held_before_s: floa
     machine.press(Input.RESET)
     machine.run(1.0)
     assert machine.chart is State.STANDBY, machine.where()
+
+
+@pytest.mark.hazard("H-02", "H-31", "C-LATCH")
+def test_a_press_that_began_before_a_second_cause_does_not_open_both() -> None:
+    """The display shows the second cause while the press for the first is in its filter: nobody has agreed to that one."""
+    machine = Machine(unclean=True)
+    machine.run_until(lambda m: m.chart is State.FAULT, 5)
+    machine.run(1.0)
+    machine.close(Input.RESET)
+    machine.run(0.01)
+    machine.status_changes = {"state": DriveState.FAULT}
+    machine.run_until(lambda m: Event.DRIVE_FAULT in m.events, 0.05)
+    machine.status_changes = {}
+    machine.run(1.0)
+    assert machine.chart is State.FAULT, machine.where()
+    assert machine.state.causes == (Event.UNCLEAN_START, Event.DRIVE_FAULT)
+    refused = [happening for happening in machine.happenings if happening.event is Event.RESET_REFUSED]
+    assert [dict(happening.detail)["missing"] for happening in refused] == ["press RESET again"]
+    machine.open(Input.RESET)
+    machine.run(0.2)
+    machine.press(Input.RESET)
+    machine.run(1.0)
+    assert machine.chart is State.STANDBY, machine.where()

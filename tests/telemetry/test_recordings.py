@@ -451,6 +451,20 @@ def test_further_stops_are_taken_up_with_the_first(restarted: Restarted) -> None
     assert len(restarted.after(AFTER_NS)) == 1, "the second is in it"
 
 
+def test_two_stops_of_one_scan_have_one_time_and_one_recording(restarted: Restarted) -> None:
+    """Contacts of one hand's press: what is told of both is the nanosecond of their scan."""
+    restarted.stop(41, "drive-stop-input-open", "emergency_stop")
+    restarted.stop(42, "emergency-pressed", "emergency_stop")
+    restarted.kill()
+    restarted.begin()
+    assert names(restarted.after(AFTER_NS)) == ["41-drive-stop-input-open.flight.gz"]
+    assert restarted.saver.alarms == (), "neither is missing"
+    restarted.kill()
+    restarted.begin()
+    assert len(restarted.after(AFTER_NS)) == 1
+    assert restarted.saver.alarms == ()
+
+
 def test_what_is_pending_is_saved_at_once_when_telemetry_ends_in_order(restarted: Restarted) -> None:
     restarted.stop(41)
     restarted.clock.now_ns += 3 * S
