@@ -45,7 +45,8 @@ class Found(msgspec.Struct, frozen=True):
 class Summary(msgspec.Struct, frozen=True):
     """A campaign's outcome: the document is made of all that a ledger holds. runs: SEED/first_run and the next ones.
 
-    code: see deciding_code; empty in ledgers that are older than it. in_motion, moving_by_fault_s, under_fault_h: see RunResult.
+    code: see deciding_code; empty in ledgers that are older than it. in_motion, in_fast, moving_by_fault_s and both last hours:
+    see RunResult.
     """
 
     seed: str
@@ -71,6 +72,8 @@ class Summary(msgspec.Struct, frozen=True):
     in_motion: dict[str, int] = {}
     moving_by_fault_s: dict[str, float] = {}
     under_fault_h: float = 0.0
+    in_fast: int = 0
+    fast_h: float = 0.0
 
     @property
     def times_real_time_per_core(self) -> float:
@@ -166,6 +169,8 @@ def summarise(
         in_motion={name: in_motion[name] for name in sorted(KINDS)},
         moving_by_fault_s=moving_s,
         under_fault_h=sum(result.under_fault_s for result in results) / 3600,
+        in_fast=sum(result.in_fast for result in results),
+        fast_h=sum(result.fast_s for result in results) / 3600,
     )
 
 
@@ -195,6 +200,8 @@ def total(batches: Sequence[Summary]) -> Summary:
         in_motion=dict(in_motion),
         moving_by_fault_s=moving_s,
         under_fault_h=sum(batch.under_fault_h for batch in batches),
+        in_fast=sum(batch.in_fast for batch in batches),
+        fast_h=sum(batch.fast_h for batch in batches),
     )
 
 

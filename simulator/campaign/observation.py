@@ -30,6 +30,8 @@ HOSTILE = frozenset(
 WELDED = frozenset({"relay-welded"})
 REVERSED = frozenset({"motor-reversed"})
 LOAD_CELL = frozenset({"load-gap", "load-glitch", "load-drift", "load-stuck", "load-saturated"})
+MOVES_M_S, FAST_M_S = 0.02, 0.30
+"""From when on a belt moves, and from when on fast: three times the warm-up's speed."""
 _SESSION, _PHASE = Event.SESSION_STARTED.value, Event.PHASE_STARTED.value
 ACCIDENTS = (POWER_STAGE, DRIVE_AWAY, HOSTILE, LOAD_CELL, WELDED, REVERSED)
 """In the order of an observation's fields."""
@@ -106,6 +108,7 @@ class Court:
         self.violations: list[Violation] = []
         self.highest_m_s = 0.0
         self.moving_ns = 0
+        self.fast_ns = 0
         self._notes = 0
         self._accidents_until_ns = 0
         """Until when the accidents in `seen` are as they are, unless a fault begins or ends."""
@@ -126,8 +129,9 @@ class Court:
         world, drive, controller = system.world, system.drive, system.controller
         before_ns, seen.now_ns = seen.now_ns, world.now_ns
         speed = seen.speed_m_s = drive.speed_m_s
-        if speed > 0.02:
+        if speed > MOVES_M_S:
             self.moving_ns += seen.now_ns - before_ns
+            self.fast_ns += seen.now_ns - before_ns if speed > FAST_M_S else 0
             self.highest_m_s = max(self.highest_m_s, speed)
         seen.travel_m = drive.travel_m
         seen.relay_closed = drive.relay_closed

@@ -41,11 +41,17 @@ RUN_S = 600.0
 _SETTLE_S = 15.0
 """After the last fault: everything is mended, so that what was kept back can arrive."""
 _LOOK_NS = LOOK_MS * 1_000_000
-_FAULTS_AN_HOUR = 850
+_FAULTS_AN_HOUR = 870
 """In bursts. Those that are armed come besides, as often as somebody walks."""
 _ARMED_AN_HOUR = 1000
 _PAIRS, _LATE = 0.6, 0.18
-"""Shares of the armed ones: two together, and those that let the session come to its higher speeds first."""
+"""Shares of the armed ones: two together, and those that let the session go on for a while first."""
+_FAST_RUNS = 0.3
+"""Share of the runs in which armed faults wait until the belt has come near the speed that the plan is about."""
+_FAST_SHARES, _FAST_TOGETHER = (0.5, 0.95), (1, 2, 3, 4)
+"""How much of the plan's speed such faults wait for, and how many of them come together."""
+_BURSTS_S, _FAST_BURSTS_S = (75, 100, 150, 300), 300
+"""How long after each other bursts come; a burst ends whatever session there is."""
 _DRAWS_AT_MOST = 2000
 TODAY = date(2026, 1, 1)
 _TRACE = struct.Struct("<qddBIIB")
@@ -55,21 +61,24 @@ _MODES = {state: number for number, state in enumerate(State, start=1)}
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run came to. moving_s: simulated time with the belt in motion; under_fault_s: of it, while a fault lasted.
+    """What a run came to. moving_s: simulated time with the belt in motion; fast_s: of it, above FAST_M_S; under_fault_s: of it,
+    while a fault lasted.
 
-    in_motion: of the injected, those that began on a moving belt; unfelt: faults that met nothing, which are not injected. begun:
-    every fault as it began. moving_by_fault: seconds of motion by the kind that lasted. trace: SHA-256 over every instant and
-    every event.
+    in_motion: of the injected, those that began on a moving belt; in_fast: how many of these, above FAST_M_S. unfelt: faults that
+    met nothing, which are not injected. begun: every fault as it began. moving_by_fault: seconds of motion by the kind that
+    lasted. trace: SHA-256 over every instant and every event.
     """
 
     seed: str
     simulated_s: float
     processor_s: float
     moving_s: float
+    fast_s: float
     highest_m_s: float
     scans: int
     injected: Mapping[str, int]
     in_motion: Mapping[str, int]
+    in_fast: int
     unfelt: Mapping[str, int]
     moving_by_fault: Mapping[str, float]
     under_fault_s: float
@@ -104,18 +113,20 @@ def write_script(seed: str, lasts_s: float = RUN_S, only: Sequence[str] = ()) ->
     document = demo_document()
     document["speed"]["ceiling_m_s"] = chance.choice((0.5, 0.8, 1.0))
     core = parse_configuration(dict(document)).core_settings.core
-    plan, screening = _session(chance, mass_kg, core)
+    fast = Random(f"{seed}/pace").random() < _FAST_RUNS
+    plan, screening = _session(chance, mass_kg, core, fast)
     patient = PatientParameters(mass_kg=mass_kg, drift_m=chance.uniform(0.01, 0.04), reaction_s=chance.uniform(0.25, 0.4))
     kinds = [KINDS[name] for name in only] if only else list(KINDS.values())
-    return Script(
-        seed, plan, screening, document, patient, _faults(chance, lasts_s, kinds), _armed(chance, lasts_s, kinds), lasts_s
-    )
+    faults = _faults(chance, lasts_s, kinds, _FAST_BURSTS_S if fast else chance.choice(_BURSTS_S))
+    armed = _armed(chance, lasts_s, kinds, max(phase.speed_m_s for phase in plan.phases) if fast else 0.0)
+    return Script(seed, plan, screening, document, patient, faults, armed, lasts_s)
 
 
-def _session(chance: Random, mass_kg: float, core: CoreSettings) -> tuple[Plan, Screening]:
+def _session(chance: Random, mass_kg: float, core: CoreSettings, fast: bool) -> tuple[Plan, Screening]:
     """Draws plans and records until one is such as the controller admits; raises RuntimeError when none is."""
     for _ in range(_DRAWS_AT_MOST):
-        plan = _plan(chance, mass_kg, core.speed.ceiling_m_s)
+        draw = _fast_plan if fast else _plan
+        plan = draw(chance, mass_kg, core.speed.ceiling_m_s)
         screening = _screening(chance, plan)
         if admit(plan, screening, Clock(TODAY, trusted=True), core, ClinicalSettings(), FIXED_FLAT).limits is not None:
             return plan, screening
@@ -144,6 +155,13 @@ def _plan(chance: Random, mass_kg: float, ceiling_m_s: float) -> Plan:
     return Plan("p-017", mass_kg, tuple(phases))
 
 
+def _fast_plan(chance: Random, mass_kg: float, ceiling_m_s: float) -> Plan:
+    """A short warm-up and one long bout: a rise of 0.05 m/s takes 10 s at least."""
+    warm_up = Phase(PhaseKind.WARM_UP, chance.randint(8, 12), 0.10)
+    work = Phase(PhaseKind.WORK, chance.randint(180, 290), round(chance.uniform(0.5, 1.0) * ceiling_m_s, 2))
+    return Plan("p-017", mass_kg, (warm_up, work, Phase(PhaseKind.COOL_DOWN, chance.randint(5, 15), 0.10)))
+
+
 def _first_plan(chance: Random, mass_kg: float) -> Plan:
     """Short bouts and long rests: a session for getting used to it."""
     phases = [Phase(PhaseKind.WARM_UP, chance.randint(5, 20), 0.10)]
@@ -155,11 +173,11 @@ def _first_plan(chance: Random, mass_kg: float) -> Plan:
     return Plan("p-017", mass_kg, tuple(phases), first_session=True)
 
 
-def _faults(chance: Random, lasts_s: float, kinds: Sequence[FaultKind]) -> tuple[Fault, ...]:
+def _faults(chance: Random, lasts_s: float, kinds: Sequence[FaultKind], bursts_every_s: float) -> tuple[Fault, ...]:
     """Quiet stretches, in which somebody comes to walk, and bursts, in which faults come alone or together."""
     weights = [kind.weight for kind in kinds]
     wanted = int(lasts_s / 3600 * _FAULTS_AN_HOUR * chance.uniform(0.9, 1.2))
-    bursts = max(1, int(lasts_s / chance.choice((75, 100, 150, 300))))
+    bursts = max(1, int(lasts_s / bursts_every_s))
     drawn = []
     for number in range(wanted):
         burst = number % bursts
@@ -169,14 +187,19 @@ def _faults(chance: Random, lasts_s: float, kinds: Sequence[FaultKind]) -> tuple
     return tuple(sorted(drawn, key=lambda one: (one.at_ms, one.name, one.pick)))
 
 
-def _armed(chance: Random, lasts_s: float, kinds: Sequence[FaultKind]) -> tuple[Group, ...]:
-    """One fault, or two, 1.1 to 5 s after somebody came to walk, or later. More than can come: they wait for each other."""
+def _armed(chance: Random, lasts_s: float, kinds: Sequence[FaultKind], fastest_m_s: float) -> tuple[Group, ...]:
+    """One fault, or a few, 1.1 to 5 s after somebody came to walk, or later. More than can come: they wait for each other.
+
+    fastest_m_s: of the plan, where they shall meet a fast belt; 0 where any motion will do.
+    """
     weights = [kind.weight for kind in kinds]
 
     def group() -> Group:
         at_ms = chance.randint(LOOK_MS, 4000) if chance.random() >= _LATE else chance.randint(4000, 24_000)
-        times_ms = (at_ms, at_ms + chance.randint(0, 300)) if chance.random() < _PAIRS else (at_ms,)
-        return tuple(chance.choices(kinds, weights)[0].draw(time_ms, chance) for time_ms in times_ms)
+        others = chance.choice(_FAST_TOGETHER) - 1 if fastest_m_s else int(chance.random() < _PAIRS)
+        times_ms = (at_ms, *(at_ms + chance.randint(0, 300) for _ in range(others)))
+        faults = tuple(chance.choices(kinds, weights)[0].draw(time_ms, chance) for time_ms in times_ms)
+        return Group(faults, chance.uniform(*_FAST_SHARES) * fastest_m_s if fastest_m_s else 0.0)
 
     return tuple(group() for _ in range(int(lasts_s / 3600 * _ARMED_AN_HOUR)))
 
@@ -209,10 +232,12 @@ def play(
             simulated_s=(system.now_ns - stage.began_ns) / 1e9,
             processor_s=time.process_time() - began_s,
             moving_s=court.moving_ns / 1e9,
+            fast_s=court.fast_ns / 1e9,
             highest_m_s=court.highest_m_s,
             scans=system.scans,
             injected=felt.injected,
             in_motion=felt.in_motion,
+            in_fast=felt.in_fast,
             unfelt=felt.unfelt,
             moving_by_fault={name: lasted_ns / 1e9 for name, lasted_ns in felt.moving_ns.items()},
             under_fault_s=felt.under_fault_ns / 1e9,

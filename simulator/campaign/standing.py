@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from simulator.campaign.campaign import Summary, deciding_code, is_kept, total
+from simulator.campaign.observation import FAST_M_S
 
 AIM_TIMES_REAL_TIME = 100
 
@@ -49,6 +50,12 @@ def motion(summary: Summary) -> list[tuple[str, str, str]]:
             "motion with a fault active",
             f"{summary.under_fault_h:.1f} h ({_share(summary.under_fault_h, summary.moving_h)})",
             ">= 10 %",
+        ),
+        (f"motion above {FAST_M_S:.1f} m/s", f"{summary.fast_h:.1f} h ({_share(summary.fast_h, summary.moving_h)})", ""),
+        (
+            f"faults that began above {FAST_M_S:.1f} m/s",
+            f"{summary.in_fast:,} ({_share(summary.in_fast, met)} of those in motion)",
+            "",
         ),
     ]
 

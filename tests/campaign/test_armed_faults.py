@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from simulator.campaign.fault import Fault
-from simulator.campaign.injection import LOOK_MS
+from simulator.campaign.injection import LOOK_MS, Group
 from simulator.campaign.run import play, write_script
 from tests.campaign.played import script_with
 
@@ -15,7 +15,7 @@ STOP = Fault(700, "motor-runaway", 400, 0.3, 1)
 
 
 def test_each_meets_a_moving_belt_and_waits_for_the_one_before() -> None:
-    result = play(script_with(armed=((SLOW, LATE), (STOP,), (LATE,)), lasts_s=120.0))
+    result = play(script_with(armed=(Group((SLOW, LATE)), Group((STOP,)), Group((LATE,))), lasts_s=120.0))
     assert not result.violations, result.violations
     assert [one.name for one in result.begun] == ["broker-slow", "scan-late", "motor-runaway", "scan-late"]
     times_ms = [one.at_ms for one in result.begun]
@@ -38,6 +38,34 @@ def test_at_its_times_a_run_is_the_same_again() -> None:
 
 
 def test_none_begins_when_all_must_be_mended() -> None:
-    result = play(script_with(armed=((Fault(LOOK_MS, "load-drift", 20_000, 0.5, 1),),) * 9, lasts_s=60.0))
+    result = play(script_with(armed=(Group((Fault(LOOK_MS, "load-drift", 20_000, 0.5, 1),)),) * 9, lasts_s=60.0))
     assert result.begun
     assert result.begun[-1].at_ms <= 35_000
+
+
+def test_one_that_wants_a_faster_belt_waits_for_it() -> None:
+    """The plan's warm-up takes 19 s; its first bout is at 0.15 m/s."""
+    for least_m_s, earliest_ms, latest_ms in ((0.0, 15_000, 20_000), (0.14, 35_000, 40_000), (0.25, 0, 0)):
+        begun = play(script_with(armed=(Group((LATE,), least_m_s),), lasts_s=80.0)).begun
+        assert bool(begun) == bool(latest_ms)
+        assert all(earliest_ms < one.at_ms < latest_ms for one in begun)
+
+
+def test_in_some_runs_faults_wait_for_the_speed_that_the_plan_is_about() -> None:
+    scripts = [write_script(f"9/{number}") for number in range(60)]
+    fast = [script for script in scripts if script.armed[0].least_m_s]
+    assert 8 <= len(fast) <= 28
+    for script in fast:
+        fastest_m_s = max(phase.speed_m_s for phase in script.plan.phases)
+        assert all(0.49 * fastest_m_s < group.least_m_s < 0.96 * fastest_m_s for group in script.armed)
+    assert max(group.least_m_s for script in fast for group in script.armed) > 0.6
+
+
+def test_a_fault_on_a_fast_belt_is_counted_as_such() -> None:
+    script = next(
+        script for script in map(write_script, ("9/0", "9/1", "9/2", "9/3", "9/4", "9/5")) if script.armed[0].least_m_s > 0.31
+    )
+    result = play(dataclasses.replace(script, faults=(), armed=(Group((SLOW,), 0.31),), lasts_s=180.0))
+    assert not result.violations, result.violations
+    assert (result.in_fast, result.injected) == (1, {"broker-slow": 1})
+    assert 30.0 < result.fast_s < result.moving_s - 30.0
