@@ -25,7 +25,7 @@ class BalanceFacts(msgspec.Struct, frozen=True, gc=False):
 
     moving: the belt moves or is stopping. rail_left, rail_right: held. rails_required: hands the stage asks for, 0-2;
     required_left, required_right: that very hand. hands_free: the stage asks for none and has taught the grab as the escape.
-    deck_*_clear: that light barrier is whole. overload_ok: the switch is closed. retractor: a pretensioned one holds the strap.
+    deck_*_clear: that light barrier is whole. overload_ok: the switch is closed. retractor: a pretensioned one pulls the strap.
     """
 
     estimate: LoadEstimate

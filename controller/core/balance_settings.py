@@ -37,6 +37,10 @@ class BalanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     touched_share: Annotated[float, _meta(0.01, 0.10, "the strap tightened: a loss of balance begins [tuned]")] = 0.03
     touched_ceiling_n: Annotated[float, _meta(10, 60, "the same whatever the weight says [O]")] = 40.0
     recovered_time_s: Annotated[float, _meta(0.2, 3.0, "strap slack again for so long: recovered [O]")] = 0.5
+    retractor: Annotated[
+        bool,
+        msgspec.Meta(description="a retractor pulls the strap; what then does not hold: docs/balance-loss.md"),
+    ] = False
     tension_least_n: Annotated[float, _meta(3, 15, "half a retractor's least pretension of 15 N [O]")] = 7.5
     tension_time_s: Annotated[float, _meta(0.05, 1.0, "pretension gone for so long [O]")] = 0.3
     pretension_n: Annotated[float, _meta(15, 60, "a retractor's greatest pretension: no sign of a fall")] = 30.0

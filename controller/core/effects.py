@@ -21,7 +21,7 @@ from controller.core.exercise import slow_down
 from controller.core.hands_free import close_window
 from controller.core.hanging import LOADED_FRACTION, NOBODY
 from controller.core.latch import DRIVE_FAULT, ENDED_BY_FALL, FALLS, RESET_AGAIN, ended_by_fall, reset_blockers, session_goes_on
-from controller.core.patient import body_weight_n, known_load_n
+from controller.core.patient import body_weight_n, borne_load_n
 from controller.core.preparation import AFTER_STEPS, HARNESS_STEPS, HARNESS_UNPROVED, RESTART_STEPS, PreparationState, Step
 from controller.core.state import CoreState, Scan
 
@@ -184,7 +184,7 @@ def harness_is_loaded(state: CoreState) -> bool:
     """Whether the patient hangs, by the load or by what stopped the belt: then it must stop under them."""
     if any(cause in FALLS for cause in state.causes):
         return True
-    load_n = known_load_n(state)
+    load_n = borne_load_n(state)
     return load_n is not None and load_n >= LOADED_FRACTION * body_weight_n(state)
 
 

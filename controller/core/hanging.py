@@ -38,7 +38,8 @@ def judge_hanging(
 ) -> tuple[HangingState, tuple[Happening, ...]]:
     """Returns each call at its time. The contact stays closed until the latch is opened by hand.
 
-    fell: a fall is among what latched. load_n: None when unknown: who fell then counts as hanging, and who hangs hangs on.
+    fell: a fall is among what latched. load_n: without a retractor's pull. None when unknown: who fell then counts as
+    hanging, and who hangs hangs on.
     """
     if not latched:
         return (state if state is NOBODY or state == NOBODY else NOBODY), ()
@@ -62,7 +63,7 @@ def judge_rest(
 ) -> tuple[HangingState, tuple[Happening, ...]]:
     """In a pause: calls once the strap has been loaded for a minute; the contact opens when the weight is taken.
 
-    load_n: None when unknown: who hangs hangs on, and nobody begins to.
+    load_n: without a retractor's pull; None when unknown: who hangs hangs on, and nobody begins to.
     """
     if not state.since_ns:
         nobody = load_n is None or load_n < LOADED_FRACTION * body_weight_n

@@ -5,6 +5,7 @@ from __future__ import annotations
 from controller.core.events import Event
 from controller.core.hanging import LOADED_FRACTION
 from controller.core.inputs import Input
+from controller.core.patient import strap_hangs_limp
 from controller.core.readings import DriveState, Quality
 from controller.core.state import CoreState
 
@@ -19,6 +20,7 @@ PROVE_CHANNELS = "press mushroom again"
 RESET_AGAIN = "press RESET again"
 """It was pressed before the stop that it would open."""
 UNLOAD_THE_STRAP = "unload the strap"
+STRAP_HAS_NO_PULL = "strap has no pull"
 _DECK_INPUTS = {Event.DECK_FRONT: Input.DECK_FRONT, Event.DECK_REAR: Input.DECK_REAR}
 
 
@@ -67,6 +69,8 @@ def _patient_blockers(state: CoreState, closed: int) -> list[str]:
     for cause, name in _DECK_INPUTS.items():
         if cause in state.causes and not closed & name.bit:
             blockers.append("clear the deck ends")
+    if Event.TENSION_LOST in state.causes and strap_hangs_limp(state):
+        blockers.append(STRAP_HAS_NO_PULL)
     return blockers
 
 
@@ -75,7 +79,7 @@ def _machine_blockers(state: CoreState, body_weight_n: float) -> list[str]:
     estimate = state.estimate
     if estimate is None or estimate.load.quality is not Quality.GOOD:
         blockers.append("load cell unknown")
-    elif not estimate.load.value < LOADED_FRACTION * body_weight_n:
+    elif not estimate.load.value < LOADED_FRACTION * body_weight_n + state.retractor_most_n:
         blockers.append(UNLOAD_THE_STRAP)
     if not state.drive.heard:
         blockers.append("drive silent")

@@ -73,6 +73,18 @@ def rails_as_planned(plan: Plan | None, closed: int) -> bool:
     return left and right
 
 
+def borne_load_n(state: CoreState) -> float | None:
+    """What the strap bears beyond a retractor's greatest pull, which is nobody's weight; None while the load does not count."""
+    load_n = known_load_n(state)
+    return None if load_n is None else load_n - state.retractor_most_n
+
+
+def strap_hangs_limp(state: CoreState) -> bool:
+    """Whether the retractor does not pull the strap that it should, as far as is known; never without one."""
+    load_n = known_load_n(state)
+    return state.retractor_least_n > 0.0 and load_n is not None and not load_n >= state.retractor_least_n
+
+
 def known_load_n(state: CoreState) -> float | None:
     """The harness load, or None while it does not count."""
     estimate = state.estimate

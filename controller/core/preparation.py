@@ -90,11 +90,16 @@ class PreparationState(msgspec.Struct, frozen=True, gc=False):
 
 
 class PreparationFacts(msgspec.Struct, frozen=True, gc=False):
-    """What the steps look at. load_n, mean_1s_n: None while the load is unknown. least_slack_m: what the plan's gait needs."""
+    """What the steps look at.
+
+    load_n, mean_1s_n: None while the load is unknown. retractor_n: its greatest pull, which proves nothing of strap and patient;
+    0 without one. least_slack_m: what the plan's gait needs.
+    """
 
     digital: DigitalFacts
     load_n: float | None
     mean_1s_n: float | None
+    retractor_n: float
     body_weight_n: float
     standstill: bool
     rails_held: bool
@@ -157,7 +162,7 @@ def _judge_taut(state: PreparationState, facts: PreparationFacts, _settings: Ses
         return state, ()
     if facts.mean_1s_n is None:
         return _refuse(state, now_ns, "load cell unknown")
-    if not facts.mean_1s_n >= TAUT_FRACTION * facts.body_weight_n:
+    if not facts.mean_1s_n - facts.retractor_n >= TAUT_FRACTION * facts.body_weight_n:
         return _refuse(state, now_ns, "pull the strap taut", load_n=round(facts.mean_1s_n, 1))
     return _confirm(state, now_ns, load_n=round(facts.mean_1s_n, 1))
 
@@ -181,9 +186,9 @@ def _judge_slack(state: PreparationState, facts: PreparationFacts, settings: Ses
 
 def _judge_sit(state: PreparationState, facts: PreparationFacts, _settings: SessionSettings, now_ns: int) -> Advance:
     """The load must rise to 10-60 % of body weight and fall back within 2 s, with the rails held."""
-    load_n = facts.load_n
-    if load_n is None:
+    if facts.load_n is None:
         return state, ()
+    load_n = facts.load_n - facts.retractor_n
     if not state.sit_began_ns:
         if load_n < SIT_BACK_FRACTION * facts.body_weight_n:
             return state, ()

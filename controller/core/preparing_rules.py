@@ -111,6 +111,7 @@ def step_by_hand(scan: Scan) -> None:
         digital=scan.digital,
         load_n=known_load_n(state),
         mean_1s_n=estimate.mean_1s_n if known else None,
+        retractor_n=state.retractor_most_n,
         body_weight_n=body_weight_n(state),
         standstill=scan.drive.standstill,
         rails_held=rails_as_planned(state.exercise.plan, scan.digital.closed),

@@ -10,7 +10,8 @@ from controller.core.digital import PROVED_MASK
 from controller.core.events import Event, Happening
 from controller.core.hanging import LOADED_FRACTION
 from controller.core.inputs import Input
-from controller.core.patient import body_weight_n, known_load_n, rails_as_planned
+from controller.core.latch import STRAP_HAS_NO_PULL, UNLOAD_THE_STRAP
+from controller.core.patient import body_weight_n, borne_load_n, rails_as_planned, strap_hangs_limp
 from controller.core.preparation import Step
 from controller.core.readings import DriveState
 from controller.core.settings import CoreSettings
@@ -46,11 +47,13 @@ def missing_to_start(state: CoreState, settings: CoreSettings, now_ns: int) -> t
     stage = plan.attendant if plan is not None else AttendantStage.CONTACT_GUARD
     if not attendant_present(stage, state.attendance, closed, settings.attendant, now_ns):
         missing.append("attendant's pedal")
-    load_n = known_load_n(state)
+    load_n = borne_load_n(state)
     if load_n is None:
         missing.append("load cell unknown")
     elif not load_n < LOADED_FRACTION * body_weight_n(state):
-        missing.append("unload the strap")
+        missing.append(UNLOAD_THE_STRAP)
+    elif strap_hangs_limp(state):
+        missing.append(STRAP_HAS_NO_PULL)
     if state.exercise.check.asking:
         missing.append("symptom check")
     rest_s = (state.exercise.rest_until_at_ns - now_ns) // 1_000_000_000

@@ -22,7 +22,7 @@ from controller.core.inputs import INPUT_TABLE, Input, Role
 from controller.core.latch import FALLS, PROVE_CHANNELS
 from controller.core.load_chain import advance_load
 from controller.core.order import order_drive
-from controller.core.patient import body_weight_n, known_load_n
+from controller.core.patient import body_weight_n, borne_load_n
 from controller.core.prompts import prompted_at_ns
 from controller.core.readings import Quality
 from controller.core.requests import answer_requests
@@ -33,6 +33,7 @@ from messages.plan import AttendantStage, RailStage
 
 _RAIL_LEFT, _RAIL_RIGHT = Input.RAIL_LEFT.bit, Input.RAIL_RIGHT.bit
 _DECK_FRONT, _DECK_REAR, _OVERLOAD = Input.DECK_FRONT.bit, Input.DECK_REAR.bit, Input.OVERLOAD.bit
+_CLIP = Input.CLIP.bit
 _START, _RESET = Input.START.bit, Input.RESET.bit
 # Each scan asks for these several times, and Python 3.11 takes long to find an enumeration's member.
 _SELF_TEST, _REST, _PAUSED, _COMPLETE = State.SELF_TEST, State.REST, State.PAUSED, State.COMPLETE
@@ -124,11 +125,14 @@ def _read(state: CoreState, inputs: ScanInputs, settings: Settings, now_ns: int)
     watch, drive, findings = watch_drive(state.watch, inputs.drive, asked, core.drive, now_ns)
     start_changed = (facts.pressed | facts.released) & _START
     rested = state.rested or (drive.standstill and state.chart not in MOVING_STATES)
+    balance = settings.balance
     moved = msgspec.structs.replace(
         state,
         digital=digital,
         load=load,
         estimate=estimate,
+        retractor_least_n=balance.tension_least_n if balance.retractor else 0.0,
+        retractor_most_n=balance.pretension_n if balance.retractor else 0.0,
         watch=watch,
         drive=drive,
         scanned_ns=now_ns,
@@ -192,7 +196,7 @@ def _judge_balance(scan: Scan, moving: bool) -> None:
         deck_front_clear=closed & _DECK_FRONT != 0,
         deck_rear_clear=closed & _DECK_REAR != 0,
         overload_ok=closed & _OVERLOAD != 0,
-        retractor=False,
+        retractor=scan.settings.balance.retractor and closed & _CLIP != 0,  # through an open clip it pulls on nothing
     )
     balance, happenings = judge_balance(state.balance, facts, scan.settings.balance, scan.now_ns)
     if balance is not state.balance:
@@ -286,7 +290,7 @@ def _run(scan: Scan) -> None:
 
 def _watch_hanging(scan: Scan) -> None:
     state = scan.state
-    load_n, weight_n = known_load_n(state), body_weight_n(state)
+    load_n, weight_n = borne_load_n(state), body_weight_n(state)
     if _rests(state):
         hanging, calls = judge_rest(state.hanging, load_n, weight_n, scan.now_ns)
     else:

@@ -74,6 +74,8 @@ class Machine:
         self.closed = ALL_INPUTS_MASK & ~NOT_PRESSED
         self.edges = 0
         self.load_n = 0.0
+        self.retractor_n = 0.0
+        """What a retractor pulls the strap beside it, while the clip is closed."""
         self.load_silent = False
         self.drive = NativeDrive()
         self.drive_connected = True
@@ -176,7 +178,8 @@ class Machine:
         if self.load_silent or self._scans % 5 == 4:
             return ()
         noise = 0 if self.load_frozen else (self._scans * 7919) % 41 - 20
-        return (LoadSample(self.now_ns - MS, int(self.load_n / NEWTONS_PER_COUNT) + noise),)
+        load_n = self.load_n + (self.retractor_n if self.closed & Input.CLIP.bit else 0.0)
+        return (LoadSample(self.now_ns - MS, int(load_n / NEWTONS_PER_COUNT) + noise),)
 
     def _obey(self) -> None:
         command = self.outputs.command
@@ -200,6 +203,11 @@ class Machine:
     def close(self, *names: Input) -> None:
         for name in names:
             self.closed |= name.bit
+
+    def hang_from_retractor(self, pull_n: float = 15.0) -> None:
+        """The treadmill has a retractor, and is told of it. The pull: a light one, unless said otherwise."""
+        self.retractor_n = pull_n
+        self.settings = msgspec.structs.replace(self.settings, balance=BalanceSettings(retractor=True))
 
     def restart(self) -> None:
         """The controller dies and another begins on the same machine: it knows what had latched, and nothing else."""

@@ -567,12 +567,20 @@ def _(machine: Machine) -> None:
     machine.run(182)
 
 
+@brings(Event.TENSION_LOST, walking=False)
+def _(machine: Machine) -> None:
+    machine.hang_from_retractor()
+    machine.to_walking()
+    machine.run(3)
+    machine.retractor_n = 0.0
+    machine.run(0.5)
+
+
 BY_THE_DETECTOR = {
     Event.LOADING_FAST,
     Event.SUSTAINED_SUPPORT,
     Event.BALANCE_RECOVERED,
     Event.RAILS_GRABBED,
-    Event.TENSION_LOST,
 }
 """These come from the detector's own rules; tests/balance brings each of them about."""
 

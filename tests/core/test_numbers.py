@@ -142,6 +142,7 @@ NUMBERS: dict[type, dict[str, float]] = {
         "touched_share": 0.03,
         "touched_ceiling_n": 40.0,
         "recovered_time_s": 0.5,
+        "retractor": False,
         "tension_least_n": 7.5,
         "tension_time_s": 0.3,
         "pretension_n": 30.0,

@@ -25,6 +25,7 @@ def facts(*pressed: Input, closed: int = ALL_INPUTS_MASK, **known: object) -> Pr
     values = {
         "load_n": 0.0,
         "mean_1s_n": 0.0,
+        "retractor_n": 0.0,
         "body_weight_n": WEIGHT_N,
         "standstill": True,
         "rails_held": True,

@@ -15,9 +15,6 @@ from tests.core.machine import PLAN, WEIGHT_N, Machine
 from tests.core.test_every_event import BRINGS
 from tests.golden.decision_lines import decision_lines
 
-NEVER = frozenset({Event.TENSION_LOST})
-"""The core judges no retractor: nothing can bring this about on the whole of it."""
-
 
 def _loads_fast(machine: Machine) -> None:
     """The detector's own. With the limit as it comes, what rises so fast is a loaded harness already, and that is said first."""
