@@ -44,12 +44,14 @@ _LOOK_NS = LOOK_MS * 1_000_000
 _FAULTS_AN_HOUR = 870
 """In bursts. Those that are armed come besides, as often as somebody walks."""
 _ARMED_AN_HOUR = 1000
-_PAIRS, _LATE = 0.6, 0.18
-"""Shares of the armed ones: two together, and those that let the session go on for a while first."""
+_LATE = 0.18
+"""Share of the armed ones that let the session go on for a while first."""
 _FAST_RUNS = 0.3
 """Share of the runs in which armed faults wait until the belt has come near the speed that the plan is about."""
-_FAST_SHARES, _FAST_TOGETHER = (0.5, 0.95), (1, 2, 3, 4)
-"""How much of the plan's speed such faults wait for, and how many of them come together."""
+_FAST_SHARES = (0.4, 0.95)
+"""How much of the plan's speed such faults wait for."""
+_TOGETHER, _FAST_TOGETHER = (1, 2, 2, 2, 3), (1, 2, 3, 4)
+"""How many armed faults come together."""
 _BURSTS_S, _FAST_BURSTS_S = (75, 100, 150, 300), 300
 """How long after each other bursts come; a burst ends whatever session there is."""
 _DRAWS_AT_MOST = 2000
@@ -195,8 +197,9 @@ def _armed(chance: Random, lasts_s: float, kinds: Sequence[FaultKind], fastest_m
     weights = [kind.weight for kind in kinds]
 
     def group() -> Group:
-        at_ms = chance.randint(LOOK_MS, 4000) if chance.random() >= _LATE else chance.randint(4000, 24_000)
-        others = chance.choice(_FAST_TOGETHER) - 1 if fastest_m_s else int(chance.random() < _PAIRS)
+        late = not fastest_m_s and chance.random() < _LATE
+        at_ms = chance.randint(4000, 24_000) if late else chance.randint(LOOK_MS, 4000)
+        others = chance.choice(_FAST_TOGETHER if fastest_m_s else _TOGETHER) - 1
         times_ms = (at_ms, *(at_ms + chance.randint(0, 300) for _ in range(others)))
         faults = tuple(chance.choices(kinds, weights)[0].draw(time_ms, chance) for time_ms in times_ms)
         return Group(faults, chance.uniform(*_FAST_SHARES) * fastest_m_s if fastest_m_s else 0.0)
