@@ -75,6 +75,7 @@ def test_who_walks_on_a_retractor_is_not_stopped_by_it(walking: Machine) -> None
     assert not walking.state.preparation.tare_n > 1.0, "the empty hook was tared, not the pull"
 
 
+@pytest.mark.hazard("H-12", "C-HARNESS-CHECK")
 def test_a_pull_that_goes_stops_the_belt_after_its_time_and_reset_waits_for_it(walking: Machine) -> None:
     walking.retractor_n = 7.0
     walking.run(0.27)
@@ -109,6 +110,7 @@ def test_a_clip_that_opens_is_the_only_cause(walking: Machine) -> None:
     assert Event.TENSION_LOST not in walking.events
 
 
+@pytest.mark.hazard("H-21", "C-HANGING")
 def test_the_pull_is_nobody_who_hangs_in_a_pause(walking: Machine) -> None:
     walking.open(Input.STOP)
     walking.to_rest()
