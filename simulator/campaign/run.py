@@ -41,16 +41,16 @@ RUN_S = 600.0
 _SETTLE_S = 15.0
 """After the last fault: everything is mended, so that what was kept back can arrive."""
 _LOOK_NS = LOOK_MS * 1_000_000
-_FAULTS_AN_HOUR = 870
+_FAULTS_AN_HOUR = 800
 """In bursts. Those that are armed come besides, as often as somebody walks."""
 _ARMED_AN_HOUR = 1000
 _LATE = 0.18
 """Share of the armed ones that let the session go on for a while first."""
-_FAST_RUNS = 0.3
-"""Share of the runs in which armed faults wait until the belt has come near the speed that the plan is about."""
+_FAST_RUNS = frozenset("147")
+"""Last digits of the runs in which armed faults wait until the belt has come near the speed that the plan is about."""
 _FAST_SHARES = (0.4, 0.95)
 """How much of the plan's speed such faults wait for."""
-_TOGETHER, _FAST_TOGETHER = (1, 2, 2, 2, 3), (1, 2, 3, 4)
+_TOGETHER, _FAST_TOGETHER = (1, 2, 2, 3, 3), (1, 2, 3, 4)
 """How many armed faults come together."""
 _BURSTS_S, _FAST_BURSTS_S = (75, 100, 150, 300), 300
 """How long after each other bursts come; a burst ends whatever session there is."""
@@ -115,7 +115,7 @@ def write_script(seed: str, lasts_s: float = RUN_S, only: Sequence[str] = ()) ->
     document = demo_document()
     document["speed"]["ceiling_m_s"] = chance.choice((0.5, 0.8, 1.0))
     core = parse_configuration(dict(document)).core_settings.core
-    fast = Random(f"{seed}/pace").random() < _FAST_RUNS
+    fast = seed[-1] in _FAST_RUNS
     plan, screening = _session(chance, mass_kg, core, fast)
     patient = PatientParameters(mass_kg=mass_kg, drift_m=chance.uniform(0.01, 0.04), reaction_s=chance.uniform(0.25, 0.4))
     kinds = [KINDS[name] for name in only] if only else list(KINDS.values())

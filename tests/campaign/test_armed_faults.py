@@ -51,10 +51,11 @@ def test_one_that_wants_a_faster_belt_waits_for_it() -> None:
         assert all(earliest_ms < one.at_ms < latest_ms for one in begun)
 
 
-def test_in_some_runs_faults_wait_for_the_speed_that_the_plan_is_about() -> None:
-    scripts = [write_script(f"9/{number}") for number in range(60)]
+def test_in_three_runs_of_ten_faults_wait_for_the_speed_that_the_plan_is_about() -> None:
+    """By the run's number: so that every hour has some."""
+    scripts = [write_script(f"9/{number}") for number in range(40)]
     fast = [script for script in scripts if script.armed[0].least_m_s]
-    assert 8 <= len(fast) <= 28
+    assert [script.seed[-1] for script in fast] == ["1", "4", "7"] * 4
     for script in fast:
         fastest_m_s = max(phase.speed_m_s for phase in script.plan.phases)
         assert all(0.39 * fastest_m_s < group.least_m_s < 0.96 * fastest_m_s for group in script.armed)
@@ -62,9 +63,7 @@ def test_in_some_runs_faults_wait_for_the_speed_that_the_plan_is_about() -> None
 
 
 def test_a_fault_on_a_fast_belt_is_counted_as_such() -> None:
-    script = next(
-        script for script in map(write_script, ("9/0", "9/1", "9/2", "9/3", "9/4", "9/5")) if script.armed[0].least_m_s > 0.31
-    )
+    script = write_script("9/4")
     result = play(dataclasses.replace(script, faults=(), armed=(Group((SLOW,), 0.31),), lasts_s=180.0))
     assert not result.violations, result.violations
     assert (result.in_fast, result.injected) == (1, {"broker-slow": 1})
