@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from controller.session.plan_file import MAXIMUM_BYTES, PlanFileError, load_plan, parse_plan
 from messages.plan import AttendantStage, Phase, PhaseKind, Plan, RailStage
+from settings_files.problems import Problem
 
 WHOLE = b"""
 patient = "p-17"
@@ -71,6 +72,13 @@ def test_what_is_left_out_is_the_closest_guard() -> None:
 )
 def test_a_mistake_is_named(changes: dict[str, Any], key: str, words: str) -> None:
     assert words in refused(**changes)[key]
+
+
+def test_a_plan_without_phases_has_no_value_to_show() -> None:
+    with pytest.raises(PlanFileError) as caught:
+        parse_plan({key: value for key, value in LEAST.items() if key != "phases"})
+    expected = Problem("phases", "", "1 to 60 tables [[phases]]", "add the session's phases in their order")
+    assert caught.value.problems == (expected,)
 
 
 def test_all_mistakes_come_at_once() -> None:

@@ -111,6 +111,21 @@ def test_a_first_session_has_three_stretches_of_two_minutes_with_rests(phases: t
     assert keys(not_so_called, new_patient())[0] == "first_session"
 
 
+@pytest.mark.parametrize(
+    ("phases", "value", "allowed"),
+    [
+        ((Phase(WARM_UP, 30, 0.1), Phase(WORK, 91, 0.2)), "121 s without a rest", "at most 120 s"),
+        ((Phase(WORK, 50, 0.2), *(Phase(REST, 60), Phase(WORK, 50, 0.2)) * 3), "4 stretches of walking", "at most 3"),
+        ((Phase(WORK, 50, 0.2), Phase(REST, 59.5), Phase(WORK, 50, 0.2)), "59.5", "a rest of at least 60 s"),
+    ],
+)
+def test_what_is_allowed_of_walking_and_rests_is_said(phases: tuple[Phase, ...], value: str, allowed: str) -> None:
+    screening = new_patient()
+    (problem,) = judge_plan_for_patient(first_plan(*phases), judged(screening), screening.profile)
+    assert (problem.value, problem.allowed) == (value, allowed)
+    assert problem.remedy == "change the plan (cap of rule first-session)"
+
+
 def test_a_measured_first_session_is_admitted_up_to_its_own_ceiling() -> None:
     plan = first_plan(Phase(WARM_UP, 30, 0.1), Phase(WORK, 90, 0.40))
     assert admit(plan, new_patient(), CLOCK, CORE, CLINICAL, FIXED_FLAT).problems == ()
