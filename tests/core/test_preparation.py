@@ -117,6 +117,8 @@ def test_slack_is_counted_in_marks_and_kept_within_its_limits() -> None:
     assert refusal(marked(5), facts(Input.OK, least_slack_m=0.15)) == "strap too taut: let it out"
     assert refusal(marked(6), facts(Input.OK, least_slack_m=math.nan)) == "strap too taut: let it out"
     assert confirmed(marked(6), facts(Input.OK, least_slack_m=0.15))["slack_m"] == 0.15
+    just_so = msgspec.structs.replace(SETTINGS, slack_maximum_m=6 * SETTINGS.slack_pitch_m - 1e-9)
+    assert advance_preparation(marked(6), facts(Input.OK), just_so, S)[0].step is not Step.SLACK, "what rounding adds is let pass"
 
 
 class Sitting:
