@@ -96,9 +96,11 @@ def test_chatter_is_found_and_said_once_a_second(name: Input) -> None:
     for _ in range(60):
         bench.scan(edges=name.bit)
     assert bench.events.count(Event.INPUT_CHATTER) == 1
+    assert bench.state.counting
     for _ in range(250):
         bench.scan()
     assert bench.state.chattering == 0
+    assert not bench.state.counting, "after a quiet second there is nothing to count, and a scan need not look"
 
 
 @pytest.mark.parametrize(("more", "chatters"), [(0, False), (1, True)])

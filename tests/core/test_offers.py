@@ -12,7 +12,7 @@ import pytest
 
 from controller.core.events import Event
 from controller.core.inputs import Input
-from messages.plan import Phase, PhaseKind
+from messages.plan import Phase, PhaseKind, RailStage
 from tests.core.machine import PLAN, Machine
 
 WORK = msgspec.structs.replace(PLAN, phases=(Phase(PhaseKind.WORK, 200, 0.3),))
@@ -24,6 +24,15 @@ def offered() -> Machine:
     machine.to_walking(WORK)
     machine.run_until(lambda m: m.state.exercise.offered_until_ns > 0, 15)
     return machine
+
+
+@pytest.mark.parametrize(("held", "is_offered"), [(Input.RAIL_LEFT, True), (Input.RAIL_RIGHT, False)])
+def test_a_rise_is_offered_to_who_holds_the_rail_that_the_plan_asks_for(held: Input, is_offered: bool) -> None:
+    machine = Machine()
+    machine.to_walking(msgspec.structs.replace(WORK, rails=RailStage.LEFT))
+    machine.open(Input.RAIL_LEFT if held is Input.RAIL_RIGHT else Input.RAIL_RIGHT)
+    machine.run(15)
+    assert (Event.RISE_OFFERED in machine.events) is is_offered
 
 
 def awaiting_the_drive() -> Machine:

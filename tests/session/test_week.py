@@ -85,6 +85,13 @@ def test_the_third_session_is_refused_with_its_days_and_what_to_do() -> None:
     assert "clinician may prescribe three a week" in problem.remedy
 
 
+def test_the_fourth_is_refused_whatever_is_prescribed() -> None:
+    problem = judge_week((past(6), past(4), past(2)), THREE, TODAY, RULES)
+    assert problem is not None
+    assert problem.allowed == "at most 3 with today's, a free day between"
+    assert problem.remedy == "come again after a free day; the prescription allows no more than this"
+
+
 @pytest.mark.parametrize(("month", "day"), [(3, 29), (3, 30), (10, 25), (10, 26), (2, 28), (12, 31)])
 def test_neither_daylight_saving_nor_the_ends_of_months_and_years_change_a_count(month: int, day: int) -> None:
     """Europe changes its clocks on 2026-03-29 and 2026-10-25."""
