@@ -52,6 +52,20 @@ def test_what_is_wrong_is_told_with_its_value_and_what_is_allowed() -> None:
     assert (mass.value, mass.allowed) == ("19.5", "a number from 20 to 200 kg")
     (kinds,) = judge_plan(with_kinds(WARM_UP, COOL_DOWN), CORE)
     assert (kinds.value, kinds.allowed) == ("", 'at least one phase of kind "work"')
+    (alone,) = judge_plan(with_kinds(WARM_UP), CORE)
+    assert alone.allowed == 'at least one phase of kind "work"', "one phase is not too few of them"
+
+
+@pytest.mark.parametrize(
+    ("first_session", "whose", "ceiling_m_s"), [(True, "a first session", 0.25), (False, "this treadmill", 0.8)]
+)
+def test_a_speed_is_held_against_its_ceiling_give_or_take_rounding(first_session: bool, whose: str, ceiling_m_s: float) -> None:
+    def at(speed_m_s: float) -> Plan:
+        return with_phases(Phase(WARM_UP, 60, 0.1), Phase(WORK, 60, speed_m_s), first_session=first_session)
+
+    assert judge_plan(at(ceiling_m_s + 1e-9), CORE) == ()
+    (problem,) = judge_plan(at(ceiling_m_s + 1e-6), CORE)
+    assert problem.remedy == f"{ceiling_m_s:g} m/s is the ceiling of {whose}, 0.1 m/s the speed that START grants"
 
 
 @pytest.mark.parametrize("fraction", [0.01, 0.3, -0.1, math.nan, math.inf])

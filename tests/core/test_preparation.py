@@ -119,6 +119,9 @@ def test_slack_is_counted_in_marks_and_kept_within_its_limits() -> None:
     assert confirmed(marked(6), facts(Input.OK, least_slack_m=0.15))["slack_m"] == 0.15
     just_so = msgspec.structs.replace(SETTINGS, slack_maximum_m=6 * SETTINGS.slack_pitch_m - 1e-9)
     assert advance_preparation(marked(6), facts(Input.OK), just_so, S)[0].step is not Step.SLACK, "what rounding adds is let pass"
+    in_inches = msgspec.structs.replace(SETTINGS, slack_pitch_m=0.0254)
+    _, (refused,) = advance_preparation(marked(7), facts(Input.OK), in_inches, S)
+    assert dict(refused.detail)["slack_m"] == 0.178
 
 
 class Sitting:
@@ -140,7 +143,9 @@ class Sitting:
 @pytest.mark.parametrize("fraction", [0.10, 0.30, 0.60])
 @pytest.mark.hazard("H-12", "C-HARNESS-CHECK")
 def test_sitting_in_with_a_tenth_to_six_tenths_of_body_weight_is_right(fraction: float) -> None:
-    assert Sitting().sit(fraction) == [(Event.STEP_CONFIRMED, None)]
+    sitting = Sitting()
+    assert sitting.sit(fraction) == [(Event.STEP_CONFIRMED, None)]
+    assert (sitting.state.sit_began_ns, sitting.state.sit_peak_n) == (0, 0.0)
     assert Sitting().sit(fraction, seconds=2.0) == [(Event.STEP_CONFIRMED, None)]
 
 

@@ -68,6 +68,13 @@ def test_a_plan_from_outside_obeys_every_cap(plan: Plan, profile: dict[str, Any]
     assert keys(plan, records(profile=profile)) == expected
 
 
+def test_how_close_the_attendant_has_to_stand_is_said() -> None:
+    screening = records()
+    far = msgspec.structs.replace(PLAN, attendant=AttendantStage.SUPERVISION)
+    (problem,) = judge_plan_for_patient(far, judged(screening), screening.profile)
+    assert (problem.value, problem.allowed) == ('"supervision"', "stand_by or closer")
+
+
 @pytest.mark.hazard("H-22", "C-CAPS")
 def test_who_must_not_exercise_is_admitted_with_no_plan_however_gentle() -> None:
     gentle = msgspec.structs.replace(PLAN, phases=(Phase(WARM_UP, 60, 0.1), Phase(WORK, 240, 0.1), Phase(COOL_DOWN, 60, 0.1)))
@@ -195,6 +202,12 @@ def test_a_first_session_is_proposed_as_three_times_two_minutes() -> None:
     assert rows["belt time"] == ("360 s", "first session: 3 x 2 min")
     assert rows["attendant"] == ("contact guard", "first-session")
     assert rows["stretches of walking"] == ("3", "first-session")
+
+
+def test_warm_up_and_cool_down_last_three_minutes_at_most() -> None:
+    """A sixth of 20 minutes would be 200 s."""
+    found = proposed(records(profile={"usual_forward_session_s": 2400.0}))
+    assert [phase.duration_s for phase in found.plan.phases] == [180, 840, 180]
 
 
 def test_the_next_session_is_as_the_last_one_and_says_so() -> None:

@@ -154,7 +154,7 @@ def test_whatever_comes_is_a_record_or_a_list_of_problems(content: bytes) -> Non
     [
         ({"mass_kg": 190.0, "height_m": 1.5}, "mass_kg", "BMI 12 to 60"),
         ({"mass_kg": 25.0}, "mass_kg", "36 to 178 kg at height_m = 1.72"),
-        ({"mass_kg": math.nan}, "mass_kg", "a finite number"),
+        ({"mass_kg": math.nan}, "mass_kg", "mass_kg = nan: allowed is a finite number"),
         ({"walk_test": WalkTest(on=TODAY, by="p", time_s=math.inf)}, "walk_test.time_s", "a finite number"),
         ({"usual_forward_session_s": 30.0}, "usual_forward_session_s", "0 for none, or at least 60 s"),
         ({"belt_time_s": 0.0}, "belt_time_s", "at least 60 s"),
