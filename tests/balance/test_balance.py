@@ -328,6 +328,13 @@ def test_more_load_never_gives_a_weaker_response(load_n: float, more_n: float, r
     assert response(load_n + more_n) >= response(load_n)
 
 
+def test_a_strap_that_bears_just_the_limit_is_touched() -> None:
+    touched_n = limits_for(SETTINGS, BODY_N, False).touched_n
+    for load_n, is_touched in ((touched_n, True), (math.nextafter(touched_n, 0.0), False)):
+        state, _ = judge_balance(BALANCE_START, facts(estimate=estimate(load_n, at_ns=10 * MS)), SETTINGS, 10 * MS)
+        assert (state.harness.touch_at_ns == 10 * MS) is is_touched
+
+
 @given(loads, st.floats(-20_000.0, 60_000.0), st.floats(0.0, 600.0), st.floats(200.0, 790.0), st.floats(0.3, 3.0))
 def test_scaling_weight_and_load_together_changes_no_rule(
     load: float, rate: float, mean: float, body_n: float, scale: float

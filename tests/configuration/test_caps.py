@@ -50,6 +50,7 @@ def test_the_mass_is_a_patients(mass_kg: float, taken: bool) -> None:
 def test_what_is_wrong_is_told_with_its_value_and_what_is_allowed() -> None:
     (mass,) = judge_plan(msgspec.structs.replace(PLAN, mass_kg=19.5), CORE)
     assert (mass.value, mass.allowed) == ("19.5", "a number from 20 to 200 kg")
+    assert mass.remedy == "weigh the patient: every harness threshold rests on it"
     (kinds,) = judge_plan(with_kinds(WARM_UP, COOL_DOWN), CORE)
     assert (kinds.value, kinds.allowed) == ("", 'at least one phase of kind "work"')
     (alone,) = judge_plan(with_kinds(WARM_UP), CORE)

@@ -133,6 +133,12 @@ def test_the_display_says_when_a_hand_on_reset_helps(stopped: CoreState, fields:
     assert lines[3].strip() == hint
 
 
+def test_a_latch_whose_first_cause_was_not_kept_shows_the_causes_own_words(stopped: CoreState) -> None:
+    """As in a recording of a version that kept none."""
+    of_old = changed(stopped, stopped_by=None, causes=(Event.DECK_REAR,))
+    assert display_lines(of_old, CoreSettings(), (), stopped.scanned_ns)[1].strip().startswith(RULES[Event.DECK_REAR].text[:10])
+
+
 def test_what_the_drive_reports_is_named(stopped: CoreState) -> None:
     def reporting(event: Event) -> CoreState:
         return changed(stopped, watch=msgspec.structs.replace(stopped.watch, reported=(event,)))

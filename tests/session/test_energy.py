@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.session.energy import energy, oxygen_uptake
+from controller.session.energy import Range, energy, oxygen_uptake
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ def test_backward_gait_costs_17_to_35_percent_more_than_forward(speed_m_s: float
 
 
 def test_standing_is_rest() -> None:
-    assert (oxygen_uptake(0.0).low, oxygen_uptake(0.0).high) == (3.5, 3.5)
+    assert oxygen_uptake(0.0) == Range(3.5, 3.5, "ml/kg/min", False)
 
 
 def test_a_session_by_hand() -> None:

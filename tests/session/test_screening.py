@@ -307,6 +307,9 @@ def test_who_may_not_go_as_fast_as_the_belt_starts_does_not_go() -> None:
     assert "START already grants 0.1 m/s" in verdict.problems[0].remedy
     edge = WalkTest(on=days_ago(1), by="physio-1", time_s=15.0)
     assert judged(new_patient(walk_test=edge)).problems == ()
+    first_m_s = CORE.speed.first_m_s
+    assert judged(records(profile={"ceiling_m_s": first_m_s - 1e-9})).problems == (), "what rounding takes is let pass"
+    assert refused_keys(judged(records(profile={"ceiling_m_s": first_m_s - 2e-9}))) == ["ceiling_m_s"]
 
 
 @pytest.mark.parametrize(("time_s", "attendant"), [(4.5, 1.0), (4.6, 0.0)])
