@@ -232,3 +232,17 @@ def test_a_refusal_has_its_time_and_leaves_no_press_waiting() -> None:
     hand.machine.happenings.clear()
     hand.machine.run(1)
     assert Event.START_REFUSED not in hand.machine.events, "said once"
+
+
+def test_all_that_is_missing_is_named() -> None:
+    hand = Hand()
+    hand.machine.open(Input.RAIL_LEFT, Input.ATTENDANT)
+    hand.machine.run(0.5)
+    assert hand.press(200) == "hold the rails, attendant's pedal"
+
+
+def test_a_stop_forgets_the_press_of_start_that_waits_for_the_drive() -> None:
+    machine = waiting_for_the_drive().machine
+    machine.status_changes = {"stop_input_closed": False}
+    machine.run_until(lambda m: m.chart is State.EMERGENCY_STOP, 0.1)
+    assert machine.state.start_until_ns == 0
