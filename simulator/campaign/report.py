@@ -200,6 +200,10 @@ the 18 hours that had been played so were thrown away. When half of the faults b
 stricter, 18 hours more were played (seed 2) and thrown away for two complaints of judges that were unjust: in 2/27 the firmware had
 hung besides, so that nobody watched a reversed motor for 120 ms, and in 2/78 a belt that a killed controller had left moving was
 still slowing in the next life. The same judges found a true defect: a press of RESET from before a stop opened it.
+When faults came to meet fast belts, 1/1394 was a complaint of another unjust judge: a program that has the Pi and the line to the
+drive for itself kept the belt at 0.1 m/s through a press of STOP, until the controller, unheard, found that braking had failed and
+opened the chain 2.2 s later. So it is meant to be: STOP on the panel is the Pi's, the mushroom is not. The judge knows it now; the
+runs beside that one are thrown away, and played again.
 """
 
 _INCIDENTS = """## Accidents of others

@@ -19,15 +19,20 @@ LEASE_S = 0.20
 STANDSTILL_M_S = 0.02
 COASTING_M_S2 = 0.40
 """An unpowered belt loses at least this: 50 N of friction on 120 kg."""
+CHAIN_M_S2 = 1.0
+"""How the drive brakes when its STOP input opens."""
 MARGIN_S, MARGIN_M = 0.45, 0.06
 """The regulator's lag, 0.3 s that the firmware allows a brake, a stride; its way at walking speed."""
+BRAKING_MARGIN_S = 0.5
+"""controller.core.settings.DriveSettings.braking_margin_s: how long beyond v/a the controller waits before it opens the chain."""
 WAITS_ON_PATIENT_S = 0.10
 
 
 @dataclass(frozen=True)
 class StopRule:
     """reaction_s: until braking begins. braking_m_s2: the gentlest braking that the configuration has for it. to_m_s: slower than
-    this is slow enough: standstill, or, for a rule that only slows, the speed that it slows to.
+    this is slow enough: standstill, or, for a rule that only slows, the speed that it slows to. by_drive: the drive does it by
+    itself, and not on a command, which somebody else on the line may drown.
     """
 
     name: str
@@ -36,6 +41,7 @@ class StopRule:
     braking_m_s2: float
     reason: str
     to_m_s: float = STANDSTILL_M_S
+    by_drive: bool = False
 
 
 def _open_contact(*names: Input) -> Callable[[Observation], bool]:
@@ -52,8 +58,9 @@ CHAIN = StopRule(
     "emergency stop, lanyard, overload",
     _open_contact(Input.EMERGENCY_A, Input.EMERGENCY_B, Input.LANYARD, Input.OVERLOAD),
     0.03,
-    1.0,
+    CHAIN_M_S2,
     "the chain opens the drive's STOP input: 1 m/s2, whatever the Pi does",
+    by_drive=True,
 )
 LATCHING_PINS = StopRule(
     "clip, deck ends",
@@ -128,7 +135,11 @@ class StopsInTime:
         self._set_limits(seen)
 
     def _set_limits(self, seen: Observation) -> None:
-        """A hurt drive may take the power away instead of braking: then the belt coasts, at worst from a runaway's speed."""
+        """A hurt drive may take the power away instead of braking: then the belt coasts, at worst from a runaway's speed.
+
+        Where somebody else commands the drive, and the controller is not heard, the belt keeps its speed until the controller's
+        watch says that braking has failed: then the chain stops it.
+        """
         rule, speed = self._rule, self._from_m_s
         time_s = rule.reaction_s + (speed - rule.to_m_s + STANDSTILL_M_S) / rule.braking_m_s2 + MARGIN_S
         way_m = speed * (rule.reaction_s + MARGIN_S) + speed * speed / (2 * rule.braking_m_s2) + MARGIN_M
@@ -137,6 +148,9 @@ class StopsInTime:
         if seen.power_stage_hurt:
             fast = speed + 1.0
             time_s, way_m = time_s + 0.3 + fast / COASTING_M_S2, way_m + fast + fast * fast / COASTING_M_S2
+        if seen.hostile and not rule.by_drive:
+            time_s += BRAKING_MARGIN_S + speed / CHAIN_M_S2
+            way_m = speed * time_s + MARGIN_M
         if seen.welded:
             time_s, way_m = time_s + 4.0, way_m + 4.0 * (speed + 2.0)
         self._due_ns = self._began_ns + int(time_s * S)
@@ -149,7 +163,7 @@ class StopsInTime:
                 self._due_ns = 0
             return None
         self._slow_ns = 0
-        if seen.drive_away or seen.power_stage_hurt:
+        if seen.drive_away or seen.power_stage_hurt or seen.hostile:
             self._set_limits(seen)
         after_s = (seen.now_ns - self._began_ns) / 1e9
         onset = f"after {self._rule.name} at {self._from_m_s:.2f} m/s"
@@ -221,6 +235,7 @@ def _host_stops() -> StopRule:
         0.03,
         0.15,
         "whatever the host has a STOP for, the firmware brakes at 0.15 m/s2 and more, and heeds no RUN any more",
+        by_drive=True,
     )
 
 
@@ -281,6 +296,7 @@ def _host_silent() -> StopRule:
         0.03,
         0.30,
         "the lease is 150 ms after the last good frame; then the firmware brakes at 0.3 m/s2",
+        by_drive=True,
     )
 
 
@@ -291,6 +307,7 @@ def _drive_restart() -> StopRule:
         0.05,
         COASTING_M_S2,
         "a boot opens the relay and forgets every grant: the belt coasts",
+        by_drive=True,
     )
 
 

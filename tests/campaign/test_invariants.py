@@ -118,6 +118,29 @@ def test_a_stop_that_was_heeded_and_is_forgotten_under_the_pressed_button() -> N
     assert found == {}
 
 
+@pytest.mark.parametrize(
+    ("name", "hostile", "kept_s", "judge"),
+    [
+        (Input.STOP, False, 3.2, "stops: STOP, symptom button"),
+        (Input.STOP, True, 3.2, ""),
+        (Input.STOP, True, 4.5, "stops: STOP, symptom button"),
+        (Input.EMERGENCY_A, True, 1.0, "stops: emergency stop, lanyard, overload"),
+    ],
+)
+def test_who_has_the_line_may_keep_the_belt_going_until_the_chain_opens(
+    name: Input, hostile: bool, kept_s: float, judge: str
+) -> None:
+    """A belt at 0.40 m/s: its braking would last 2.7 s, the controller finds that it failed 0.5 s later."""
+
+    def commanded(seen: Observation, _at_s: float) -> None:
+        seen.hostile = hostile
+
+    pressed_s = 40.0
+    keeps = speed(pressed_s, lambda at_s: 0.40 if at_s < kept_s else 0.40 - (at_s - kept_s))
+    found = complaints(50.0, climbs, commanded, press(name, pressed_s, 50.0), keeps)
+    assert {one for one in found if one.startswith("stops: ")} == ({judge} if judge else set())
+
+
 @pytest.mark.parametrize("brake_m_s2", [1.5, 3.0, 40.0])
 def test_a_brake_harder_than_anything_asks(brake_m_s2: float) -> None:
     found = complaints(50.0, climbs, speed(40.0, lambda since_s: 0.40 - brake_m_s2 * since_s if since_s < 0.2 else 0.0))
