@@ -289,3 +289,12 @@ def test_a_late_scan_tells_by_how_much(late_ms: float) -> None:
     machine.scan()
     late = [happening for happening in machine.outputs.happenings if happening.event is Event.SCAN_LATE]
     assert [dict(happening.detail) for happening in late] == [{"late_ms": round(late_ms, 2)}]
+
+
+@pytest.mark.parametrize(("late_ns", "stops"), [(50_000_000, False), (50_000_001, True)])
+def test_a_scan_is_too_late_from_the_first_nanosecond_beyond_the_limit(late_ns: int, stops: bool) -> None:
+    machine = Machine()
+    machine.to_walking()
+    machine.lateness_ns = late_ns
+    machine.run(0.02)
+    assert (Event.SCAN_OVERRUN in machine.events) is stops
