@@ -150,7 +150,7 @@ class StopsInTime:
             time_s, way_m = time_s + 0.3 + fast / COASTING_M_S2, way_m + fast + fast * fast / COASTING_M_S2
         if seen.hostile and not rule.by_drive:
             time_s += BRAKING_MARGIN_S + speed / CHAIN_M_S2
-            way_m = speed * time_s + MARGIN_M
+            way_m = max(way_m, speed * time_s + MARGIN_M)
         if seen.welded:
             time_s, way_m = time_s + 4.0, way_m + 4.0 * (speed + 2.0)
         self._due_ns = self._began_ns + int(time_s * S)
