@@ -19,7 +19,7 @@ _READABLE_BY_ALL = 0o644
 
 
 class DeviceLock:
-    """Held from the constructor until `close`. Raises HardwareError where another program has the devices."""
+    """Held from the constructor until `close`. Raises HardwareError where another program has the devices, or the kernel no lock."""
 
     def __init__(self, runtime_directory: Path) -> None:
         path = runtime_directory / LOCK_FILE
@@ -33,12 +33,9 @@ class DeviceLock:
             ) from error
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        except OSError as error:
             os.close(self._descriptor)
-            raise HardwareError(
-                "Another program has the treadmill's devices: the controller, a calibration, or a self-test.",
-                "end it first; the controller with: systemctl stop sternway-controller",
-            ) from error
+            raise _refusal(path, error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -59,3 +56,15 @@ def _open(path: Path) -> int:
         descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, _READABLE_BY_ALL)
         os.fchmod(descriptor, _READABLE_BY_ALL)
         return descriptor
+
+
+def _refusal(path: Path, error: OSError) -> HardwareError:
+    if isinstance(error, BlockingIOError):
+        return HardwareError(
+            "Another program has the treadmill's devices: the controller, a calibration, or a self-test.",
+            "end it first; the controller with: systemctl stop sternway-controller",
+        )
+    return HardwareError(
+        f"The lock of the devices, {path}, cannot be taken ({error.strerror}).",
+        "correct paths.runtime_directory: it belongs on a local disk or in memory.",
+    )

@@ -299,14 +299,22 @@ class Machine:
         """From the step CLIP to READY."""
         self.close(Input.CLIP)
         self.run_until(lambda m: m.state.preparation.step is Step.TAUT, 1)
-        self.load_n = 0.05 * WEIGHT_N
+        self.pull_taut(0.05 * WEIGHT_N)
+        self.sit(0.3 * WEIGHT_N)
+
+    def pull_taut(self, load_n: float) -> None:
+        """From the step TAUT to SIT."""
+        self.load_n = load_n
         self.run(1.5)
         self.press(Input.OK)
         self.load_n = 0.0
         self.run(1.0)
         self.press(Input.OK)
         assert self.state.preparation.step is Step.SIT, self.where()
-        self.load_n = 0.3 * WEIGHT_N
+
+    def sit(self, load_n: float) -> None:
+        """From the step SIT to READY."""
+        self.load_n = load_n
         self.run(0.8)
         self.load_n = 0.0
         self.run_until(lambda m: m.state.preparation.step is Step.ARROW, 2)

@@ -48,20 +48,10 @@ def check_harness(machine: Machine) -> None:
     machine.run(1.5)
     machine.press(Input.OK)
     assert machine.state.preparation.step is Step.TAUT, "the retractor alone proves no strap"
-    machine.load_n = 0.1 * WEIGHT_N
-    machine.run(1.5)
-    machine.press(Input.OK)
-    machine.load_n = 0.0
-    machine.run(1.0)
-    machine.press(Input.OK)
+    machine.pull_taut(0.1 * WEIGHT_N)
     machine.run(3.0)
     assert machine.state.preparation.step is Step.SIT, "nor that somebody has sat in it"
-    machine.load_n = 0.2 * WEIGHT_N
-    machine.run(0.8)
-    machine.load_n = 0.0
-    machine.run(0.5)
-    machine.press(Input.OK)
-    assert machine.state.preparation.step is Step.READY, machine.where()
+    machine.sit(0.2 * WEIGHT_N)
 
 
 def refused(machine: Machine, event: Event) -> list[object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -51,6 +52,15 @@ def test_a_directory_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(HardwareError, match="runtime_directory"):
         DeviceLock(tmp_path / "file" / "below")
+
+
+def test_a_place_that_knows_no_locks_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("controller.hardware.device_lock.fcntl.flock", refuse)
+    with pytest.raises(HardwareError, match="devices.lock, cannot be taken .*a local disk"):
+        DeviceLock(tmp_path)
 
 
 LOCKER = """
