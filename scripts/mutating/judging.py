@@ -16,6 +16,7 @@ from queue import Queue
 import msgspec
 
 from mutating.mutant import FOLDER, Judged, Mutant, Outcome
+from mutating.patching import Patch
 from mutating.suites import Reach, Suite, reach_of
 from mutating.test_server import Order, Result
 from mutating.verdicts import Verdicts
@@ -79,24 +80,24 @@ class Plan:
 
 
 class Server:
-    """A copy of the project with a test server in it."""
+    """A copy of the project with a test server in it. loaded: it has loaded the project before the first test."""
 
-    def __init__(self, tree: Tree, suite: Suite) -> None:
+    def __init__(self, tree: Tree, suite: Suite, *, loaded: bool) -> None:
         self._tree, self._suite = tree, suite
-        program = str(Path(__file__).with_name("test_server.py"))
-        loaded = [] if suite.of_python else ["--with-project", *suite.options, *suite.places]
-        environment = dict(os.environ) | {"PYTHONDONTWRITEBYTECODE": "1"}
+        program = [sys.executable, "-m", "mutating.test_server"]
+        project = ["--with-project", *suite.options, *suite.places] if loaded else []
+        environment = dict(os.environ) | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(Path(__file__).parent.parent)}
         self._process = subprocess.Popen(
-            [sys.executable, program, *loaded], cwd=tree.path, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [*program, *project], cwd=tree.path, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
 
     def close(self) -> None:
         """Ends it: it reads the end of its input."""
         self._process.communicate()
 
-    def run(self, tests: Sequence[str], limit_s: int) -> Result:
-        """Runs tests in the copy as it stands."""
-        order = msgspec.json.encode(Order((*self._suite.options, *tests), limit_s))
+    def run(self, tests: Sequence[str], limit_s: int, patch: Patch | None = None) -> Result:
+        """Runs tests in the copy as it stands; with patch, the loaded project has this function with a mistake in it."""
+        order = msgspec.json.encode(Order((*self._suite.options, *tests), limit_s, patch))
         to, back = self._process.stdin, self._process.stdout
         if to is None or back is None:
             raise MutationError("the test server has no pipes")
@@ -112,10 +113,18 @@ class Server:
         if not tests:
             return Judged(mutant, "survived")
         with self._tree.holding(mutant.file, mutant.text):
-            result = self.run(tests, limit_s)
-        if result.outcome == "misused":
-            raise MutationError(f"pytest does not understand what it is asked:\n{result.words}")
-        return Judged(mutant, _OUTCOMES[result.outcome], result.killer, result.cpu_s)
+            return _judged(mutant, self.run(tests, limit_s))
+
+    def show_patched(self, mutant: Mutant, tests: Sequence[str], limit_s: int) -> Judged | None:
+        """Shows the mutant, put into the loaded project, to these tests; None where that does not show it."""
+        result = self.run(tests, limit_s, Patch(mutant.file, mutant.place, mutant.unit))
+        return None if result.outcome == "unpatched" else _judged(mutant, result)
+
+
+def _judged(mutant: Mutant, result: Result) -> Judged:
+    if result.outcome == "misused":
+        raise MutationError(f"pytest does not understand what it is asked:\n{result.words}")
+    return Judged(mutant, _OUTCOMES[result.outcome], result.killer, result.cpu_s)
 
 
 def judge(
@@ -137,26 +146,36 @@ def judge(
     left = [mutant for mutant in mutants if mutant.key not in known]
     if not left or time.monotonic() > ends_at_s:
         return before
-    trees = [Tree(FOLDER / f"tree-{number}", suite.places) for number in range(min(jobs, len(left)))]
-    plan = Plan(reach_of(suite, trees[0]), chosen, suite.dear)
+    jobs = min(jobs, len(left))
+    trees = [Tree(FOLDER / f"tree-{number}", suite.places) for number in range(jobs)]
+    plan = Plan(reach_of(suite, trees), chosen, suite.dear)
     for mutant, killer in verdicts.killers():
         plan.note(mutant, killer)
-    servers: Queue[Server] = Queue()
-    for tree in trees:
-        servers.put(Server(tree, suite))
-    _check_alone(servers, plan, left[0])
-    run = _Run(servers, plan, verdicts, _Progress(len(left), f"{left[0].part}, {len(before)} known before"), ends_at_s)
+    servers, loaded = _servers(trees, suite, loaded=not suite.of_python), Queue[Server]()
+    if left[0].part == "functions":
+        loaded = _servers([Tree(FOLDER / f"tree-loaded-{number}", suite.places) for number in range(jobs)], suite, loaded=True)
+    run = _Run(servers, loaded, plan, verdicts, _Progress(len(left), f"{left[0].part}, {len(before)} known before"), ends_at_s)
     try:
-        with ThreadPoolExecutor(len(trees)) as pool:
+        for queue in (servers, loaded):
+            _check_alone(queue, plan, left[0])
+        with ThreadPoolExecutor(jobs) as pool:
             first = [judged for judged in pool.map(run.first, left) if judged is not None]
             last = [
                 judged for judged in pool.map(run.last, [one for one in first if one.outcome == "survived"]) if judged is not None
             ]
     finally:
-        while not servers.empty():
-            servers.get().close()
+        for queue in (servers, loaded):
+            while not queue.empty():
+                queue.get().close()
     sys.stderr.write("\n")
     return [*before, *(one for one in first if one.outcome != "survived"), *last]
+
+
+def _servers(trees: Sequence[Tree], suite: Suite, *, loaded: bool) -> Queue[Server]:
+    servers: Queue[Server] = Queue()
+    for tree in trees:
+        servers.put(Server(tree, suite, loaded=loaded))
+    return servers
 
 
 def share_ends_at_s(now_s: float, ends_at_s: float, parts_left: int) -> float:
@@ -165,16 +184,29 @@ def share_ends_at_s(now_s: float, ends_at_s: float, parts_left: int) -> float:
 
 
 class _Run:
-    """The two passes of a run: the first tests of every mutant, then the others of those that are left."""
+    """The two passes of a run: the first tests of every mutant, then the others of those that are left.
 
-    def __init__(self, servers: Queue[Server], plan: Plan, verdicts: Verdicts, progress: _Progress, ends_at_s: float) -> None:
-        self._servers, self._plan, self._verdicts, self._progress = servers, plan, verdicts, progress
+    loaded: servers that may show a mutant of a function without a fresh import; none for other mutants. What passes there is shown
+    to the same tests again by a fresh import: only a kill counts.
+    """
+
+    def __init__(
+        self,
+        servers: Queue[Server],
+        loaded: Queue[Server],
+        plan: Plan,
+        verdicts: Verdicts,
+        progress: _Progress,
+        ends_at_s: float,
+    ) -> None:
+        self._servers, self._loaded = servers, loaded
+        self._plan, self._verdicts, self._progress = plan, verdicts, progress
         self._ends_at_s = ends_at_s
 
     def first(self, mutant: Mutant) -> Judged | None:
         """Returns what the likely killers say; None when the time is over. One that they let pass is not judged yet."""
         likely, cheap, _ = self._plan.stages(mutant)
-        judged = self._show(mutant, likely)
+        judged = self._show_patched(mutant, [*likely, *cheap]) or self._show(mutant, likely)
         if judged is not None and judged.outcome == "survived":
             judged = _and_before(judged, self._show(mutant, cheap))
         if judged is not None and judged.outcome != "survived":
@@ -200,6 +232,17 @@ class _Run:
             return server.show(mutant, tests, self._plan.limit_s(tests))
         finally:
             self._servers.put(server)
+
+    def _show_patched(self, mutant: Mutant, tests: Sequence[str]) -> Judged | None:
+        """Returns a kill by a test; None where a fresh import has to judge."""
+        if self._loaded.empty() or not tests or time.monotonic() > self._ends_at_s:
+            return None
+        server = self._loaded.get()
+        try:
+            judged = server.show_patched(mutant, tests, self._plan.limit_s(tests))
+        finally:
+            self._loaded.put(server)
+        return judged if judged is not None and judged.killer else None
 
     def _note(self, judged: Judged) -> None:
         if judged.killer:

@@ -33,7 +33,7 @@ def judge_removals(controls: Sequence[Control], tests: Sequence[MarkedTest], pro
     if not left:
         return []
     tree = Tree(FOLDER / "tree-0")
-    server = Server(tree, _SUITE)
+    server = Server(tree, _SUITE, loaded=False)
     wrong = []
     try:
         for number, control in enumerate(left, 1):

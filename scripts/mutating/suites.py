@@ -7,7 +7,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from queue import Queue
 
 import msgspec
 
@@ -56,27 +58,33 @@ class Reach(msgspec.Struct):
     digests: dict[str, str]
 
 
-def reach_of(suite: Suite, tree: Tree) -> Reach:
-    """Returns what each test reaches; only files of tests that are new or have changed are run.
+def reach_of(suite: Suite, trees: Sequence[Tree]) -> Reach:
+    """Returns what each test reaches; only files of tests that are new or have changed are run, in as many at a time as trees.
 
     After a change elsewhere this may be old: a mutant is then shown to too few tests and survives, it is never killed by that.
     Raises MutationError when a test fails: with a red test nothing can be judged.
     """
     kept = FOLDER / f"reach-{suite.name}.json"
     known = msgspec.json.decode(kept.read_bytes(), type=Reach) if kept.exists() else Reach({}, {})
-    digests = {name: digest_of_file(name) for name in _files(suite, tree)}
+    digests = {name: digest_of_file(name) for name in _files(suite, trees[0])}
     changed = [name for name, digest in digests.items() if known.digests.get(name) != digest]
     same = set(digests) - set(changed)
     tests = {test: watched for test, watched in known.tests.items() if file_of(test) in same}
     if changed:
         sys.stderr.write(f"{len(changed)} files of tests are run without a mutant, to see what each test reaches\n")
     reach = Reach(tests, {name: digests[name] for name in sorted(same)})
-    for number, files in enumerate(groups := _groups(changed), 1):
-        sys.stderr.write(f"\r{number} of {len(groups)}: {files[0]}{' and more' if len(files) > 1 else ''}".ljust(90))
-        sys.stderr.flush()
-        reach.tests |= _watch(suite, tree, files)
-        reach.digests |= {name: digests[name] for name in files}
-        kept.write_bytes(msgspec.json.encode(reach))
+    free: Queue[Tree] = Queue()
+    for tree in trees:
+        free.put(tree)
+    with ThreadPoolExecutor(len(trees)) as pool:
+        watches = {pool.submit(_watch_in, free, suite, files): files for files in _groups(changed)}
+        for number, watch in enumerate(as_completed(watches), 1):
+            files = watches[watch]
+            sys.stderr.write(f"\r{number} of {len(watches)}: {files[0]}{' and more' if len(files) > 1 else ''}".ljust(90))
+            sys.stderr.flush()
+            reach.tests |= watch.result()
+            reach.digests |= {name: digests[name] for name in files}
+            kept.write_bytes(msgspec.json.encode(reach))
     return reach
 
 
@@ -93,8 +101,16 @@ def known_costs() -> dict[str, float]:
     return {test: watched.cpu_s for reach in reaches for test, watched in reach.tests.items()}
 
 
+def _watch_in(free: Queue[Tree], suite: Suite, files: Iterable[str]) -> dict[str, Watched]:
+    tree = free.get()
+    try:
+        return _watch(suite, tree, files)
+    finally:
+        free.put(tree)
+
+
 def _watch(suite: Suite, tree: Tree, files: Iterable[str]) -> dict[str, Watched]:
-    result = FOLDER / "watched.json"
+    result = FOLDER / f"watched-in-{tree.path.name}.json"
     result.unlink(missing_ok=True)
     command = [sys.executable, str(_HERE / "watched_tests.py"), str(result), *(["--lines"] if suite.of_python else [])]
     done = subprocess.run(

@@ -1,6 +1,6 @@
 """Runs chosen tests again and again in a copy of the project, each time in a fork of a process that has loaded the rest.
 
-    python test_server.py [--with-project PYTEST_ARGUMENT...]
+    python -m mutating.test_server [--with-project PYTEST_ARGUMENT...]
 
 In the copy's root. Every line on standard input is an `Order`, every line on standard output its `Result`. --with-project: load
 the project and these tests, too, before forking; without it, a fork loads them itself, and what stands in a file then counts.
@@ -16,11 +16,15 @@ import signal
 import sys
 import time
 import traceback
+from functools import partial
 from pathlib import Path
+from types import FunctionType
 from typing import Literal
 
 import msgspec
 import pytest
+
+from mutating.patching import Patch, Place, called_while, put_in, replacement
 
 _LOADED_FIRST = (
     "_pytest.assertion.rewrite",
@@ -47,23 +51,27 @@ _STALLED_FACTOR = 6
 
 
 class Order(msgspec.Struct, frozen=True):
-    """tests: arguments of pytest, in order; the first red one ends the run. cpu_limit_s: processor time of the whole run."""
+    """tests: arguments of pytest, in order; the first red one ends the run. cpu_limit_s: processor time of the whole run.
+
+    patch: a function that the loaded project has with a mistake in it, for this run.
+    """
 
     tests: tuple[str, ...]
     cpu_limit_s: int
+    patch: Patch | None = None
 
 
 class Result(msgspec.Struct, frozen=True):
     """outcome: passed; failed (killer: the first red test, empty when not even collecting worked); late: over its time; misused:
-    pytest did not understand what it was asked, which says nothing of the code.
+    pytest did not understand what it was asked, which says nothing of the code; unpatched: only a fresh import shows the patch.
 
     words: the end of what pytest said.
     """
 
-    outcome: Literal["passed", "failed", "late", "misused"]
-    killer: str
-    cpu_s: float
-    words: str
+    outcome: Literal["passed", "failed", "late", "misused", "unpatched"]
+    killer: str = ""
+    cpu_s: float = 0.0
+    words: str = ""
 
 
 class _FirstRed:
@@ -84,21 +92,25 @@ def main(arguments: list[str]) -> None:
     for name in _LOADED_FIRST:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    called: frozenset[Place] = frozenset()
     if arguments[:1] == ["--with-project"]:
-        pytest.main([*_OPTIONS, "--collect-only", *arguments[1:]])
+        called = called_while(partial(pytest.main, [*_OPTIONS, "--collect-only", *arguments[1:]]), Path.cwd())
     for line in orders:
-        result = _obey(msgspec.json.decode(line, type=Order), log)
+        result = _obey(msgspec.json.decode(line, type=Order), log, called)
         results.write(msgspec.json.encode(result) + b"\n")
         results.flush()
 
 
-def _obey(order: Order, log: int) -> Result:
+def _obey(order: Order, log: int, called: frozenset[Place]) -> Result:
+    functions = replacement(order.patch, called) if order.patch else None
+    if order.patch and functions is None:
+        return Result("unpatched")
     os.ftruncate(log, 0)
     os.lseek(log, 0, os.SEEK_SET)
     reader, writer = os.pipe()
     process = os.fork()
     if process == 0:
-        _run(order, writer)
+        _run(order, writer, functions)
     os.close(writer)
     late, status, used = _wait(process, order.cpu_limit_s)
     with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -116,10 +128,12 @@ def _obey(order: Order, log: int) -> Result:
     return Result(outcome, killer, round(used, 2), words if outcome != "passed" and not killer else "")
 
 
-def _run(order: Order, writer: int) -> None:
+def _run(order: Order, writer: int, functions: tuple[FunctionType, FunctionType] | None) -> None:
     code = int(pytest.ExitCode.INTERNAL_ERROR)
     try:
         os.setsid()
+        if functions is not None:
+            put_in(*functions)
         resource.setrlimit(resource.RLIMIT_CPU, (order.cpu_limit_s, order.cpu_limit_s + 2))
         red = _FirstRed()
         code = int(pytest.main([*_OPTIONS, "-x", *order.tests], plugins=[red]))

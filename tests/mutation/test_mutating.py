@@ -171,6 +171,27 @@ def test_a_mutant_of_a_function_carries_that_function_alone() -> None:
         assert one.unit.count("def ") == 1
 
 
+def test_a_loaded_project_kills_what_a_fresh_import_kills_and_what_it_lets_pass_is_shown_to_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = functions.mutants_of((ROOT / RAMP).read_text(encoding="utf-8"), RAMP)
+    mutants = [one for one in made if one.place == "_down"]
+    fresh = outcomes(folder, *(msgspec.structs.replace(one, part="tables") for one in mutants))
+    assert "killed" in fresh
+    (folder / "verdicts.jsonl").unlink()
+    by_import: list[str] = []
+    show = judging.Server.show
+
+    def noted(self: judging.Server, mutant: Mutant, tests: list[str], limit_s: int) -> Judged:
+        judged = show(self, mutant, tests, limit_s)
+        by_import.append(judged.outcome)
+        return judged
+
+    monkeypatch.setattr(judging.Server, "show", noted)
+    assert outcomes(folder, *mutants) == fresh
+    assert "killed" not in by_import
+
+
 def test_mutants_of_an_unchanged_file_are_not_made_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(functions, "FOLDER", folder)
     text = (ROOT / RAMP).read_text(encoding="utf-8")
