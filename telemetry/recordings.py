@@ -64,6 +64,8 @@ _NOT_IN_A_NAME = re.compile(r"[^a-z0-9-]")
 _NUMBER = re.compile(r"(\d+)-")
 _RING_PREFIX = struct.Struct("<16sHHIII")
 """How a ring begins, as controller/flight_format.py says, which telemetry may not import; the fifth is the header's length."""
+_SCAN_BEGINS = b"\x93"
+"""How a scan's record begins, as controller/flight_format.py says: three things, the first of them its nanosecond."""
 _OVERLAP_BYTES = 1024
 """More than a mention of a patient takes, so that none is lost between two pieces of a file."""
 _PIECE_BYTES = 1 << 20
@@ -441,11 +443,12 @@ def _held_in_ring(ring: Path, stops: Sequence[EventRecord]) -> set[int]:
 
 
 def _held(content: io.BufferedIOBase, stops: Sequence[EventRecord]) -> set[int]:
-    """Ids of those whose nanosecond stands in a recording: it is the event's own, and its scan's, which may have stopped twice.
+    """Ids of those whose scan stands in a recording: its nanosecond is the event's own. It may have stopped twice.
 
-    One pass for all of them: a look for each took nine times as long over the rings of a simulated bad hour.
+    A state that comes later has the nanosecond, too (since when it is latched): that is not the stop. One pass for all of them: a
+    look for each took nine times as long over the rings of a simulated bad hour.
     """
-    moments = {msgspec.msgpack.encode(stop.at_ns): stop.at_ns for stop in stops}
+    moments = {_SCAN_BEGINS + msgspec.msgpack.encode(stop.at_ns): stop.at_ns for stop in stops}
     if not moments:
         return set()
     any_moment = re.compile(b"|".join(map(re.escape, moments)))

@@ -67,7 +67,7 @@ def judge_balance(
     """
     if not facts.moving:
         return (state if state == BALANCE_START else BALANCE_START), ()
-    limits = limits_for(settings, facts.body_weight_n, facts.retractor)
+    limits = limits_for(settings, facts.body_weight_n)
     harness = state.harness
     on_load: tuple[Happening, ...] = ()
     if facts.estimate.load.quality is _GOOD:

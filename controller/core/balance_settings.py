@@ -59,20 +59,28 @@ class Limits(msgspec.Struct, frozen=True, gc=False):
     touched_n: float
 
 
-def limits_for(settings: BalanceSettings, body_weight_n: float, retractor: bool) -> Limits:
+def limits_for(settings: BalanceSettings, body_weight_n: float) -> Limits:
     """Returns the limits for a body weight in newtons.
 
     A weight that nobody can have (not a number included) is taken as 20 kg, which makes every rule its most sensitive.
     A retractor's pretension is added to the limits that lie near it.
     """
-    plausible = _LEAST_WEIGHT_N <= body_weight_n <= _MOST_WEIGHT_N
-    weight_n = body_weight_n if plausible else _LEAST_WEIGHT_N
-    pretension_n = settings.pretension_n if retractor else 0.0
+    weight_n = _plausible_n(body_weight_n)
+    pretension_n = settings.pretension_n if settings.retractor else 0.0
     return Limits(
-        min(settings.loaded_share * weight_n, settings.loaded_ceiling_n),
+        loaded_limit_n(settings, weight_n),
         min(settings.fast_share * weight_n, settings.fast_ceiling_n) + pretension_n,
         min(settings.fast_share_per_s * weight_n, settings.fast_ceiling_n_s),
         min(settings.support_share * weight_n, settings.support_ceiling_n) + pretension_n,
         min(settings.no_grace_share * weight_n, settings.no_grace_ceiling_n) + pretension_n,
         min(settings.touched_share * weight_n, settings.touched_ceiling_n) + pretension_n,
     )
+
+
+def loaded_limit_n(settings: BalanceSettings, body_weight_n: float) -> float:
+    """Returns the harness load that is a fall, in newtons; a weight that nobody can have is taken as in `limits_for`."""
+    return min(settings.loaded_share * _plausible_n(body_weight_n), settings.loaded_ceiling_n)
+
+
+def _plausible_n(body_weight_n: float) -> float:
+    return body_weight_n if _LEAST_WEIGHT_N <= body_weight_n <= _MOST_WEIGHT_N else _LEAST_WEIGHT_N

@@ -79,7 +79,7 @@ def _machine_blockers(state: CoreState, body_weight_n: float) -> list[str]:
     estimate = state.estimate
     if estimate is None or estimate.load.quality is not Quality.GOOD:
         blockers.append("load cell unknown")
-    elif not estimate.load.value < LOADED_FRACTION * body_weight_n + state.retractor_most_n:
+    elif not estimate.load.value < LOADED_FRACTION * body_weight_n + state.nobodys_load_n:
         blockers.append(UNLOAD_THE_STRAP)
     if not state.drive.heard:
         blockers.append("drive silent")

@@ -74,9 +74,9 @@ def rails_as_planned(plan: Plan | None, closed: int) -> bool:
 
 
 def borne_load_n(state: CoreState) -> float | None:
-    """What the strap bears beyond a retractor's greatest pull, which is nobody's weight; None while the load does not count."""
+    """What the strap bears beyond what is nobody's weight; None while the load does not count."""
     load_n = known_load_n(state)
-    return None if load_n is None else load_n - state.retractor_most_n
+    return None if load_n is None else load_n - state.nobodys_load_n
 
 
 def strap_hangs_limp(state: CoreState) -> bool:

@@ -176,7 +176,7 @@ def _judge_slack(state: PreparationState, facts: PreparationFacts, settings: Ses
     if not facts.digital.was_pressed(Input.OK):
         return state, ()
     slack_m = state.slack_mark * settings.slack_pitch_m
-    if slack_m > settings.slack_maximum_m + 1e-9:
+    if not slack_m <= settings.slack_maximum_m + 1e-9:
         return _refuse(state, now_ns, "too much slack: shorten the strap", slack_m=round(slack_m, 3))
     for least_m in (settings.slack_minimum_m, facts.least_slack_m):
         if not slack_m >= least_m - 1e-9:

@@ -107,11 +107,12 @@ def step_by_hand(scan: Scan) -> None:
     estimate = scan.estimate
     known = estimate.load.quality is Quality.GOOD
     limits = state.exercise.limits
+    balance = scan.settings.balance
     facts = PreparationFacts(
         digital=scan.digital,
         load_n=known_load_n(state),
         mean_1s_n=estimate.mean_1s_n if known else None,
-        retractor_n=state.retractor_most_n,
+        retractor_n=balance.pretension_n if balance.retractor else 0.0,
         body_weight_n=body_weight_n(state),
         standstill=scan.drive.standstill,
         rails_held=rails_as_planned(state.exercise.plan, scan.digital.closed),

@@ -97,7 +97,8 @@ class CoreState(msgspec.Struct, frozen=True, gc=False):
     together. power_off: the stop is of category 0. rested: standstill was proven since the belt last was to move.
     deceleration_m_s2: of the stop under way, as its cause asks and never below what was ordered of the drive; 0 once the belt
     starts, or a latch has opened.
-    retractor_least_n, retractor_most_n: how hard the strap's retractor pulls, as configured; 0 without one.
+    retractor_least_n: how hard the strap's retractor pulls at least, as configured; 0 without one. nobodys_load_n: what the strap
+    may bear that is nobody's weight.
     start_pressed_ns: when START last closed, start_open_before_ns: for how long it had been open before. reset_until_ns,
     start_until_ns, accept_until_ns: how long a hand's press still waits for its effect.
     """
@@ -114,7 +115,7 @@ class CoreState(msgspec.Struct, frozen=True, gc=False):
     load: LoadChainState = LOAD_CHAIN_START
     estimate: LoadEstimate | None = None
     retractor_least_n: float = 0.0
-    retractor_most_n: float = 0.0
+    nobodys_load_n: float = 0.0
     balance: BalanceState = BALANCE_START
     watch: DriveWatchState = DriveWatchState()
     drive: DriveFacts = UNHEARD

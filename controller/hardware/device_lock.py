@@ -19,7 +19,7 @@ _READABLE_BY_ALL = 0o644
 
 
 class DeviceLock:
-    """Held from the constructor until `close`. Raises HardwareError where another program has the devices, or the kernel no lock."""
+    """Held from the constructor until `close`. Raises HardwareError where another program has the devices, or a lock fails."""
 
     def __init__(self, runtime_directory: Path) -> None:
         path = runtime_directory / LOCK_FILE

@@ -5,8 +5,8 @@ where the function ran while the project was loaded (a table made by it, a test'
 """
 
 from __future__ import annotations
-
 import __future__
+
 import sys
 import textwrap
 from collections.abc import Callable

@@ -285,7 +285,7 @@ def test_every_axis_of_the_tuning_grid_reaches_the_detector(monkeypatch: pytest.
     limits: set[tuple[float, float]] = set()
 
     def remember(fall: Fall, samples: list[LoadSample], balance: BalanceSettings) -> JudgedFall:
-        found = limits_for(balance, 800.0, False)
+        found = limits_for(balance, 800.0)
         limits.add((found.fast_n, found.fast_n_s))
         return judge_fall(fall, samples, balance)
 

@@ -204,10 +204,11 @@ class Machine:
         for name in names:
             self.closed |= name.bit
 
-    def hang_from_retractor(self, pull_n: float = 15.0) -> None:
+    def hang_from_retractor(self, pull_n: float = 15.0, pretension_n: float = 30.0) -> None:
         """The treadmill has a retractor, and is told of it. The pull: a light one, unless said otherwise."""
         self.retractor_n = pull_n
-        self.settings = msgspec.structs.replace(self.settings, balance=BalanceSettings(retractor=True))
+        balance = BalanceSettings(retractor=True, pretension_n=pretension_n)
+        self.settings = msgspec.structs.replace(self.settings, balance=balance)
 
     def restart(self) -> None:
         """The controller dies and another begins on the same machine: it knows what had latched, and nothing else."""

@@ -178,7 +178,7 @@ def test_the_figures_of_the_balance_rules_as_they_are_told() -> None:
     assert said[Event.HARNESS_LOADED] == {"load_n": 512.3, "limit_n": 210.4}
     falling = Bench()
     falling.scan(facts(body_weight_n=701.37, estimate=estimate(201.2345, 9012.3456, 0.0)))
-    limits = limits_for(SETTINGS, 701.37, False)
+    limits = limits_for(SETTINGS, 701.37)
     fast = {happening.event: dict(happening.detail) for happening in falling.said}[Event.LOADING_FAST]
     assert fast == {"load_n": 201.2, "rate_n_s": 9012.3, "limit_n": round(limits.fast_n, 1), "limit_n_s": 8416.4}
     leaning = Bench()

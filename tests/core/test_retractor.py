@@ -130,6 +130,45 @@ def test_the_pull_stands_not_in_the_way_of_reset_after_a_fall_and_weight_does(wa
     assert walking.chart is State.COMPLETE, walking.where()
 
 
+@pytest.mark.hazard("H-21", "C-HANGING")
+def test_what_was_a_fall_is_somebody_however_hard_the_retractor_may_pull() -> None:
+    """0.10 of 25 kg and 60 N are 84.5 N; a fall is 73.6 N, and stopped the belt without a call, and RESET opened under it."""
+    machine = Machine()
+    machine.hang_from_retractor(20.0, pretension_n=60.0)
+    machine.to_standby()
+    prepare_light(machine)
+    machine.start()
+    machine.run(3)
+    machine.load_n = 56.0
+    machine.to_rest()
+    assert machine.state.causes == (Event.HARNESS_LOADED,)
+    assert machine.outputs.nurse_call
+    machine.run(0.5)
+    machine.press(Input.RESET)
+    assert refused(machine, Event.RESET_REFUSED) == ["unload the strap"]
+
+
+def test_a_calls_load_is_the_cells(walking: Machine) -> None:
+    walking.load_n = 0.25 * WEIGHT_N
+    walking.to_rest()
+    said = {happening.event: dict(happening.detail) for happening in walking.happenings}
+    called_n, fell_n = said[Event.NURSE_CALL]["load_n"], said[Event.HARNESS_LOADED]["load_n"]
+    assert called_n == pytest.approx(fell_n, abs=1.0)
+
+
+def test_a_clip_that_flickers_under_the_pull_is_no_loss_of_balance(walking: Machine) -> None:
+    """The rope pulls on while the contact is open: for a moment its pull was somebody's weight, and the record had a loss."""
+    walking.load_n, walking.retractor_n = HARD_N, 0.0
+    walking.run(1.0)
+    walking.open(Input.CLIP)
+    walking.run(0.03)
+    walking.close(Input.CLIP)
+    walking.to_rest()
+    walking.run(2)
+    assert walking.state.causes == (Event.CLIP_OPEN,)
+    assert Event.BALANCE_RECOVERED not in walking.events
+
+
 def test_a_stop_under_the_pull_alone_brakes_as_for_one_who_stands(walking: Machine) -> None:
     walking.open(Input.DECK_REAR)
     walking.run(0.1)

@@ -59,7 +59,7 @@ def test_a_place_that_knows_no_locks_is_said(tmp_path: Path, monkeypatch: pytest
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr("controller.hardware.device_lock.fcntl.flock", refuse)
-    with pytest.raises(HardwareError, match="devices.lock, cannot be taken .*a local disk"):
+    with pytest.raises(HardwareError, match=r"devices\.lock, cannot be taken .*a local disk"):
         DeviceLock(tmp_path)
 
 

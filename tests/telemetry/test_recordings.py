@@ -13,11 +13,13 @@ import time
 import zlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
 
-from controller.flight_format import FILE_PREFIX, FORMAT_VERSION, MAGIC, SEGMENT_BYTES, SEGMENTS
+from controller.core.state import CoreState, ScanInputs
+from controller.flight_format import FILE_PREFIX, FORMAT_VERSION, MAGIC, SEGMENT_BYTES, SEGMENTS, ScanRecord
 from messages.wire import EventRecord
 from telemetry.patients import Erasure
 from telemetry.recordings import AFTER_NS, FORGOTTEN_NS, LONGEST_WAIT_NS, LOOKED_BACK_NS, RING_HOLDS_NS, RecordingSaver
@@ -32,6 +34,11 @@ def ring_of(boot_id: str, began_ns: int) -> bytes:
     """A ring with the header that the controller writes, as far as it is read here."""
     header = msgspec.msgpack.encode({"version": "0.1.0", "boot_id": boot_id, "began_ns": began_ns})
     return FILE_PREFIX.pack(MAGIC, FORMAT_VERSION, SEGMENTS, SEGMENT_BYTES, len(header), zlib.crc32(header)) + header + RING
+
+
+def a_scan(now_ns: int) -> bytes:
+    """A scan's record, as the controller writes it, of a scan without inputs and outputs."""
+    return msgspec.msgpack.encode(ScanRecord(now_ns, cast("ScanInputs", None), None))
 
 
 class Clock:
@@ -379,7 +386,7 @@ def test_without_a_recorder_it_is_said(saving: Saving) -> None:
 class Restarted(Saving):
     """Telemetry that can end and begin again; the journal is a list of what it has committed.
 
-    The ring holds each stop's nanosecond.
+    The ring holds each stop's scan.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -393,7 +400,7 @@ class Restarted(Saving):
         (self.runtime / "flight.ring").write_bytes(content)
 
     def stop(self, event_id: int, code: str = "harness-loaded", effect: str = "protective_stop") -> EventRecord:
-        self.record(self.ring + msgspec.msgpack.encode([self.clock.now_ns, "a scan"]))
+        self.record(self.ring + a_scan(self.clock.now_ns))
         made = super().stop(event_id, code, effect)
         time = self.clock.utc().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         self.journal.append(msgspec.structs.replace(made, time=time))
@@ -551,6 +558,12 @@ def test_a_stop_whose_controller_died_while_telemetry_was_away_is_saved_from_its
     assert len(restarted.after(AFTER_NS)) == 1
 
 
+def state_latched_since(since_ns: int) -> bytes:
+    """What begins each second of the ring: here of a time when the stop itself has long gone out of it."""
+    state = CoreState(boot_id="b00t", booted_ns=900 * S, unclean=False, since_ns=since_ns, caused_ns=since_ns)
+    return msgspec.msgpack.encode(state)
+
+
 @pytest.mark.parametrize("rebooted", [False, True])
 def test_a_stop_that_nothing_holds_any_more_is_said(restarted: Restarted, caplog: pytest.LogCaptureFixture, rebooted: bool) -> None:
     """Telemetry was away for longer than the ring goes back; or the power was cut within the ten seconds."""
@@ -560,7 +573,7 @@ def test_a_stop_that_nothing_holds_any_more_is_said(restarted: Restarted, caplog
         restarted.reboot()
     else:
         restarted.clock.now_ns += 90 * S
-        restarted.record(ring_of("b00t", 900 * S))
+        restarted.record(ring_of("b00t", 900 * S) + state_latched_since(restarted.journal[0].at_ns))
     restarted.begin()
     assert restarted.after(AFTER_NS) == []
     assert "event 41, harness-loaded, has no flight recording" in caplog.text
@@ -625,7 +638,7 @@ def beside_ring(tmp_path: Path, name: str, ring: bytes) -> Telemetry:
 async def test_the_process_saves_a_stop_that_its_predecessor_was_killed_after(tmp_path: Path) -> None:
     """The whole way: a stop committed to the journal, telemetry killed and started again, the recording in its place."""
     stop = msgspec.structs.replace(samples.event(1, "harness-loaded"), at_ns=time.monotonic_ns() - 3 * S, effect="protective_stop")
-    ring = ring_of("boot-1", stop.at_ns - S) + msgspec.msgpack.encode([stop.at_ns, "a scan"])
+    ring = ring_of("boot-1", stop.at_ns - S) + a_scan(stop.at_ns)
     telemetry, peer = beside_ring(tmp_path, "flight.ring", ring), Peer(tmp_path)
     await telemetry.start()
     try:
