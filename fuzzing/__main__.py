@@ -32,7 +32,7 @@ _MARGIN_S = 120
 _MEMORY = next((path for path in ("/dev/shm",) if os.access(path, os.W_OK)), None)
 """Files of the targets' own lie there: a disk that is made to write each of them through would be most of the time."""
 _LONGEST_INPUT = {DRIVE: 512, "recording": 16 * 1024}
-_JSON = ("command", "to_controller", "from_controller", "record", "export")
+_JSON = ("command", "record", "export")
 _MADE_BY_HAND = re.compile(r"(?![0-9a-f]{40}$)")
 """libFuzzer names what it keeps by its SHA-1."""
 

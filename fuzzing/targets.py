@@ -17,10 +17,9 @@ from controller.session.caps import judge_plan
 from controller.session.plan_file import PlanFileError, parse_plan
 from firmware_bridge.codec import Decoder, Sender, encode
 from fuzzing.commands import command
+from fuzzing.datagrams import from_controller, to_controller
 from fuzzing.finding import FindingError, must_be_finite
 from fuzzing.stored import export, record, recording
-from messages.wire import MAXIMUM_MESSAGE_BYTES, Message, decode_from_controller, decode_to_controller
-from messages.wire import encode as encode_message
 
 Target = Callable[[bytes], None]
 
@@ -36,31 +35,6 @@ def serial(data: bytes) -> None:
         again = Decoder(Sender.DRIVE).feed(sent)
         if [(other.frame, other.sequence) for other in again] != [(packet.frame, packet.sequence)]:
             raise FindingError(f"{packet} is not the frame that its own bytes make")
-
-
-def to_controller(data: bytes) -> None:
-    """A datagram on the Unix socket, as the controller reads it."""
-    _message(data, decode_to_controller)
-
-
-def from_controller(data: bytes) -> None:
-    """A datagram on the Unix socket, as telemetry reads it."""
-    _message(data, decode_from_controller)
-
-
-def _message(data: bytes, decode: Callable[[bytes], Message]) -> None:
-    try:
-        message = decode(data)
-    except msgspec.DecodeError:
-        return
-    try:
-        again = encode_message(message)
-    except ValueError:
-        if len(data) <= MAXIMUM_MESSAGE_BYTES // 2:
-            raise
-        return
-    if encode_message(decode(again)) != again:
-        raise FindingError("a message changes on its way")
 
 
 def configuration(data: bytes) -> None:
