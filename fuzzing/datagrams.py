@@ -28,9 +28,6 @@ _FROM_CONTROLLER = ("about", "event", "reply", "session", "snapshot")
 _HALF, _STANDS_FOR_HALF = "\ud800", "\ue000"
 """Half a character, which no encoder writes, and one of as many bytes that it is written as."""
 
-_READ_AS: dict[type, tuple[type, ...]] = {float: (float, int)}
-"""What else a value may have been sent as."""
-
 
 def to_controller(data: bytes) -> None:
     """As the controller reads it; a plan that comes with it and passes the caps is one of numbers."""
@@ -70,9 +67,9 @@ def _agree(sent: Any, read: Any) -> bool:
         return isinstance(read, dict) and all(_agree(item, read[key]) for key, item in sent.items() if key in read)
     if isinstance(sent, list):
         return isinstance(read, list) and len(sent) == len(read) and all(map(_agree, sent, read))
-    if isinstance(sent, float) and isinstance(read, float) and math.isnan(sent):
-        return math.isnan(read)
-    return type(sent) in _READ_AS.get(type(read), (type(read),)) and bool(sent == read)
+    if isinstance(read, float) and type(sent) in (int, float):
+        return float(sent) == read or (math.isnan(sent) and math.isnan(read))
+    return type(sent) is type(read) and bool(sent == read)
 
 
 def _datagram(data: bytes, folder: str, names: Sequence[str]) -> bytes:

@@ -64,8 +64,8 @@ _NOT_IN_A_NAME = re.compile(r"[^a-z0-9-]")
 _NUMBER = re.compile(r"(\d+)-")
 _RING_PREFIX = struct.Struct("<16sHHIII")
 """How a ring begins, as controller/flight_format.py says, which telemetry may not import; the fifth is the header's length."""
-_SCAN_BEGINS = b"\x93"
-"""How a scan's record begins, as controller/flight_format.py says: three things, the first of them its nanosecond."""
+_SCAN_OF = rb"\x93(%b)[\x80-\x8f\xde]"
+"""How a scan's record begins, as controller/flight_format.py says: three things, its nanosecond and a map of inputs first."""
 _OVERLAP_BYTES = 1024
 """More than a mention of a patient takes, so that none is lost between two pieces of a file."""
 _PIECE_BYTES = 1 << 20
@@ -448,10 +448,10 @@ def _held(content: io.BufferedIOBase, stops: Sequence[EventRecord]) -> set[int]:
     A state that comes later has the nanosecond, too (since when it is latched): that is not the stop. One pass for all of them: a
     look for each took nine times as long over the rings of a simulated bad hour.
     """
-    moments = {_SCAN_BEGINS + msgspec.msgpack.encode(stop.at_ns): stop.at_ns for stop in stops}
+    moments = {msgspec.msgpack.encode(stop.at_ns): stop.at_ns for stop in stops}
     if not moments:
         return set()
-    any_moment = re.compile(b"|".join(map(re.escape, moments)))
+    any_moment = re.compile(_SCAN_OF % b"|".join(map(re.escape, moments)))
     found: set[int] = set()
     kept = b""
     while len(found) < len(moments) and (piece := content.read(_PIECE_BYTES)):

@@ -65,7 +65,7 @@ def limits_for(settings: BalanceSettings, body_weight_n: float) -> Limits:
     A weight that nobody can have (not a number included) is taken as 20 kg, which makes every rule its most sensitive.
     A retractor's pretension is added to the limits that lie near it.
     """
-    weight_n = _plausible_n(body_weight_n)
+    weight_n = plausible_weight_n(body_weight_n)
     pretension_n = settings.pretension_n if settings.retractor else 0.0
     return Limits(
         loaded_limit_n(settings, weight_n),
@@ -79,8 +79,9 @@ def limits_for(settings: BalanceSettings, body_weight_n: float) -> Limits:
 
 def loaded_limit_n(settings: BalanceSettings, body_weight_n: float) -> float:
     """Returns the harness load that is a fall, in newtons; a weight that nobody can have is taken as in `limits_for`."""
-    return min(settings.loaded_share * _plausible_n(body_weight_n), settings.loaded_ceiling_n)
+    return min(settings.loaded_share * plausible_weight_n(body_weight_n), settings.loaded_ceiling_n)
 
 
-def _plausible_n(body_weight_n: float) -> float:
+def plausible_weight_n(body_weight_n: float) -> float:
+    """Returns the weight; 20 kg for one that nobody can have, not a number included."""
     return body_weight_n if _LEAST_WEIGHT_N <= body_weight_n <= _MOST_WEIGHT_N else _LEAST_WEIGHT_N

@@ -80,7 +80,7 @@ def _wrap(text: str) -> tuple[str, str]:
 def _latched(state: CoreState) -> Lines:
     cause = state.stopped_by or (state.causes[0] if state.causes else None)
     text = RULES[cause].text if cause is not None else ""
-    blockers = reset_blockers(state, body_weight_n(state))
+    blockers = reset_blockers(state)
     standing = [blocker for blocker in blockers if blocker != DRIVE_FAULT]
     hint = standing[0] if standing else f"{DRIVE_FAULT}: RESET" if blockers else "press RESET"
     if state.hanging.since_ns and UNLOAD_THE_STRAP in blockers:  # whatever else stands in RESET's way waits

@@ -19,9 +19,9 @@ from controller.core.checks import ask_no_more
 from controller.core.events import RULES, Effect, Event, Happening
 from controller.core.exercise import slow_down
 from controller.core.hands_free import close_window
-from controller.core.hanging import LOADED_FRACTION, NOBODY
+from controller.core.hanging import NOBODY
 from controller.core.latch import DRIVE_FAULT, ENDED_BY_FALL, FALLS, RESET_AGAIN, ended_by_fall, reset_blockers, session_goes_on
-from controller.core.patient import body_weight_n, borne_load_n
+from controller.core.patient import known_load_n
 from controller.core.preparation import AFTER_STEPS, HARNESS_STEPS, HARNESS_UNPROVED, RESTART_STEPS, PreparationState, Step
 from controller.core.state import CoreState, Scan
 
@@ -184,8 +184,8 @@ def harness_is_loaded(state: CoreState) -> bool:
     """Whether the patient hangs, by the load or by what stopped the belt: then it must stop under them."""
     if any(cause in FALLS for cause in state.causes):
         return True
-    load_n = borne_load_n(state)
-    return load_n is not None and load_n >= LOADED_FRACTION * body_weight_n(state)
+    load_n = known_load_n(state)
+    return load_n is not None and load_n >= state.hangs_from_n
 
 
 def _pause(scan: Scan, cause: Happening) -> None:
@@ -270,7 +270,7 @@ def judge_reset(scan: Scan, pressed: bool) -> None:
         state = scan.state = msgspec.structs.replace(state, reset_until_ns=scan.now_ns + _RESET_WAIT_NS)
     if not state.reset_until_ns:
         return
-    blockers = reset_blockers(state, body_weight_n(state))
+    blockers = reset_blockers(state)
     if not blockers:
         _open_latch(scan)
     elif scan.now_ns >= state.reset_until_ns or any(blocker != DRIVE_FAULT for blocker in blockers):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from controller.core.events import Event
-from controller.core.hanging import LOADED_FRACTION
 from controller.core.inputs import Input
 from controller.core.patient import strap_hangs_limp
 from controller.core.readings import DriveState, Quality
@@ -37,7 +36,7 @@ def ended_by_fall(state: CoreState) -> bool:
 
 
 # Control C-LATCH.
-def reset_blockers(state: CoreState, body_weight_n: float) -> tuple[str, ...]:
+def reset_blockers(state: CoreState) -> tuple[str, ...]:
     """What still stands in RESET's way, in plain words for the display; empty when it may open the latch."""
     closed = state.digital.closed
     blockers: list[str] = []
@@ -58,7 +57,7 @@ def reset_blockers(state: CoreState, body_weight_n: float) -> tuple[str, ...]:
     faulty = state.digital.stuck | state.digital.chattering
     if faulty:
         blockers.extend(f"faulty: {name.name.replace('_', ' ')}" for name in Input if faulty & name.bit)
-    blockers.extend(_machine_blockers(state, body_weight_n))
+    blockers.extend(_machine_blockers(state))
     return tuple(blockers)
 
 
@@ -74,12 +73,12 @@ def _patient_blockers(state: CoreState, closed: int) -> list[str]:
     return blockers
 
 
-def _machine_blockers(state: CoreState, body_weight_n: float) -> list[str]:
+def _machine_blockers(state: CoreState) -> list[str]:
     blockers = []
     estimate = state.estimate
     if estimate is None or estimate.load.quality is not Quality.GOOD:
         blockers.append("load cell unknown")
-    elif not estimate.load.value < LOADED_FRACTION * body_weight_n + state.nobodys_load_n:
+    elif not estimate.load.value < state.hangs_from_n:
         blockers.append(UNLOAD_THE_STRAP)
     if not state.drive.heard:
         blockers.append("drive silent")

@@ -73,12 +73,6 @@ def rails_as_planned(plan: Plan | None, closed: int) -> bool:
     return left and right
 
 
-def borne_load_n(state: CoreState) -> float | None:
-    """What the strap bears beyond what is nobody's weight; None while the load does not count."""
-    load_n = known_load_n(state)
-    return None if load_n is None else load_n - state.nobodys_load_n
-
-
 def strap_hangs_limp(state: CoreState) -> bool:
     """Whether the retractor does not pull the strap that it should, as far as is known; never without one."""
     load_n = known_load_n(state)

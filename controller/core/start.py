@@ -8,10 +8,9 @@ from controller.core.attendance import attendant_present
 from controller.core.chart import State
 from controller.core.digital import PROVED_MASK
 from controller.core.events import Event, Happening
-from controller.core.hanging import LOADED_FRACTION
 from controller.core.inputs import Input
 from controller.core.latch import STRAP_HAS_NO_PULL, UNLOAD_THE_STRAP
-from controller.core.patient import body_weight_n, borne_load_n, rails_as_planned, strap_hangs_limp
+from controller.core.patient import known_load_n, rails_as_planned, strap_hangs_limp
 from controller.core.preparation import Step
 from controller.core.readings import DriveState
 from controller.core.settings import CoreSettings
@@ -47,10 +46,10 @@ def missing_to_start(state: CoreState, settings: CoreSettings, now_ns: int) -> t
     stage = plan.attendant if plan is not None else AttendantStage.CONTACT_GUARD
     if not attendant_present(stage, state.attendance, closed, settings.attendant, now_ns):
         missing.append("attendant's pedal")
-    load_n = borne_load_n(state)
+    load_n = known_load_n(state)
     if load_n is None:
         missing.append("load cell unknown")
-    elif not load_n < LOADED_FRACTION * body_weight_n(state):
+    elif not load_n < state.hangs_from_n:
         missing.append(UNLOAD_THE_STRAP)
     elif strap_hangs_limp(state):
         missing.append(STRAP_HAS_NO_PULL)

@@ -97,8 +97,8 @@ class CoreState(msgspec.Struct, frozen=True, gc=False):
     together. power_off: the stop is of category 0. rested: standstill was proven since the belt last was to move.
     deceleration_m_s2: of the stop under way, as its cause asks and never below what was ordered of the drive; 0 once the belt
     starts, or a latch has opened.
-    retractor_least_n: how hard the strap's retractor pulls at least, as configured; 0 without one. nobodys_load_n: what the strap
-    may bear that is nobody's weight.
+    retractor_least_n: how hard the strap's retractor pulls at least, as configured; 0 without one. hangs_from_n, down_below_n:
+    `HangingLimits` of the prepared patient.
     start_pressed_ns: when START last closed, start_open_before_ns: for how long it had been open before. reset_until_ns,
     start_until_ns, accept_until_ns: how long a hand's press still waits for its effect.
     """
@@ -115,7 +115,8 @@ class CoreState(msgspec.Struct, frozen=True, gc=False):
     load: LoadChainState = LOAD_CHAIN_START
     estimate: LoadEstimate | None = None
     retractor_least_n: float = 0.0
-    nobodys_load_n: float = 0.0
+    hangs_from_n: float = 0.0
+    down_below_n: float = 0.0
     balance: BalanceState = BALANCE_START
     watch: DriveWatchState = DriveWatchState()
     drive: DriveFacts = UNHEARD

@@ -17,7 +17,7 @@ from controller.core.drive_watch import Asked, watch_drive
 from controller.core.effects import apply_effects, change_state, judge_reset
 from controller.core.events import RULES, Effect, Event, Happening
 from controller.core.hands_free import may_escape
-from controller.core.hanging import StrapLoad, judge_hanging, judge_rest, nobodys_load_n
+from controller.core.hanging import HangingLimits, hanging_limits, judge_hanging, judge_rest
 from controller.core.inputs import INPUT_TABLE, Input, Role
 from controller.core.latch import FALLS, PROVE_CHANNELS
 from controller.core.load_chain import advance_load
@@ -126,13 +126,15 @@ def _read(state: CoreState, inputs: ScanInputs, settings: Settings, now_ns: int)
     start_changed = (facts.pressed | facts.released) & _START
     rested = state.rested or (drive.standstill and state.chart not in MOVING_STATES)
     balance = settings.balance
+    hanging = hanging_limits(balance, body_weight_n(state))
     moved = msgspec.structs.replace(
         state,
         digital=digital,
         load=load,
         estimate=estimate,
         retractor_least_n=balance.tension_least_n if balance.retractor else 0.0,
-        nobodys_load_n=nobodys_load_n(balance, body_weight_n(state)),
+        hangs_from_n=hanging.hangs_from_n,
+        down_below_n=hanging.down_below_n,
         watch=watch,
         drive=drive,
         scanned_ns=now_ns,
@@ -290,13 +292,13 @@ def _run(scan: Scan) -> None:
 
 def _watch_hanging(scan: Scan) -> None:
     state = scan.state
-    strap = StrapLoad(known_load_n(state), state.nobodys_load_n, body_weight_n(state))
+    load_n, limits = known_load_n(state), HangingLimits(state.hangs_from_n, state.down_below_n)
     if _rests(state):
-        hanging, calls = judge_rest(state.hanging, strap, scan.now_ns)
+        hanging, calls = judge_rest(state.hanging, load_n, limits, scan.now_ns)
     else:
         may_hang = _may_hang(state)
         fell = may_hang and not (FALLS.isdisjoint(state.causes) and _FALLS.isdisjoint(state.latched_before))
-        hanging, calls = judge_hanging(state.hanging, may_hang, fell, strap, scan.now_ns)
+        hanging, calls = judge_hanging(state.hanging, may_hang, fell, load_n, limits, scan.now_ns)
     if hanging is not state.hanging:
         scan.state = msgspec.structs.replace(state, hanging=hanging)
     scan.happenings.extend(calls)

@@ -206,7 +206,8 @@ class _Run:
     def first(self, mutant: Mutant) -> Judged | None:
         """Returns what the likely killers say; None when the time is over. One that they let pass is not judged yet."""
         likely, cheap, _ = self._plan.stages(mutant)
-        judged = self._show_patched(mutant, [*likely, *cheap]) or self._show(mutant, likely)
+        patched = self._show_patched(mutant, [*likely, *cheap])
+        judged = patched if patched is not None and patched.killer else _and_before(patched, self._show(mutant, likely))
         if judged is not None and judged.outcome == "survived":
             judged = _and_before(judged, self._show(mutant, cheap))
         if judged is not None and judged.outcome != "survived":
@@ -234,15 +235,14 @@ class _Run:
             self._servers.put(server)
 
     def _show_patched(self, mutant: Mutant, tests: Sequence[str]) -> Judged | None:
-        """Returns a kill by a test; None where a fresh import has to judge."""
+        """Returns what the loaded project's tests say, of which only a kill by a test counts; None where they are not asked."""
         if self._loaded.empty() or not tests or time.monotonic() > self._ends_at_s:
             return None
         server = self._loaded.get()
         try:
-            judged = server.show_patched(mutant, tests, self._plan.limit_s(tests))
+            return server.show_patched(mutant, tests, self._plan.limit_s(tests))
         finally:
             self._loaded.put(server)
-        return judged if judged is not None and judged.killer else None
 
     def _note(self, judged: Judged) -> None:
         if judged.killer:
@@ -251,8 +251,10 @@ class _Run:
         self._progress.note(judged)
 
 
-def _and_before(before: Judged, judged: Judged | None) -> Judged | None:
+def _and_before(before: Judged | None, judged: Judged | None) -> Judged | None:
     """Returns the later verdict, with the time of the earlier tests in it."""
+    if before is None:
+        return judged
     return judged and msgspec.structs.replace(judged, cpu_s=round(before.cpu_s + judged.cpu_s, 2))
 
 

@@ -82,6 +82,8 @@ def reach_of(suite: Suite, trees: Sequence[Tree]) -> Reach:
             files = watches[watch]
             sys.stderr.write(f"\r{number} of {len(watches)}: {files[0]}{' and more' if len(files) > 1 else ''}".ljust(90))
             sys.stderr.flush()
+            if watch.exception():
+                pool.shutdown(cancel_futures=True)
             reach.tests |= watch.result()
             reach.digests |= {name: digests[name] for name in files}
             kept.write_bytes(msgspec.json.encode(reach))

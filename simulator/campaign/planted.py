@@ -277,9 +277,7 @@ DEFECTS: tuple[Defect, ...] = (
         "core: a latch opens as soon as its cause is gone",
         ("a latch opens by a hand alone",),
         ("emergency-stop", "clip-opens", "lanyard-pulled"),
-        core={
-            "controller.core.effects:judge_reset": (("    if pressed:", "    if not reset_blockers(state, body_weight_n(state)):"),)
-        },
+        core={"controller.core.effects:judge_reset": (("    if pressed:", "    if not reset_blockers(state):"),)},
     ),
     Defect(
         "core: a rise goes beyond the plan",
@@ -340,9 +338,7 @@ DEFECTS: tuple[Defect, ...] = (
         "core: RESET opens a latch whatever stands in its way",
         ("a latch opens by a hand alone",),
         ("emergency-stop", "lanyard-pulled", "reset-hammered", "fall"),
-        core={
-            "controller.core.effects:judge_reset": (("blockers = reset_blockers(state, body_weight_n(state))", "blockers = ()"),)
-        },
+        core={"controller.core.effects:judge_reset": (("blockers = reset_blockers(state)", "blockers = ()"),)},
     ),
     Defect(
         "shell: a controller that was killed starts without a latch",

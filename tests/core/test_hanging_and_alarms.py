@@ -9,7 +9,7 @@ from controller.core.alarms import active_priority, clear_alarms, indicate, rais
 from controller.core.balance_settings import BalanceSettings, limits_for
 from controller.core.chart import State
 from controller.core.events import RULES, Event, Happening, Priority
-from controller.core.hanging import NOBODY, HangingState, StrapLoad, judge_hanging, judge_rest, nobodys_load_n
+from controller.core.hanging import NOBODY, HangingState, hanging_limits, judge_hanging, judge_rest
 from controller.core.inputs import Input
 from controller.core.state import AlarmState
 from messages.figures import Question
@@ -21,53 +21,52 @@ from tests.core.machine import WEIGHT_N as MASS_N
 MS = 1_000_000
 S = 1000 * MS
 WEIGHT_N = 700.0
-
-
-def strap(load_n: float | None) -> StrapLoad:
-    return StrapLoad(load_n, 0.0, WEIGHT_N)
+LIMITS = hanging_limits(BalanceSettings(), WEIGHT_N)
 
 
 @pytest.mark.hazard("H-21", "C-HANGING")
 def test_the_call_comes_at_once_then_at_one_and_three_minutes_and_stays_until_reset() -> None:
     state, said = NOBODY, []
     for second in range(0, 200):
-        state, happenings = judge_hanging(state, True, False, strap(400.0), second * S + S)
+        state, happenings = judge_hanging(state, True, False, 400.0, LIMITS, second * S + S)
         said += [(second, happening.event) for happening in happenings]
     assert said == [(0, Event.NURSE_CALL), (60, Event.HANGING_60_S), (180, Event.HANGING_180_S)]
-    state, _ = judge_hanging(state, True, False, strap(5.0), 300 * S)
+    state, _ = judge_hanging(state, True, False, 5.0, LIMITS, 300 * S)
     assert state.called
     assert state.since_ns == 0
-    assert judge_hanging(state, False, False, strap(5.0), 301 * S) == (NOBODY, ())
+    assert judge_hanging(state, False, False, 5.0, LIMITS, 301 * S) == (NOBODY, ())
 
 
 @pytest.mark.parametrize(
-    ("balance", "weight_n", "nobodys_n"),
+    ("balance", "weight_n", "hangs_from_n", "down_below_n"),
     [
-        (BalanceSettings(), WEIGHT_N, 0.0),
-        (BalanceSettings(pretension_n=60.0), WEIGHT_N, 0.0),
-        (BalanceSettings(retractor=True, pretension_n=60.0), WEIGHT_N, 60.0),
-        (BalanceSettings(retractor=True, pretension_n=60.0), 200.0, 40.0),
-        (BalanceSettings(loaded_ceiling_n=100.0), 1200.0, -20.0),
+        (BalanceSettings(), WEIGHT_N, 70.0, 35.0),
+        (BalanceSettings(pretension_n=60.0), WEIGHT_N, 70.0, 35.0),
+        (BalanceSettings(retractor=True, pretension_n=60.0), WEIGHT_N, 130.0, 95.0),
+        (BalanceSettings(retractor=True, pretension_n=52.0), 200.0, 60.0, 54.0),
+        (BalanceSettings(retractor=True, loaded_share=0.10), 600.0, 60.0, 54.0),
+        (BalanceSettings(loaded_ceiling_n=100.0), 1900.0, 100.0, 90.0),
+        (BalanceSettings(), math.nan, 19.62, 9.81),
     ],
 )
-def test_what_is_nobodys_weight_is_less_than_what_makes_a_fall(balance: BalanceSettings, weight_n: float, nobodys_n: float) -> None:
-    found_n = nobodys_load_n(balance, weight_n)
-    assert found_n == pytest.approx(nobodys_n)
-    fall_n = limits_for(balance, weight_n).loaded_n
-    assert judge_hanging(NOBODY, True, False, StrapLoad(fall_n + 1e-6, found_n, weight_n), S)[0].called
-
-
-def test_a_weight_that_is_no_number_leaves_everybody_somebody() -> None:
-    load = StrapLoad(0.0, nobodys_load_n(BalanceSettings(retractor=True), math.nan), math.nan)
-    assert judge_hanging(NOBODY, True, False, load, S)[0].called
+def test_a_fall_is_somebody_and_the_pull_alone_is_nobody(
+    balance: BalanceSettings, weight_n: float, hangs_from_n: float, down_below_n: float
+) -> None:
+    limits = hanging_limits(balance, weight_n)
+    assert limits.hangs_from_n == pytest.approx(hangs_from_n)
+    assert limits.down_below_n == pytest.approx(down_below_n)
+    assert limits.hangs_from_n <= limits_for(balance, weight_n).loaded_n
+    called, _ = judge_hanging(NOBODY, True, False, limits.hangs_from_n, limits, S)
+    assert called.called
+    assert not judge_hanging(called, True, False, limits.down_below_n - 1e-6, limits, S)[0].since_ns
 
 
 def test_a_hoisted_patient_who_is_not_in_a_stop_calls_nobody() -> None:
-    assert judge_hanging(NOBODY, False, False, strap(600.0), S) == (NOBODY, ())
+    assert judge_hanging(NOBODY, False, False, 600.0, LIMITS, S) == (NOBODY, ())
 
 
 def test_an_unknown_load_without_a_fall_calls_nobody() -> None:
-    assert judge_hanging(NOBODY, True, False, strap(None), S) == (NOBODY, ())
+    assert judge_hanging(NOBODY, True, False, None, LIMITS, S) == (NOBODY, ())
 
 
 def test_a_cell_that_falls_silent_while_somebody_walks_calls_nobody() -> None:
@@ -83,19 +82,19 @@ def test_a_cell_that_falls_silent_while_somebody_walks_calls_nobody() -> None:
 @pytest.mark.hazard("H-21", "C-HANGING")
 @pytest.mark.parametrize(("first_n", "fell"), [(400.0, False), (None, True)], ids=["cell lost later", "cell lost before"])
 def test_who_fell_or_hangs_is_called_for_on_time_though_the_load_is_unknown(first_n: float | None, fell: bool) -> None:
-    state, said = judge_hanging(NOBODY, True, fell, strap(first_n), S)
+    state, said = judge_hanging(NOBODY, True, fell, first_n, LIMITS, S)
     for second in range(1, 200):
-        state, more = judge_hanging(state, True, fell, strap(None), S + second * S)
+        state, more = judge_hanging(state, True, fell, None, LIMITS, S + second * S)
         said += more
     assert [happening.event for happening in said] == [Event.NURSE_CALL, Event.HANGING_60_S, Event.HANGING_180_S]
     assert [dict(happening.detail)["hanging_s"] for happening in said] == [0.0, 60.0, 180.0]
     assert ["load_n" in dict(happening.detail) for happening in said] == [first_n is not None, False, False]
-    assert judge_hanging(state, True, fell, strap(5.0), 300 * S)[0].since_ns == 0, "a known empty strap holds nobody"
+    assert judge_hanging(state, True, fell, 5.0, LIMITS, 300 * S)[0].since_ns == 0, "a known empty strap holds nobody"
 
 
 @pytest.mark.hazard("H-21", "C-HANGING")
 def test_a_load_that_is_no_number_hangs() -> None:
-    assert judge_hanging(NOBODY, True, False, strap(math.nan), S)[0].called
+    assert judge_hanging(NOBODY, True, False, math.nan, LIMITS, S)[0].called
 
 
 @pytest.mark.hazard("H-21", "C-HANGING")
@@ -151,8 +150,8 @@ def test_whoever_falls_while_nobody_watches_is_called_for_by_the_next_life() -> 
 
 
 def test_a_light_load_is_nobody() -> None:
-    assert judge_hanging(NOBODY, True, False, strap(69.9), S) == (NOBODY, ())
-    assert judge_hanging(NOBODY, True, False, strap(70.1), S)[0].called
+    assert judge_hanging(NOBODY, True, False, 69.9, LIMITS, S) == (NOBODY, ())
+    assert judge_hanging(NOBODY, True, False, 70.1, LIMITS, S)[0].called
 
 
 @pytest.mark.hazard("H-21", "C-HANGING")
@@ -160,27 +159,27 @@ def test_a_light_load_is_nobody() -> None:
 def test_in_a_pause_a_strap_that_stays_loaded_calls_after_a_minute_and_once(load_n: float) -> None:
     state, said = NOBODY, []
     for second in range(120):
-        state, happenings = judge_rest(state, strap(load_n), second * S + S)
+        state, happenings = judge_rest(state, load_n, LIMITS, second * S + S)
         said += [(second, happening.event, state.called) for happening in happenings]
         assert state.called == (second >= 60)
     assert said == [(60, Event.HANGING_AT_REST, True)]
-    assert judge_rest(state, strap(None), 130 * S) == (state, ()), "a cell that is lost takes no weight"
-    assert judge_rest(state, strap(35.1), 130 * S) == (state, ())
-    assert judge_rest(state, strap(34.9), 130 * S) == (NOBODY, ()), "the weight is taken"
+    assert judge_rest(state, None, LIMITS, 130 * S) == (state, ()), "a cell that is lost takes no weight"
+    assert judge_rest(state, 35.1, LIMITS, 130 * S) == (state, ())
+    assert judge_rest(state, 34.9, LIMITS, 130 * S) == (NOBODY, ()), "the weight is taken"
 
 
 @pytest.mark.hazard("H-21", "C-HANGING")
 def test_in_a_pause_a_cell_that_is_lost_meanwhile_calls_on_time_all_the_same() -> None:
-    state, _ = judge_rest(NOBODY, strap(400.0), S)
-    state, said = judge_rest(state, strap(None), 61 * S)
+    state, _ = judge_rest(NOBODY, 400.0, LIMITS, S)
+    state, said = judge_rest(state, None, LIMITS, 61 * S)
     assert state.called
     assert [happening.detail for happening in said] == [(("hanging_s", 60.0),)]
 
 
 def test_in_a_pause_neither_a_light_nor_an_unknown_load_begins_to_hang() -> None:
-    assert judge_rest(NOBODY, strap(69.9), S) == (NOBODY, ())
-    assert judge_rest(NOBODY, strap(None), S) == (NOBODY, ())
-    assert judge_rest(NOBODY, strap(70.1), S) == (HangingState(S), ())
+    assert judge_rest(NOBODY, 69.9, LIMITS, S) == (NOBODY, ())
+    assert judge_rest(NOBODY, None, LIMITS, S) == (NOBODY, ())
+    assert judge_rest(NOBODY, 70.1, LIMITS, S) == (HangingState(S), ())
 
 
 def hanging_in_a_pause(**limits: object) -> Machine:
@@ -386,34 +385,34 @@ def test_a_prompt_beeps_once_also_beside_a_low_alarm() -> None:
 @pytest.mark.hazard("H-21", "C-HANGING")
 def test_somebody_hangs_from_a_tenth_of_body_weight_and_is_down_below_a_twentieth() -> None:
     """Between the two nothing changes: weight that shifts neither calls twice nor takes the time back."""
-    assert judge_hanging(NOBODY, True, False, strap(0.10 * WEIGHT_N), S)[0].since_ns == S
-    hangs, called = judge_hanging(NOBODY, True, False, strap(400.0), S)
+    assert judge_hanging(NOBODY, True, False, 0.10 * WEIGHT_N, LIMITS, S)[0].since_ns == S
+    hangs, called = judge_hanging(NOBODY, True, False, 400.0, LIMITS, S)
     assert dict(called[0].detail) == {"load_n": 400.0, "hanging_s": 0.0}
     assert hangs.stage == 1
-    assert judge_hanging(hangs, True, False, strap(0.05 * WEIGHT_N), 2 * S)[0].since_ns == S
-    down, said = judge_hanging(hangs, True, False, strap(0.0499 * WEIGHT_N), 2 * S)
+    assert judge_hanging(hangs, True, False, 0.05 * WEIGHT_N, LIMITS, 2 * S)[0].since_ns == S
+    down, said = judge_hanging(hangs, True, False, 0.0499 * WEIGHT_N, LIMITS, 2 * S)
     assert (down.since_ns, down.stage, down.called, said) == (0, 0, True, ())
-    again, called = judge_hanging(down, True, False, strap(400.0), 3 * S)
+    again, called = judge_hanging(down, True, False, 400.0, LIMITS, 3 * S)
     assert [happening.event for happening in called] == [Event.NURSE_CALL], "who hangs again is called for again"
     assert again.since_ns == 3 * S
 
 
 @pytest.mark.hazard("H-21", "C-HANGING")
 def test_each_call_comes_exactly_at_its_time_with_how_long() -> None:
-    state, _ = judge_hanging(NOBODY, True, False, strap(400.0), S)
-    assert judge_hanging(state, True, False, strap(400.0), 61 * S - 1) == (state, ())
-    state, (at_one_minute,) = judge_hanging(state, True, False, strap(412.34), 61 * S)
+    state, _ = judge_hanging(NOBODY, True, False, 400.0, LIMITS, S)
+    assert judge_hanging(state, True, False, 400.0, LIMITS, 61 * S - 1) == (state, ())
+    state, (at_one_minute,) = judge_hanging(state, True, False, 412.34, LIMITS, 61 * S)
     assert dict(at_one_minute.detail) == {"load_n": 412.3, "hanging_s": 60.0}
-    assert judge_hanging(state, True, False, strap(400.0), 181 * S - 1) == (state, ())
-    state, (at_three_minutes,) = judge_hanging(state, True, False, strap(400.0), 181 * S)
+    assert judge_hanging(state, True, False, 400.0, LIMITS, 181 * S - 1) == (state, ())
+    state, (at_three_minutes,) = judge_hanging(state, True, False, 400.0, LIMITS, 181 * S)
     assert at_three_minutes.event is Event.HANGING_180_S
-    assert judge_hanging(state, True, False, strap(400.0), 999 * S) == (state, ())
+    assert judge_hanging(state, True, False, 400.0, LIMITS, 999 * S) == (state, ())
 
 
 def test_without_a_latch_nobody_hangs_and_an_open_call_ends() -> None:
-    called, _ = judge_hanging(NOBODY, True, False, strap(400.0), S)
-    assert judge_hanging(called, False, False, strap(400.0), 2 * S)[0] is NOBODY
-    assert judge_hanging(NOBODY, False, False, strap(None), 2 * S)[0] is NOBODY
+    called, _ = judge_hanging(NOBODY, True, False, 400.0, LIMITS, S)
+    assert judge_hanging(called, False, False, 400.0, LIMITS, 2 * S)[0] is NOBODY
+    assert judge_hanging(NOBODY, False, False, None, LIMITS, 2 * S)[0] is NOBODY
 
 
 def beeps(machine: Machine, seconds: float) -> int:

@@ -57,7 +57,7 @@ def with_load(state: CoreState, load_n: float, quality: Quality = Quality.GOOD) 
 
 
 def test_nothing_stands_in_the_way_once_the_cause_is_gone(stopped: CoreState) -> None:
-    assert reset_blockers(stopped, WEIGHT_N) == ()
+    assert reset_blockers(stopped) == ()
 
 
 @pytest.mark.parametrize(
@@ -72,39 +72,39 @@ def test_nothing_stands_in_the_way_once_the_cause_is_gone(stopped: CoreState) ->
 )
 @pytest.mark.hazard("H-02", "H-31", "C-LATCH")
 def test_an_open_input_is_named(stopped: CoreState, name: Input, words: str) -> None:
-    assert reset_blockers(with_inputs(stopped, opened=name.bit), WEIGHT_N) == (words,)
+    assert reset_blockers(with_inputs(stopped, opened=name.bit)) == (words,)
 
 
 def test_both_channels_of_the_mushroom_are_named_once(stopped: CoreState) -> None:
     both = Input.EMERGENCY_A.bit | Input.EMERGENCY_B.bit
-    assert reset_blockers(with_inputs(stopped, opened=both), WEIGHT_N) == ("release mushroom",)
+    assert reset_blockers(with_inputs(stopped, opened=both)) == ("release mushroom",)
 
 
 @pytest.mark.hazard("H-02", "C-LATCH")
 def test_hands_off_start_and_no_faulty_input(stopped: CoreState) -> None:
-    assert reset_blockers(with_inputs(stopped, closed=Input.START.bit), WEIGHT_N) == ("release START",)
-    assert reset_blockers(with_inputs(stopped, stuck=Input.FASTER.bit), WEIGHT_N) == ("faulty: FASTER",)
-    assert reset_blockers(with_inputs(stopped, chattering=Input.CLIP.bit), WEIGHT_N) == ("faulty: CLIP",)
+    assert reset_blockers(with_inputs(stopped, closed=Input.START.bit)) == ("release START",)
+    assert reset_blockers(with_inputs(stopped, stuck=Input.FASTER.bit)) == ("faulty: FASTER",)
+    assert reset_blockers(with_inputs(stopped, chattering=Input.CLIP.bit)) == ("faulty: CLIP",)
 
 
 def test_a_channel_that_stayed_behind_asks_for_the_mushroom_again(stopped: CoreState) -> None:
-    assert reset_blockers(changed(stopped, channels_proved=False), WEIGHT_N) == ("press mushroom again",)
+    assert reset_blockers(changed(stopped, channels_proved=False)) == ("press mushroom again",)
 
 
 @pytest.mark.parametrize(("cause", "name"), [(Event.DECK_FRONT, Input.DECK_FRONT), (Event.DECK_REAR, Input.DECK_REAR)])
 def test_the_deck_end_that_stopped_the_belt_has_to_be_clear(stopped: CoreState, cause: Event, name: Input) -> None:
     by_deck = changed(stopped, causes=(cause,))
-    assert reset_blockers(with_inputs(by_deck, opened=name.bit), WEIGHT_N) == ("clear the deck ends",)
-    assert reset_blockers(with_inputs(stopped, opened=name.bit), WEIGHT_N) == (), "another cause does not ask for it"
+    assert reset_blockers(with_inputs(by_deck, opened=name.bit)) == ("clear the deck ends",)
+    assert reset_blockers(with_inputs(stopped, opened=name.bit)) == (), "another cause does not ask for it"
 
 
 @pytest.mark.hazard("H-02", "C-LATCH")
 def test_the_strap_is_unloaded_below_a_tenth_of_body_weight(stopped: CoreState) -> None:
-    assert reset_blockers(with_load(stopped, 0.0999 * WEIGHT_N), WEIGHT_N) == ()
-    assert reset_blockers(with_load(stopped, 0.10 * WEIGHT_N), WEIGHT_N) == ("unload the strap",)
-    assert reset_blockers(with_load(stopped, float("nan")), WEIGHT_N) == ("unload the strap",)
-    assert reset_blockers(with_load(stopped, 0.0, Quality.STALE), WEIGHT_N) == ("load cell unknown",)
-    assert reset_blockers(changed(stopped, estimate=None), WEIGHT_N) == ("load cell unknown",)
+    assert reset_blockers(with_load(stopped, 0.0999 * WEIGHT_N)) == ()
+    assert reset_blockers(with_load(stopped, 0.10 * WEIGHT_N)) == ("unload the strap",)
+    assert reset_blockers(with_load(stopped, float("nan"))) == ("unload the strap",)
+    assert reset_blockers(with_load(stopped, 0.0, Quality.STALE)) == ("load cell unknown",)
+    assert reset_blockers(changed(stopped, estimate=None)) == ("load cell unknown",)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_the_strap_is_unloaded_below_a_tenth_of_body_weight(stopped: CoreState) 
 )
 @pytest.mark.hazard("H-02", "C-LATCH")
 def test_the_drive_has_to_answer_and_to_rest(stopped: CoreState, fields: dict, words: str) -> None:
-    assert reset_blockers(with_drive(stopped, **fields), WEIGHT_N) == (words,)
+    assert reset_blockers(with_drive(stopped, **fields)) == (words,)
 
 
 @pytest.mark.parametrize(
@@ -143,13 +143,13 @@ def test_what_the_drive_reports_is_named(stopped: CoreState) -> None:
     def reporting(event: Event) -> CoreState:
         return changed(stopped, watch=msgspec.structs.replace(stopped.watch, reported=(event,)))
 
-    assert reset_blockers(reporting(Event.DRIVE_STOP_INPUT_OPEN), WEIGHT_N) == ("stop chain open",)
-    assert reset_blockers(reporting(Event.RUNAWAY), WEIGHT_N) == ("drive not healthy",)
+    assert reset_blockers(reporting(Event.DRIVE_STOP_INPUT_OPEN)) == ("stop chain open",)
+    assert reset_blockers(reporting(Event.RUNAWAY)) == ("drive not healthy",)
 
 
 def test_several_are_said_in_the_order_in_which_hands_meet_them(stopped: CoreState) -> None:
     worst = with_drive(with_inputs(stopped, opened=Input.EMERGENCY_A.bit | Input.CLIP.bit), standstill=False)
-    assert reset_blockers(worst, WEIGHT_N) == ("release mushroom", "close the clip", "wait for standstill")
+    assert reset_blockers(worst) == ("release mushroom", "close the clip", "wait for standstill")
 
 
 @pytest.mark.parametrize("cause", KEEPING)

@@ -13,11 +13,11 @@ import time
 import zlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
 
 import msgspec
 import pytest
 
+from controller.core.readings import Levels
 from controller.core.state import CoreState, ScanInputs
 from controller.flight_format import FILE_PREFIX, FORMAT_VERSION, MAGIC, SEGMENT_BYTES, SEGMENTS, ScanRecord
 from messages.wire import EventRecord
@@ -37,8 +37,8 @@ def ring_of(boot_id: str, began_ns: int) -> bytes:
 
 
 def a_scan(now_ns: int) -> bytes:
-    """A scan's record, as the controller writes it, of a scan without inputs and outputs."""
-    return msgspec.msgpack.encode(ScanRecord(now_ns, cast("ScanInputs", None), None))
+    """A scan's record, as the controller writes it."""
+    return msgspec.msgpack.encode(ScanRecord(now_ns, ScanInputs(Levels(now_ns, 0, 0)), None))
 
 
 class Clock:
@@ -561,7 +561,11 @@ def test_a_stop_whose_controller_died_while_telemetry_was_away_is_saved_from_its
 def state_latched_since(since_ns: int) -> bytes:
     """What begins each second of the ring: here of a time when the stop itself has long gone out of it."""
     state = CoreState(boot_id="b00t", booted_ns=900 * S, unclean=False, since_ns=since_ns, caused_ns=since_ns)
-    return msgspec.msgpack.encode(state)
+    looks_like_a_scan = since_ns - since_ns % 256 - 256 + 0x93
+    changed_at_ns = (looks_like_a_scan, since_ns, *state.digital.changed_at_ns[2:])
+    return msgspec.msgpack.encode(
+        msgspec.structs.replace(state, digital=msgspec.structs.replace(state.digital, changed_at_ns=changed_at_ns))
+    )
 
 
 @pytest.mark.parametrize("rebooted", [False, True])
