@@ -203,7 +203,9 @@ still slowing in the next life. The same judges found a true defect: a press of 
 When faults came to meet fast belts, 1/1394 was a complaint of another unjust judge: a program that has the Pi and the line to the
 drive for itself kept the belt at 0.1 m/s through a press of STOP, until the controller, unheard, found that braking had failed and
 opened the chain 2.2 s later. So it is meant to be: STOP on the panel is the Pi's, the mushroom is not. The judge knows it now; the
-runs beside that one are thrown away, and played again.
+runs beside that one are thrown away, and played again. So are the 12 hours of 1/1439: under such a program the drive's set-point
+rose at its own ceiling of 0.15 m/s2, and a belt that had stood moved 0.07 s later and caught up with it, by 0.066 m/s in 0.4 s,
+where the judge allowed 0.065.
 """
 
 _INCIDENTS = """## Accidents of others

@@ -184,6 +184,17 @@ def test_one_increment_more_than_hands_released() -> None:
     assert max(found.values()) < 11.0
 
 
+@pytest.mark.parametrize(("rise_m_s2", "complained"), [(0.17, set()), (0.20, {"accelerates within limits"})])
+def test_a_belt_that_stood_may_catch_up_with_its_set_point(rise_m_s2: float, complained: set[str]) -> None:
+    """It moves 0.07 s after its set-point: 0.066 m/s in 0.4 s were seen of the drive's own 0.15 m/s2."""
+
+    def catches_up(seen: Observation, at_s: float) -> None:
+        starts(seen, at_s)
+        seen.speed_m_s = min(0.10, max(0.0, (at_s - MOVES_S) * rise_m_s2))
+
+    assert set(complaints(8.0, catches_up)) == complained
+
+
 def test_a_ripple_of_strides_is_nobodys_news() -> None:
     assert complaints(20.0, starts, speed(10.0, lambda since_s: 0.10 + (0.02 if int(since_s * 8) % 2 else -0.02))) == {}
 
