@@ -334,8 +334,8 @@ class AcceleratesGently:
     name = "accelerates within limits"
     reason = (
         "up 0.15 m/s2 over 0.4 s, 5 % of the speed for strides, 0.01 m/s in the first second after rest; down what host, "
-        "lease or chain ask, at most 0.3 m/s2 without a cause, 0.5 latched, 1.0 with the chain open or the patient hanging, over 0.2 and 0.5 s, "
-        "0.03 m/s and 5 % of the speed for strides"
+        "lease or chain ask, at most 0.3 m/s2 without a cause, 0.5 latched, 1.0 with the chain open or the patient "
+        "hanging, over 0.2 and 0.5 s, 0.03 m/s and 5 % of the speed for strides"
     )
     _UP_M_S2 = 0.15
     _CATCHES_UP_M_S = 0.01
