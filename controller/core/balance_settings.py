@@ -66,15 +66,20 @@ def limits_for(settings: BalanceSettings, body_weight_n: float) -> Limits:
     A retractor's pretension is added to the limits that lie near it.
     """
     weight_n = plausible_weight_n(body_weight_n)
-    pretension_n = settings.pretension_n if settings.retractor else 0.0
+    pull_n = greatest_pull_n(settings)
     return Limits(
         loaded_limit_n(settings, weight_n),
-        min(settings.fast_share * weight_n, settings.fast_ceiling_n) + pretension_n,
+        min(settings.fast_share * weight_n, settings.fast_ceiling_n) + pull_n,
         min(settings.fast_share_per_s * weight_n, settings.fast_ceiling_n_s),
-        min(settings.support_share * weight_n, settings.support_ceiling_n) + pretension_n,
-        min(settings.no_grace_share * weight_n, settings.no_grace_ceiling_n) + pretension_n,
-        min(settings.touched_share * weight_n, settings.touched_ceiling_n) + pretension_n,
+        min(settings.support_share * weight_n, settings.support_ceiling_n) + pull_n,
+        min(settings.no_grace_share * weight_n, settings.no_grace_ceiling_n) + pull_n,
+        min(settings.touched_share * weight_n, settings.touched_ceiling_n) + pull_n,
     )
+
+
+def greatest_pull_n(settings: BalanceSettings) -> float:
+    """Returns how hard the strap's retractor may pull, in newtons; 0 without one."""
+    return settings.pretension_n if settings.retractor else 0.0
 
 
 def loaded_limit_n(settings: BalanceSettings, body_weight_n: float) -> float:

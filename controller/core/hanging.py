@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import msgspec
 
-from controller.core.balance_settings import BalanceSettings, loaded_limit_n, plausible_weight_n
+from controller.core.balance_settings import BalanceSettings, greatest_pull_n, loaded_limit_n, plausible_weight_n
 from controller.core.events import Event, Happening
 
 _LOADED_FRACTION = 0.10
 """Of body weight: somebody is in the harness."""
-_UN_LOADED_FRACTION = 0.05
+_UNLOADED_FRACTION = 0.05
 _DOWN_SHARE = 0.9
 """Of what somebody hangs from: below it at least, or noise would end a call and begin the next [O]."""
 _RESTS_TOO_LONG_NS = 60_000_000_000
@@ -49,9 +49,9 @@ def hanging_limits(settings: BalanceSettings, body_weight_n: float) -> HangingLi
     may still be in the pull: there is only a little between the two limits.
     """
     weight_n = plausible_weight_n(body_weight_n)
-    pull_n = settings.pretension_n if settings.retractor else 0.0
+    pull_n = greatest_pull_n(settings)
     hangs_from_n = min(_LOADED_FRACTION * weight_n + pull_n, loaded_limit_n(settings, weight_n))
-    return HangingLimits(hangs_from_n, min(_UN_LOADED_FRACTION * weight_n + pull_n, _DOWN_SHARE * hangs_from_n))
+    return HangingLimits(hangs_from_n, min(_UNLOADED_FRACTION * weight_n + pull_n, _DOWN_SHARE * hangs_from_n))
 
 
 # Control C-HANGING.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from controller.core.balance import BALANCE_START
+from controller.core.balance_settings import greatest_pull_n
 from controller.core.chart import TRIGGER_OF_PHASE, Trigger
 from controller.core.check_rules import run_check
 from controller.core.digital import forget_patient
@@ -107,12 +108,11 @@ def step_by_hand(scan: Scan) -> None:
     estimate = scan.estimate
     known = estimate.load.quality is Quality.GOOD
     limits = state.exercise.limits
-    balance = scan.settings.balance
     facts = PreparationFacts(
         digital=scan.digital,
         load_n=known_load_n(state),
         mean_1s_n=estimate.mean_1s_n if known else None,
-        retractor_n=balance.pretension_n if balance.retractor else 0.0,
+        retractor_n=greatest_pull_n(scan.settings.balance),
         body_weight_n=body_weight_n(state),
         standstill=scan.drive.standstill,
         rails_held=rails_as_planned(state.exercise.plan, scan.digital.closed),
