@@ -15,6 +15,7 @@ from queue import Queue
 
 import msgspec
 
+from mutating.borrowing import borrowed
 from mutating.mutant import FOLDER, Judged, Mutant, Outcome
 from mutating.patching import Patch
 from mutating.suites import Reach, Suite, reach_of
@@ -228,21 +229,15 @@ class _Run:
     def _show(self, mutant: Mutant, tests: Sequence[str]) -> Judged | None:
         if time.monotonic() > self._ends_at_s:
             return None
-        server = self._servers.get()
-        try:
+        with borrowed(self._servers) as server:
             return server.show(mutant, tests, self._plan.limit_s(tests))
-        finally:
-            self._servers.put(server)
 
     def _show_patched(self, mutant: Mutant, tests: Sequence[str]) -> Judged | None:
         """Returns what the loaded project's tests say, of which only a kill by a test counts; None where they are not asked."""
         if self._loaded.empty() or not tests or time.monotonic() > self._ends_at_s:
             return None
-        server = self._loaded.get()
-        try:
+        with borrowed(self._loaded) as server:
             return server.show_patched(mutant, tests, self._plan.limit_s(tests))
-        finally:
-            self._loaded.put(server)
 
     def _note(self, judged: Judged) -> None:
         if judged.killer:

@@ -13,6 +13,7 @@ from queue import Queue
 
 import msgspec
 
+from mutating.borrowing import borrowed
 from mutating.mutant import FOLDER, ROOT
 from mutating.watched_tests import Watched
 from mutating.workspace import MutationError, Tree
@@ -104,11 +105,8 @@ def known_costs() -> dict[str, float]:
 
 
 def _watch_in(free: Queue[Tree], suite: Suite, files: Iterable[str]) -> dict[str, Watched]:
-    tree = free.get()
-    try:
+    with borrowed(free) as tree:
         return _watch(suite, tree, files)
-    finally:
-        free.put(tree)
 
 
 def _watch(suite: Suite, tree: Tree, files: Iterable[str]) -> dict[str, Watched]:
