@@ -13,7 +13,8 @@ _WALKING_M_S = 0.05
 
 
 class HandCount:
-    """Watches one world. strap_in_hand: told by the therapist's routine while one hand pulls the strap or sets its mark.
+    """What hands do in one world, once `begin` has been called. strap_in_hand: told by the therapist's routine while one hand
+    pulls the strap or sets its mark.
 
     The pedal counts as a hand, although a foot can hold it: the stricter reading. A press by the patient is not the therapist's.
     """
@@ -29,7 +30,10 @@ class HandCount:
         self.walking_ns = 0
         self.presses_to_walking: int | None = None
         self._pressed = 0
-        world.watchers.append(self._watch)
+
+    def begin(self) -> None:
+        """Counts from now on, at every step of the world."""
+        self._world.watchers.append(self._watch)
 
     @property
     def clipped_to_walking_s(self) -> float | None:

@@ -79,6 +79,7 @@ class Player:
         self._cause: Action | None = None
         self._latched_since_ns = 0
         self._was_complete = False
+        self.hand_count.begin()
         world.watchers.append(self._watch)
 
     def hear_host(self, data: bytes, at_ns: int) -> None:

@@ -403,10 +403,15 @@ def _is_young(age_ns: int) -> bool:
 def _began_ns(ring: Path) -> int:
     """When the life in the ring began; 0 where that cannot be read: what is there is saved all the same. Raises OSError."""
     with ring.open("rb") as file:
-        prefix = file.read(_RING_PREFIX.size)
-        if len(prefix) < _RING_PREFIX.size:
-            return 0
-        header = file.read(_RING_PREFIX.unpack(prefix)[4])
+        return _read_began_ns(file)
+
+
+def _read_began_ns(content: io.BufferedIOBase) -> int:
+    """Reads the header of a recording, up to where its records begin. 0 where it says nothing: as if it had begun with time."""
+    prefix = content.read(_RING_PREFIX.size)
+    if len(prefix) < _RING_PREFIX.size:
+        return 0
+    header = content.read(_RING_PREFIX.unpack(prefix)[4])
     try:
         return msgspec.msgpack.decode(header, type=_RingHeader).began_ns
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -446,9 +451,11 @@ def _held(content: io.BufferedIOBase, stops: Sequence[EventRecord]) -> set[int]:
     """Ids of those whose scan stands in a recording: its nanosecond is the event's own. It may have stopped twice.
 
     A state that comes later has the nanosecond, too (since when it is latched): that is not the stop. One pass for all of them: a
-    look for each took nine times as long over the rings of a simulated bad hour.
+    look for each took nine times as long over the rings of a simulated bad hour. Nothing of before its life began is looked for.
     """
-    moments = {msgspec.msgpack.encode(stop.at_ns): stop.at_ns for stop in stops}
+    began_ns = _read_began_ns(content)
+    content.seek(0)  # a header that cannot be read may say any length
+    moments = {msgspec.msgpack.encode(stop.at_ns): stop.at_ns for stop in stops if stop.at_ns >= began_ns}
     if not moments:
         return set()
     any_moment = re.compile(_SCAN_OF % b"|".join(map(re.escape, moments)))

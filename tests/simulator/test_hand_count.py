@@ -12,6 +12,7 @@ from tests.simulator.runner import RunningWorld
 def test_pedal_strap_and_button_are_three_hands() -> None:
     running = RunningWorld(1)
     count = HandCount(running.world)
+    count.begin()
     running.world.hands.set_closed(Input.ATTENDANT, True)
     count.strap_in_hand = True
     running.run(0.2)
@@ -25,6 +26,7 @@ def test_presses_are_counted_from_the_clip_to_the_walk() -> None:
     running = RunningWorld(1)
     running.world.hands.set_closed(Input.CLIP, False)
     count = HandCount(running.world)
+    count.begin()
     running.world.hands.press(Input.OK)
     running.run(1.0)
     running.world.hands.set_closed(Input.CLIP, True)
@@ -40,6 +42,7 @@ def test_presses_are_counted_from_the_clip_to_the_walk() -> None:
 def test_a_press_by_the_patient_is_not_the_therapists() -> None:
     running = RunningWorld(1)
     count = HandCount(running.world)
+    count.begin()
     count.patients_press = Input.STOP
     running.world.hands.press(Input.STOP)
     running.run(0.5)

@@ -472,6 +472,19 @@ def test_two_stops_of_one_scan_have_one_time_and_one_recording(restarted: Restar
     assert restarted.saver.alarms == ()
 
 
+@pytest.mark.parametrize("header", [b"", RING[:20], b"\xff" * 40])
+def test_a_header_that_cannot_be_read_hides_no_stop(restarted: Restarted, header: bytes) -> None:
+    """It may say any length, and the beginning of any life."""
+    restarted.record(header)
+    restarted.stop(41)
+    restarted.stop(42, "braking-failed", "power_off")
+    for _ in range(2):
+        restarted.kill()
+        restarted.begin()
+        assert names(restarted.after(AFTER_NS)) == ["41-harness-loaded.flight.gz"]
+        assert restarted.saver.alarms == (), "neither is missing"
+
+
 def test_what_is_pending_is_saved_at_once_when_telemetry_ends_in_order(restarted: Restarted) -> None:
     restarted.stop(41)
     restarted.clock.now_ns += 3 * S
