@@ -168,6 +168,7 @@ class Controller:
         self.outputs: Outputs | None = None
         self._remember(force=True)
 
+    # Control C-PULSE.
     def cycle(self, now_ns: int, lateness_ns: int) -> None:
         """One scan at now_ns, which began lateness_ns after it was due. The STOP frame goes out before anything is told."""
         devices = self._devices

@@ -52,6 +52,9 @@ class JudgedFall(msgspec.Struct, frozen=True):
     alone_rule: Event | None
     fused_rule: Event | None
     counted: bool
+    """As recovered, by the harness alone."""
+    counted_fused: bool
+    """And with the hands."""
     belt_m_s: float
     travel_m: float
 
@@ -81,6 +84,7 @@ def judge_fall(fall: Fall, samples: Sequence[LoadSample], balance: BalanceSettin
         alone_rule=alone_stop.event if alone_stop else None,
         fused_rule=fused_stop.event if fused_stop else None,
         counted=any(one.event is Event.BALANCE_RECOVERED for one in alone),
+        counted_fused=any(one.event is Event.BALANCE_RECOVERED for one in fused),
         belt_m_s=fall.belt_m_s,
         travel_m=belt_travel_m(fused, ONSET_NS, fall.belt_m_s, RAMP),
     )

@@ -104,7 +104,7 @@ def _fused_stumbles(stumbles: Sequence[JudgedFall]) -> Criterion:
     planned = [one for one in stumbles if one.stage in PLANNED_STAGES]
     free = [one for one in stumbles if one.stage is Stage.FREE]
     stopped = sum(one.fused_rule is not None for one in planned)
-    counted = sum(one.counted for one in planned)
+    counted = sum(one.counted_fused for one in planned)
     asked = sum(one.fused_rule is Event.RAILS_GRABBED for one in free)
     return Criterion(
         "the same stumbles, fused with the hands: >= 80 % counted, <= 5 % stopped",

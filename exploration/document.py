@@ -120,8 +120,9 @@ _NOT_SHOWN = """
 
 It is exhaustive over abstract states, not over concrete ones: of all situations that count as one, the first is expanded. The
 drive is a model of the firmware's rules, without its lease and without inertia; scans lie up to 310 s apart where time is to pass,
-so that limits in time are judged and limits in scans are not. The real firmware, belt and patient are in the scenarios and the
-tests with random hands.
+so that limits in time are judged and limits in scans are not. The session has no symptom checks, no hands-free windows, no
+retractor and nothing that makes the treadmill unready; it is not a patient's first; of the symptoms one is reported. The real
+firmware, belt and patient are in the scenarios and the tests with random hands.
 """
 
 

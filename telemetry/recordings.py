@@ -453,6 +453,8 @@ def _held(content: io.BufferedIOBase, stops: Sequence[EventRecord]) -> set[int]:
     A state that comes later has the nanosecond, too (since when it is latched): that is not the stop. One pass for all of them: a
     look for each took nine times as long over the rings of a simulated bad hour. Nothing of before its life began is looked for.
     """
+    if not stops:
+        return set()
     began_ns = _read_began_ns(content)
     content.seek(0)  # a header that cannot be read may say any length
     moments = {msgspec.msgpack.encode(stop.at_ns): stop.at_ns for stop in stops if stop.at_ns >= began_ns}

@@ -162,6 +162,7 @@ def judge_calibration(
     return [] if now < calibration_due(found, settings) else [Unready.CALIBRATION_OVERDUE]
 
 
+# Control C-SELF-TEST.
 def _judge_self_test(
     found: SelfTestCertificate | Damaged | None, fitted: Fitted, settings: CommissioningSettings, now: datetime
 ) -> list[Unready]:

@@ -19,6 +19,7 @@ _MS = 1_000_000
 _TICK_STUCK_MS = 100
 _REFUSAL_MS = 100
 _DISAGREE_MS = 300
+_DONE = -1
 _FIRST_WORD_NS = 2_000 * _MS
 """A drive that was never heard is silent after this: at start-up the line is opened first."""
 _STALL_ASKED_M_S = 0.08
@@ -41,6 +42,8 @@ class DriveWatchState(msgspec.Struct, frozen=True, gc=False):
     """A stall was found, by the firmware or here: the encoder may have died under a belt that coasts."""
     refused_since_ns: int = 0
     disagree_since_ns: int = 0
+    undone_since_ns: int = 0
+    """Since when a stop is open at the panel whose opening the drive has not seen; `_DONE` once it has."""
     stop_due_ns: int = 0
     stop_m_s2: float = 0.0
     """The hardest deceleration asked in this stop: `stop_due_ns` was reckoned with it."""
@@ -71,6 +74,8 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     """The belt was proven at rest and nothing has been asked since."""
     start_closed: bool
     """START as the panel's filtered input shows it."""
+    chain_open: bool
+    """Mushroom, by both its channels, lanyard or overload switch is open, as the panel's filtered inputs show it."""
 
 
 UNHEARD = DriveFacts(False, False, False, 0.0, 0.0, DriveState.FAULT)
@@ -123,6 +128,7 @@ def _unheard(
             wrong_since_ns=0,
             stalled_since_ns=0,
             refused_since_ns=0,
+            undone_since_ns=0,
         )
     return state, facts, happenings
 
@@ -153,6 +159,7 @@ def _remember(state: DriveWatchState, reading: DriveReading, asked: Asked, setti
         ),
         refused_since_ns=_since(driven and reading.refusal != 0, state.refused_since_ns, now_ns),
         disagree_since_ns=_since(reading.start_closed != asked.start_closed, state.disagree_since_ns, now_ns),
+        undone_since_ns=_undone_since(asked.chain_open, reading.stop_input_closed, state.undone_since_ns, now_ns),
         stop_due_ns=due,
         stop_m_s2=hardest,
         reported=state.reported,
@@ -179,6 +186,13 @@ def _stop_due(state: DriveWatchState, asked: Asked, speed_m_s: float, now_ns: in
 
 def _since(holds: bool, since_ns: int, now_ns: int) -> int:
     return (since_ns or now_ns) if holds else 0
+
+
+def _undone_since(chain_open: bool, stop_input_closed: bool, since_ns: int, now_ns: int) -> int:
+    """Once the drive has seen the chain open, it may close before the contacts that report: a mushroom that is turned slowly."""
+    if not chain_open:
+        return 0
+    return _DONE if not stop_input_closed or since_ns == _DONE else since_ns or now_ns
 
 
 def _lasts(since_ns: int, limit_ms: int, now_ns: int) -> bool:
@@ -218,6 +232,7 @@ def _judge_link(
         found.append((Event.START_DISAGREES, (("drive_start_closed", int(reading.start_closed)),)))
 
 
+# Control C-CHAIN-CONTACTS.
 def _judge_drive_says(
     found: list[tuple[Event, Detail]], moved: DriveWatchState, reading: DriveReading, driven: bool, now_ns: int
 ) -> None:
@@ -229,6 +244,8 @@ def _judge_drive_says(
         found.append((Event.LEASE_LOST, (("drive_faults", reading.faults),)))
     if not reading.stop_input_closed or (stopped and reading.faults & _STOP_INPUT_FAULT):
         found.append((Event.DRIVE_STOP_INPUT_OPEN, (("drive_faults", reading.faults),)))
+    if moved.undone_since_ns != _DONE and _lasts(moved.undone_since_ns, _DISAGREE_MS, now_ns):
+        found.append((Event.STOP_CHAIN_CLOSED, ()))
     if _lasts(moved.refused_since_ns, _REFUSAL_MS, now_ns):
         found.append((Event.RUN_REFUSED, (("refusal", reading.refusal),)))
 

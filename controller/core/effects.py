@@ -255,6 +255,7 @@ def restart_steps(preparation: PreparationState, harness: bool = False) -> Prepa
     return msgspec.structs.replace(preparation, steps=HARNESS_STEPS if harness else RESTART_STEPS, sit_began_ns=0, sit_peak_n=0.0)
 
 
+# Control C-LATCH.
 def judge_reset(scan: Scan, pressed: bool) -> None:
     """RESET's edge opens the latch when nothing stands in its way; it waits half a second for the drive to clear its faults.
 

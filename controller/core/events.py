@@ -58,6 +58,7 @@ class Event(enum.Enum):
     EMERGENCY_DISCREPANCY = "emergency-discrepancy"
     LANYARD_PULLED = "lanyard-pulled"
     DRIVE_STOP_INPUT_OPEN = "drive-stop-input-open"
+    STOP_CHAIN_CLOSED = "stop-chain-closed"
     STOP_PRESSED = "stop-pressed"
     SYMPTOM_BUTTON = "symptom-button"
     SLOWER_PRESSED = "slower-pressed"
@@ -217,6 +218,14 @@ _ROWS: tuple[tuple[Event, Severity, Effect, Priority, str, str], ...] = (
         _HIGH,
         "Stop chain open at the drive",
         "Check mushroom, lanyard, overload switch and watchdog relay, then RESET.",
+    ),
+    (
+        Event.STOP_CHAIN_CLOSED,
+        _C,
+        _E.FAULT,
+        _HIGH,
+        "A stop does not open the chain",
+        "Look after the patient. Do not use: have the stop chain's contacts checked.",
     ),
     (Event.STOP_PRESSED, _N, _E.PAUSE, _QUIET, "STOP pressed", "Ask the patient. OK and START to go on."),
     (

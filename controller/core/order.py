@@ -97,6 +97,7 @@ def _awaits_grant(scan: Scan) -> bool:
     return state.start_until_ns > 0 or scan.digital.is_closed(Input.START)
 
 
+# Control C-FITTING-STOP.
 def _stop(scan: Scan) -> DriveCommand:
     """The deceleration of what stopped the belt; once the harness is loaded after a latched stop, the belt must stop under it."""
     state, ramp = scan.state, scan.settings.core.ramp

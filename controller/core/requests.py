@@ -82,6 +82,7 @@ def _refuse(scan: Scan, request: SessionRequest | Cancel | Silence, reason: str)
     scan.answers.append(Answer(request.request, False, reason))
 
 
+# Control C-SELF-TEST.
 def _prepare(scan: Scan, request: SessionRequest) -> None:
     state = scan.state
     reason = ""

@@ -62,6 +62,7 @@ def missing_to_start(state: CoreState, settings: CoreSettings, now_ns: int) -> t
     return tuple(missing)
 
 
+# Control C-SELF-TEST.
 def _machine_missing(state: CoreState) -> list[str]:
     missing = []
     drive = state.drive

@@ -35,6 +35,7 @@ _RAIL_LEFT, _RAIL_RIGHT = Input.RAIL_LEFT.bit, Input.RAIL_RIGHT.bit
 _DECK_FRONT, _DECK_REAR, _OVERLOAD = Input.DECK_FRONT.bit, Input.DECK_REAR.bit, Input.OVERLOAD.bit
 _CLIP = Input.CLIP.bit
 _START, _RESET = Input.START.bit, Input.RESET.bit
+_EITHER_CHANNEL, _OTHERS_IN_SERIES = Input.EMERGENCY_A.bit | Input.EMERGENCY_B.bit, Input.LANYARD.bit | Input.OVERLOAD.bit
 # Each scan asks for these several times, and Python 3.11 takes long to find an enumeration's member.
 _SELF_TEST, _REST, _PAUSED, _COMPLETE = State.SELF_TEST, State.REST, State.PAUSED, State.COMPLETE
 _BOTH, _LEFT, _RIGHT = RailStage.BOTH, RailStage.LEFT, RailStage.RIGHT
@@ -121,6 +122,7 @@ def _read(state: CoreState, inputs: ScanInputs, settings: Settings, now_ns: int)
         deceleration_m_s2=state.deceleration_m_s2,
         must_rest=state.rested,
         start_closed=facts.closed & _START != 0,
+        chain_open=not facts.closed & _EITHER_CHANNEL or facts.closed & _OTHERS_IN_SERIES != _OTHERS_IN_SERIES,
     )
     watch, drive, findings = watch_drive(state.watch, inputs.drive, asked, core.drive, now_ns)
     start_changed = (facts.pressed | facts.released) & _START
@@ -343,6 +345,7 @@ def _outputs(scan: Scan) -> tuple[CoreState, Outputs]:
     )
 
 
+# Control C-PULSE.
 def _may_hold_chain(scan: Scan) -> bool:
     """Power was to be off: until the belt is proven at rest with the drive's relay read back open, only the contactors are sure.
 

@@ -196,8 +196,8 @@ class NeverFasterThanReleased:
 
     name = "never faster than hands released"
     reason = (
-        "0.02 m/s and 5 % for strides and regulation, over a second 0.01 m/s and 1 %; power stage broken: powered above the bound "
-        "for 0.25 s at most (welded: 3.6 s)"
+        "0.02 m/s and 5 % for strides and regulation, over a second 0.01 m/s and 1 %; power stage broken: up to 0.26 m/s above "
+        "(a slipping encoder's trim), powered above that for 0.25 s at most (welded: 3.6 s)"
     )
     _TRIM_M_S = 0.26
     _CUT_NS, _CUT_WELDED_NS = S // 4, 36 * S // 10

@@ -289,7 +289,7 @@ DEFECTS: tuple[Defect, ...] = (
         },
     ),
     Defect(
-        "core: the belt's time is not counted",
+        "core: a phase's time is not counted",
         ("never beyond the prescription",),
         _CALM,
         core={"controller.core.exercise:count_motion": (("state.phase_elapsed_ns + elapsed_ns", "state.phase_elapsed_ns"),)},

@@ -189,8 +189,8 @@ Faults come in two ways. Some in bursts, alone and together; the others, one to 
 walks and nothing else is the matter, and begin 1 to 5 s later (some up to 25 s). In three runs of ten they wait besides until the
 belt has two fifths of the plan's speed or more: a rise of 0.05 m/s takes 10 s, and a stop from 0.7 m/s is another thing than one
 from the warm-up's 0.1. Then the therapist gets everybody walking again. A fault that met nothing (a clip that was open already, a
-full disk that nobody wrote to, a command without anybody who heard it) is not counted. Lamps, buzzer and nurse call may stick too:
-nobody in the simulated world looks at them, so that nothing of them is claimed here.
+full disk that nobody wrote to, a command without anybody who heard it) is not counted. Lamps, buzzer and nurse call are not made to
+stick: nobody in the simulated world looks at them, so that nothing of them is claimed here.
 
 Three complaints in the long runs were the campaign's own mistakes, mended before any hours with them were counted: 1/358 called an
 event lost that telemetry was to publish 2 s later (it asks for a lost broker again after 30 s at the latest), and 1/855 did not

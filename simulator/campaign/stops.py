@@ -101,7 +101,7 @@ class StopsInTime:
 
     def __init__(self, rule: StopRule) -> None:
         self.name = f"stops: {rule.name}"
-        self.reason = rule.reason
+        self.reason = f"{rule.reason}; judged by {_limits(rule)}"
         self._rule = rule
         self._is_pressed = rule.pressed
         self._to_m_s = rule.to_m_s
@@ -173,6 +173,14 @@ class StopsInTime:
         if travel_m > self._limit_m:
             return f"{travel_m:.2f} m of belt {onset}, allowed {self._limit_m:.2f} m"
         return None
+
+
+def _limits(rule: StopRule) -> str:
+    """What a sound machine is held to, in words."""
+    return (
+        f"{rule.reaction_s:.2f} s, then {rule.braking_m_s2:.2f} m/s2, and {MARGIN_S} s and {MARGIN_M} m besides; more where the "
+        "drive or its power stage is hurt, or somebody else commands it"
+    )
 
 
 def _lasting(holds: Callable[[Observation], bool], for_s: float) -> Callable[[Observation], bool]:

@@ -12,6 +12,7 @@ import pytest
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 UNIT = SYSTEMD / "sternway-controller.service"
+TELEMETRY_UNIT = SYSTEMD / "sternway-telemetry.service"
 HIGHEST_EXPOSURE = {"sternway-controller.service": 0.7, "sternway-telemetry.service": 1.2}
 
 pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
@@ -67,6 +68,18 @@ def test_the_controller_has_no_network_and_telemetrys_socket_keeps_its_peers_nam
     assert service["DevicePolicy"] == "closed"
     assert service["Type"] == "notify"
     assert "PrivateUsers" not in service
+
+
+@pytest.mark.hazard("H-19", "C-TWO-PROCESSES")
+def test_telemetry_which_has_the_network_is_given_no_device() -> None:
+    unit = configparser.RawConfigParser(strict=False)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(TELEMETRY_UNIT, encoding="utf-8")
+    service = unit["Service"]
+    assert service["PrivateDevices"] == "yes"
+    assert service["DevicePolicy"] == "closed"
+    assert "DeviceAllow" not in service
+    assert not {"gpio", "dialout", "spi", "i2c"} & set(service.get("SupplementaryGroups", "").split())
 
 
 def test_the_unit_lets_the_controller_come_to_its_third_unclean_start() -> None:

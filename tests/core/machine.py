@@ -82,6 +82,8 @@ class Machine:
         self.buttons_mask = NOT_PRESSED
         self.chain_broken = False
         """The drive's STOP input opens though no input of the Pi shows why."""
+        self.chain_shorted = False
+        """The drive's STOP input stays closed, whatever is pressed or pulled."""
         self._chain_closed_ns = 0
         self.start_wire_cut = False
         """START reaches the Pi but not the drive."""
@@ -147,7 +149,7 @@ class Machine:
 
     def _advance_drive(self) -> None:
         chain = all(self.closed & name.bit for name in (Input.EMERGENCY_A, Input.EMERGENCY_B, Input.LANYARD, Input.OVERLOAD))
-        chain = chain and not self.chain_broken
+        chain = (chain or self.chain_shorted) and not self.chain_broken
         self._chain_closed_ns = self.now_ns if chain else self._chain_closed_ns
         powered = self.now_ns - self._chain_closed_ns < OFF_DELAY_NS
         self.drive.set_inputs(

@@ -35,8 +35,8 @@ READING = DriveReading(
     contactors_closed=2,
     refusal=0,
 )
-RUNNING = Asked(set_point_m_s=0.3, stopping=False, deceleration_m_s2=0.0, must_rest=False, start_closed=False)
-STOPPING = Asked(set_point_m_s=0.0, stopping=True, deceleration_m_s2=0.3, must_rest=False, start_closed=False)
+RUNNING = Asked(set_point_m_s=0.3, stopping=False, deceleration_m_s2=0.0, must_rest=False, start_closed=False, chain_open=False)
+STOPPING = Asked(set_point_m_s=0.0, stopping=True, deceleration_m_s2=0.3, must_rest=False, start_closed=False, chain_open=False)
 
 
 class Watch:
@@ -85,7 +85,7 @@ class Watch:
         ({"frozen_tick": True}, Event.DRIVE_TICK_STUCK, 100, 120),
     ],
 )
-@pytest.mark.hazard("H-05", "H-06", "H-27", "C-UNKNOWN-DRIVE", "C-RELAY-READ-BACK")
+@pytest.mark.hazard("H-05", "H-06", "C-UNKNOWN-DRIVE")
 def test_each_finding_at_its_time_and_once(changes: dict, event: Event, least_ms: float, most_ms: float) -> None:
     watch = Watch()
     began = watch.now_ns
@@ -93,6 +93,48 @@ def test_each_finding_at_its_time_and_once(changes: dict, event: Event, least_ms
     assert least_ms <= watch.after_ms(event, began) <= most_ms
     others = {name for _, name in watch.events} - {event}
     assert not others
+
+
+PULLED = msgspec.structs.replace(STOPPING, chain_open=True)
+
+
+@pytest.mark.hazard("H-16", "C-CHAIN-CONTACTS")
+def test_a_chain_that_the_drive_sees_closed_is_found_300_ms_after_a_stop_and_once() -> None:
+    watch = Watch()
+    began = watch.now_ns
+    watch.run_ms(1_000, PULLED, measured_mm_s=0)
+    assert 300 <= watch.after_ms(Event.STOP_CHAIN_CLOSED, began) <= 310
+    assert Event.STOP_CHAIN_CLOSED in watch.state.reported
+    watch.run_ms(10, STOPPING, measured_mm_s=0)
+    assert not watch.state.reported, "the stop is put back"
+    watch.run_ms(310, PULLED, measured_mm_s=0)
+    assert [name for _, name in watch.events] == [Event.STOP_CHAIN_CLOSED] * 2
+
+
+@pytest.mark.hazard("H-16", "C-CHAIN-CONTACTS")
+def test_a_chain_that_opened_before_the_limit_or_after_it_is_no_finding_any_more() -> None:
+    for late_ms in (290, 400):
+        watch = Watch()
+        watch.run_ms(late_ms, PULLED, measured_mm_s=0)
+        watch.run_ms(10, PULLED, measured_mm_s=0, stop_input_closed=False)
+        watch.run_ms(1_000, PULLED, measured_mm_s=0)
+        assert not watch.state.reported
+        assert ((Event.STOP_CHAIN_CLOSED in {name for _, name in watch.events}) is True) == (late_ms == 400)
+
+
+@pytest.mark.hazard("H-16", "C-CHAIN-CONTACTS")
+def test_what_the_drive_saw_before_it_fell_silent_does_not_count() -> None:
+    watch = Watch()
+    watch.run_ms(200, PULLED, measured_mm_s=0)
+    stale = msgspec.structs.replace(READING, received_at_ns=watch.now_ns)
+    for _ in range(50):
+        watch.now_ns += 10 * MS
+        watch.step(stale, PULLED)
+    assert watch.facts.heard is False
+    watch.run_ms(290, PULLED, measured_mm_s=0)
+    assert Event.STOP_CHAIN_CLOSED not in {name for _, name in watch.events}
+    watch.run_ms(30, PULLED, measured_mm_s=0)
+    assert Event.STOP_CHAIN_CLOSED in {name for _, name in watch.events}
 
 
 @pytest.mark.hazard("H-28", "C-UNKNOWN-DRIVE")

@@ -62,6 +62,13 @@ def _(machine: Machine) -> None:
     machine.run(0.3)
 
 
+@brings(Event.STOP_CHAIN_CLOSED)
+def _(machine: Machine) -> None:
+    machine.chain_shorted = True
+    machine.open(Input.LANYARD)
+    machine.run(0.5)
+
+
 @brings(Event.SLOWER_PRESSED)
 def _(machine: Machine) -> None:
     machine.press(Input.SLOWER)

@@ -44,7 +44,7 @@ DOES: dict[Effect, set[str]] = {
     Effect.EMERGENCY_STOP: {"emergency-pressed", "lanyard-pulled", "drive-stop-input-open"},
     Effect.FAULT: {
         *("emergency-discrepancy", "load-gap", "load-stuck", "load-out-of-range", "drive-silent", "drive-restarted", "drive-fault"),
-        *("drive-tick-stuck", "lease-lost", "gate-denied", "restart-loop"),
+        *("drive-tick-stuck", "lease-lost", "gate-denied", "restart-loop", "stop-chain-closed"),
         *LEAVES_THE_PATIENT_STANDING,
     },
     Effect.POWER_OFF: {"runaway", "wrong-direction", "braking-failed", "motion-at-rest"},

@@ -61,6 +61,24 @@ def test_it_takes_a_second_and_a_half_at_least() -> None:
     assert machine.chart is State.STANDBY
 
 
+def test_a_late_scan_of_the_self_test_is_the_one_of_its_second() -> None:
+    """Nothing is told of a self-test, but one late scan a second is all that is told of them. The clock began with the kernel."""
+    machine = Machine()
+    machine.now_ns = 0
+    machine.state = start_state("b00t", False, 0)
+    machine.run(0.99)
+    machine.lateness_ns = 30_000_000
+    machine.run(0.7)
+    assert machine.chart is State.STANDBY
+    machine.lateness_ns = 30_000_000
+    machine.run(0.1)
+    assert Event.SCAN_LATE not in machine.events
+    machine.run(0.21)
+    machine.lateness_ns = 30_000_000
+    machine.scan()
+    assert Event.SCAN_LATE in machine.events
+
+
 REFUSED = [
     (lambda machine: setattr(machine, "telemetry", False), "the recording (telemetry) is away; no new session starts without it"),
     (lambda machine: setattr(machine, "display", False), "the display is lost; no new session starts without it"),

@@ -60,7 +60,7 @@ UNREACHED = {
     "telemetry/recordings.py RecordingSaver._remove_oldest old.stat": _ERASED_RECORDINGS,
     "telemetry/recordings.py RecordingSaver._is_erased path.stat": _STOP_BEFORE,
     "telemetry/recordings.py RecordingSaver._is_named path.stat": _STOP_BEFORE,
-    "telemetry/recordings.py _began_ns": "only after a latched stop: tests/telemetry/test_recordings.py",
+    "telemetry/recordings.py _read_began_ns": "only after a latched stop: tests/telemetry/test_recordings.py",
     "telemetry/recordings.py _is_mentioned path.open": _ERASED_RECORDINGS,
     "telemetry/recordings.py _is_mentioned gzip.GzipFile": _ERASED_RECORDINGS,
     "telemetry/recordings.py _is_found": _ERASED_RECORDINGS,
