@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
 
+from messages.wire import EventRecord
 from simulator.campaign.observation import Violation
 from simulator.campaign.system import WholeSystem
 from telemetry.backoff import BROKER_BACKOFF
+from telemetry.payloads import EventPayload
 
 NAME = "no event lost or told twice"
 REASON = (
@@ -44,6 +48,7 @@ def judge_events(system: WholeSystem, at_s: float) -> list[Violation]:
         *_doubled_ids([event_id for event_id, _, _ in told], "the controller gave out"),
         *_different(dict_of(told), due, dict_of(kept), "the journal"),
         *_different(dict_of(told), due, at_broker, "the broker"),
+        *_otherwise_worded(system.records, published),
         *_out_of_order([event.id for event in published]),
         *system.broker.told_again[:3],
     ]
@@ -79,6 +84,25 @@ def _different(
 
 def _same(told: tuple[int | None, str], there: tuple[int | None, str]) -> bool:
     return told[1] == there[1] and there[0] in (None, told[0])
+
+
+_AS_TOLD = ("time", "code", "severity", "effect", "priority", "state", "text", "remedy", "session")
+"""What the broker gets of an event word for word."""
+
+
+def _otherwise_worded(told: Mapping[int, EventRecord], published: Sequence[EventPayload]) -> list[str]:
+    """An event that says something else at the broker than in the ring. Of its details those are compared that are finite."""
+    for event in published:
+        record = told.get(event.id)
+        if record is None:
+            continue  # that nobody told it is said already
+        for name in _AS_TOLD:
+            if getattr(event, name) != getattr(record, name):
+                return [f"the broker has {name} {getattr(event, name)!r} of event {event.id}, told was {getattr(record, name)!r}"]
+        finite = {key: value for key, value in record.detail.items() if not isinstance(value, float) or math.isfinite(value)}
+        if {key: event.detail.get(key) for key in finite} != finite or event.detail.keys() != record.detail.keys():
+            return [f"the broker has {event.detail} of event {event.id}, told was {record.detail}"]
+    return []
 
 
 def _out_of_order(ids: list[int]) -> list[str]:

@@ -120,7 +120,8 @@ def _above(seen: Observation, second: LastSecond, bound_m_s: float) -> str | Non
 
 class MovesOnlyAfterAHand:
     """Law 1. A belt at rest moves only within 6 s of a hand's letting go of START: a grant lives 5 s, then the relay closes and
-    the first centimetre takes its time. While the power stage is broken with its relay welded a bystander has the mushroom.
+    the first centimetre takes its time. While the drive's relay is welded, or was just now, a motor may run away by itself: a
+    bystander has the mushroom.
     """
 
     name = "moves only after a hand"
@@ -137,7 +138,7 @@ class MovesOnlyAfterAHand:
         elif seen.speed_m_s > MOTION_M_S and self._rests:
             self._rests = False
             since_s = (seen.now_ns - self._released.start_ns) / 1e9
-            if since_s > 6.0 and not seen.power_stage_hurt:
+            if since_s > 6.0 and not seen.welded:
                 return f"the belt began to move {since_s:.1f} s after START was last let go"
         return None
 
@@ -174,7 +175,7 @@ class NeverTheWrongWay:
         self._unwatched = self._unwatched or (seen.drive_away and seen.motor_reversed)
         back_m = self._furthest_m - seen.travel_m
         allowed_m = self._SOUND_M
-        if seen.power_stage_hurt:
+        if seen.motor_reversed:
             allowed_m = self._UNWATCHED_M if self._unwatched else self._REVERSED_M
         if back_m > (self._WELDED_M if self._without_relay else allowed_m):
             return f"the belt ran {back_m * 1000:.0f} mm the wrong way"

@@ -442,6 +442,12 @@ DEFECTS: tuple[Defect, ...] = (
         },
     ),
     Defect(
+        "telemetry: an event is published with another severity than it was told with",
+        (events.NAME,),
+        ("wrong-button", "emergency-stop"),
+        shell={"publisher": (("        severity=event.severity,\n", '        severity="info",\n'),)},
+    ),
+    Defect(
         "telemetry: an event counts as published before the broker has it",
         (events.NAME,),
         ("broker-away", "broker-flapping", "broker-slow", "wrong-button"),

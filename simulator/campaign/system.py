@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from controller.core.readings import DriveReading, Levels, LoadSample
 from controller.core.state import CoreState, Settings
@@ -29,7 +29,7 @@ from firmware_bridge.drive import DriveLimits
 from firmware_bridge.reference_drive import ReferenceDrive
 from messages.patient import Screening
 from messages.plan import Plan
-from messages.wire import About, Message, Prepare, encode
+from messages.wire import About, EventRecord, Message, Prepare, encode
 from simulator.campaign.broker import MemoryBroker
 from simulator.campaign.kernel import MemorySocket, Sockets, Tty, TtyFcntl, TtyOs, TtySelect, TtySerial, TtyTermios
 from simulator.campaign.line import Cable
@@ -180,6 +180,8 @@ class WholeSystem:
         self.scans = 0
         self.appended: list[tuple[int, int, str]] = []
         """Id, time and code of every event that a controller has put into its ring."""
+        self.records: dict[int, EventRecord] = {}
+        """The same events whole, by id."""
         self._client: MemorySocket | None = None
         self._next_scan_ns = START_NS + SCAN_NS
         self._due_ns = self._next_scan_ns
@@ -258,8 +260,9 @@ class WholeSystem:
     def _listen_to_ring(self) -> None:
         append = self._ring.append
 
-        def listen(record: Any) -> None:
+        def listen(record: EventRecord) -> None:
             self.appended.append((record.id, record.at_ns, record.code))
+            self.records[record.id] = record
             append(record)
 
         # The shipped ring has no place for a listener, and gets none for the campaign's sake: it is heard by standing in between.

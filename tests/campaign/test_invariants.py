@@ -91,9 +91,14 @@ def test_nobody_speaks_of_a_sound_walk() -> None:
     ("name", "judge"),
     [
         (Input.EMERGENCY_A, "stops: emergency stop, lanyard, overload"),
+        (Input.EMERGENCY_B, "stops: emergency stop, lanyard, overload"),
+        (Input.LANYARD, "stops: emergency stop, lanyard, overload"),
+        (Input.OVERLOAD, "stops: emergency stop, lanyard, overload"),
         (Input.CLIP, "stops: clip, deck ends"),
+        (Input.DECK_FRONT, "stops: clip, deck ends"),
         (Input.DECK_REAR, "stops: clip, deck ends"),
         (Input.STOP, "stops: STOP, symptom button"),
+        (Input.SYMPTOM, "stops: STOP, symptom button"),
         (Input.ATTENDANT, "stops: pedal let go: pause"),
     ],
 )
@@ -141,10 +146,21 @@ def test_who_has_the_line_may_keep_the_belt_going_until_the_chain_opens(
     assert {one for one in found if one.startswith("stops: ")} == ({judge} if judge else set())
 
 
+@pytest.mark.parametrize(("kept_s", "complained"), [(3.4, {"stops: pedal let go: slower"}), (0.5, set())])
+def test_a_belt_that_is_not_slowed_when_the_pedal_is_let_go(kept_s: float, complained: set[str]) -> None:
+    """At 0.40 m/s it is slow after 0.5 s of grace and 2 s of ramp, and at rest before the pause is due."""
+    slows = speed(40.0, lambda since_s: 0.40 - 0.15 * max(0.0, since_s - kept_s))
+    assert set(complaints(50.0, climbs, press(Input.ATTENDANT, 40.0, 50.0), slows)) == complained
+
+
 @pytest.mark.parametrize("brake_m_s2", [1.5, 3.0, 40.0])
 def test_a_brake_harder_than_anything_asks(brake_m_s2: float) -> None:
-    found = complaints(50.0, climbs, speed(40.0, lambda since_s: 0.40 - brake_m_s2 * since_s if since_s < 0.2 else 0.0))
-    assert set(found) == {"accelerates within limits"} or brake_m_s2 == 40.0
+    def under_power(seen: Observation, at_s: float) -> None:
+        """A relay that opens at once takes the brake away with the power."""
+        seen.relay_closed = MOVES_S - 0.05 < at_s < 40.6
+
+    brakes = speed(40.0, lambda since_s: 0.40 - brake_m_s2 * since_s)
+    assert set(complaints(50.0, climbs, brakes, under_power)) == {"accelerates within limits"}
 
 
 def test_the_chain_may_brake_at_one_and_no_harder() -> None:
@@ -171,6 +187,24 @@ def test_a_latched_stop_may_brake_at_a_half_when_the_host_asks_for_it() -> None:
     stops = speed(40.0, lambda since_s: 0.40 - 0.55 * since_s)
     assert complaints(45.0, climbs, latches(500), stops) == {}
     assert set(complaints(45.0, climbs, latches(150), stops)) == {"accelerates within limits"}
+
+
+@pytest.mark.parametrize(("welded", "complained"), [(False, True), (True, False)])
+def test_only_behind_a_welded_relay_may_a_broken_motor_begin_by_itself(welded: bool, complained: bool) -> None:
+    def hurt(seen: Observation, _at_s: float) -> None:
+        seen.power_stage_hurt, seen.welded = True, welded
+
+    found = complaints(12.0, hurt, speed(8.0, lambda since_s: min(0.25, 0.1 * since_s)))
+    assert ("moves only after a hand" in found) is complained
+
+
+@pytest.mark.parametrize(("motor_reversed", "complained"), [(False, True), (True, False)])
+def test_only_a_reversed_motor_may_take_the_belt_back(motor_reversed: bool, complained: bool) -> None:
+    def back(seen: Observation, at_s: float) -> None:
+        seen.power_stage_hurt, seen.motor_reversed = True, motor_reversed
+        seen.speed_m_s = -0.5 if 40.0 < at_s < 41.0 else seen.speed_m_s
+
+    assert ("never the wrong way" in complaints(41.5, climbs, back)) is complained
 
 
 def test_a_motor_that_creeps_unseen() -> None:

@@ -16,15 +16,17 @@ import controller.core.preparing_rules
 import controller.core.step
 from controller.core.chart import State, Trigger
 from controller.core.commands import NOTHING
+from controller.core.inputs import Input
 from controller.core.preparation import Step
 from controller.core.ramp import RampState
 from controller.core.state import Scan
 from exploration.__main__ import main, violation_words
 from exploration.alphabet import pair_letters, single_letters
 from exploration.document import DECLARED
-from exploration.laws import LAWS
+from exploration.laws import LAWS, broken, runs
 from exploration.script import stations
 from exploration.search import Explorer, Found
+from exploration.situation import MS, Scanned, scan
 
 PAGE = Path(__file__).parents[2] / "docs" / "exploration.md"
 _ROW = re.compile(r"^\| ([a-z_]+) \| ([a-z_]+) \| (?:yes|through another) \|", re.MULTILINE)
@@ -197,6 +199,32 @@ def test_the_command_says_how_to_come_to_a_broken_law(
     said = capsys.readouterr().out
     assert "BROKEN: a mushroom does not latch" in said
     assert "1. " in said
+
+
+TRIPS = (
+    *(Input.EMERGENCY_A, Input.EMERGENCY_B, Input.LANYARD, Input.OVERLOAD, Input.CLIP, Input.DECK_FRONT, Input.DECK_REAR),
+    *(Input.STOP, Input.SYMPTOM),
+)
+PAUSING = (Input.STOP, Input.SYMPTOM)
+
+
+def walking() -> Scanned:
+    """A sound scan in the middle of a walk."""
+    scanned = (scan(situation, 10 * MS) for _, situation in stations() if situation.ran)
+    return next(sound for sound in scanned if runs(sound) and not broken(sound))
+
+
+@pytest.mark.parametrize("contact", TRIPS, ids=lambda contact: contact.name.lower())
+def test_no_stop_contact_is_left_out_of_the_laws(contact: Input) -> None:
+    """A planted defect shows that a law can be broken at all; this, that it can be broken by each contact."""
+    sound = walking()
+    levels = sound.inputs.levels
+    opened = msgspec.structs.replace(levels, closed=levels.closed & ~contact.bit)
+    flickered = msgspec.structs.replace(levels, edges=contact.bit)
+    for tripped in (opened, flickered):
+        scanned = msgspec.structs.replace(sound, inputs=msgspec.structs.replace(sound.inputs, levels=tripped))
+        assert LAWS["RUN while a stop contact is open"](scanned)
+        assert LAWS["a trip while the belt runs does not latch"](scanned) is (contact not in PAUSING)
 
 
 def test_a_run_out_of_time_says_that_it_is_not_closed() -> None:
