@@ -219,13 +219,16 @@ _STOP_MOVES_M_S = 0.01
 def _stopped() -> Callable[[Observation], bool]:
     """Whether a STOP has reached the drive since the belt last rested: no RUN counts any more."""
     rested_ns = 0
+    stopped = False
+    """The newest STOP may still be arriving: the one before it holds."""
 
     def has_stopped(seen: Observation) -> bool:
-        nonlocal rested_ns
+        nonlocal rested_ns, stopped
         if seen.speed_m_s < _STOP_MOVES_M_S:
-            rested_ns = seen.now_ns
-            return False
-        return rested_ns < seen.host.stopped_ns <= seen.now_ns
+            rested_ns, stopped = seen.now_ns, False
+        else:
+            stopped = stopped or rested_ns < seen.host.stopped_ns <= seen.now_ns
+        return stopped
 
     return has_stopped
 

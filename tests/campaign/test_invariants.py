@@ -146,6 +146,22 @@ def test_who_has_the_line_may_keep_the_belt_going_until_the_chain_opens(
     assert {one for one in found if one.startswith("stops: ")} == ({judge} if judge else set())
 
 
+@pytest.mark.parametrize(("stopped", "complained"), [(True, set()), (False, {"stops: host silent"})])
+def test_a_stop_that_is_still_arriving_hides_none_before_it(stopped: bool, complained: set[str]) -> None:
+    """A host that sends STOP every 10 ms, and no RUN, is not silent: its planned stop at 0.15 m/s2 is no lease's at 0.3."""
+
+    def host(seen: Observation, at_s: float) -> None:
+        if at_s < 40.0:
+            return
+        seen.host.heard_ns = seen.now_ns - int((at_s - 40.0) * 1e9)
+        if stopped:
+            late_ns = 2_000_000 if 40.5 < at_s < 40.55 else -2_000_000
+            seen.host.stopped_ns, seen.host.stop_mm_s2 = seen.now_ns + late_ns, 150
+
+    stops = speed(40.0, lambda since_s: 0.40 - 0.15 * since_s)
+    assert set(complaints(50.0, climbs, host, stops)) == complained
+
+
 @pytest.mark.parametrize(("kept_s", "complained"), [(3.4, {"stops: pedal let go: slower"}), (0.5, set())])
 def test_a_belt_that_is_not_slowed_when_the_pedal_is_let_go(kept_s: float, complained: set[str]) -> None:
     """At 0.40 m/s it is slow after 0.5 s of grace and 2 s of ramp, and at rest before the pause is due."""
