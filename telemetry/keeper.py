@@ -253,7 +253,7 @@ class JournalKeeper:
             self._send_again()
 
     def _fail(self, error: Exception) -> None:
-        if not self._failing:
+        if "journal-unwritable" not in self._alarms:  # a first opening that fails is said, too; its repetitions are not
             _log.error("the journal cannot be written: %s", error)
         self._failing = True
         self._wake.set()

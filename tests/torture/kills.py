@@ -14,18 +14,21 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from random import Random
 
 import msgspec
 
 from messages.plan import Phase, PhaseKind, Plan
 from messages.wire import Snapshot
+from simulator.heard import HeardEvent
 from simulator.observer import SocketObserver
 from simulator.patient import Posture
 from simulator.patients import returning_patient
 from simulator.rig import Rig
 from simulator.therapist import Lines, Therapist
 from simulator.verdict import LATE_STOP_MS, LEASE_MS
+from telemetry.publisher import EVENTS_AT_ONCE
 
 PLAN = Plan("TORTURE-1", 75.0, (Phase(PhaseKind.WARM_UP, 10.0, 0.10), Phase(PhaseKind.WORK, 300.0, 0.30)))
 RESTS_M_S = 0.02
@@ -36,6 +39,8 @@ HEARD_WITHIN_S = 15.0
 WALKS_ON_S = 0.8
 RIG_AFTER = 100
 """Kills after which a fresh rig is set up: the display of a busy day, the journal of one, and other seeds."""
+LOST_ON_AVERAGE = 2
+"""Events that a kill of the broker may cost, on average; 125 kills have cost 10."""
 _LATCHED = ("protective_stop", "emergency_stop", "fault")
 
 
@@ -189,16 +194,19 @@ class Remains(msgspec.Struct):
     wrong: list[str] = []
 
 
-def examine(rig: Rig, kills: list[Kill]) -> Remains:
-    """Every event once, in order and without a gap in the journal; each of them heard, none otherwise than it is kept."""
+def examine(directory: Path, events: list[HeardEvent], kills: list[Kill]) -> Remains:
+    """Every event once, in order and without a gap in the journal; each of them heard, none otherwise than it is kept.
+
+    events: what a listener at the broker heard.
+    """
     remains = Remains(wrong=[])
-    with sqlite3.connect(rig.directory / "journal.sqlite") as journal:
+    with sqlite3.connect(directory / "journal.sqlite") as journal:
         kept = {row[0]: row[1] for row in journal.execute("SELECT id, code FROM events ORDER BY id")}
         sessions = collections.Counter(status for (status,) in journal.execute("SELECT status FROM sessions"))
         confirmed = journal.execute("SELECT id FROM positions WHERE name = 'confirmed'").fetchone()[0]
         missing = journal.execute("SELECT first_id, last_id FROM missing").fetchall()
     journal.close()
-    heard = [(event.id, event.code) for event in (rig.listener.events() if rig.listener is not None else [])]
+    heard = [(event.id, event.code) for event in events]
     remains.kept, remains.heard = len(kept), len({event_id for event_id, _ in heard})
     remains.twice = len(heard) - remains.heard
     remains.interrupted = sessions["interrupted"]
@@ -210,12 +218,12 @@ def examine(rig: Rig, kills: list[Kill]) -> Remains:
     remains.wrong += [f"heard otherwise than kept: {different}"] if different else []
     unheard = sorted(set(kept) - {event_id for event_id, _ in heard})
     remains.lost_by_broker = sum(event_id <= confirmed for event_id in unheard)
-    if len(unheard) > remains.lost_by_broker or (unheard and not any(kill.victim == "broker" for kill in kills)):
+    if len(unheard) > remains.lost_by_broker or remains.lost_by_broker > _lost_at_most(kills):
         remains.wrong.append(f"never reached the broker: {unheard}, confirmed up to {confirmed}")
     telemetry_kills = sum(kill.victim != "controller" for kill in kills)
-    if remains.twice > 16 * telemetry_kills:
+    if remains.twice > EVENTS_AT_ONCE * telemetry_kills:
         remains.wrong.append(f"{remains.twice} events were published twice")
-    if list(rig.directory.glob("*.aside*")):
+    if list(directory.glob("*.aside*")):
         remains.wrong.append("a journal was put aside")
     controller_kills = [kill for kill in kills if kill.victim == "controller" and not kill.void]
     starts = sum(code == "unclean-start" for code in kept.values())
@@ -225,6 +233,26 @@ def examine(rig: Rig, kills: list[Kill]) -> Remains:
     if remains.interrupted < in_session or sessions["running"] + sessions["prepared"] + sessions["paused"] > 1:
         remains.wrong.append(f"{in_session} sessions were killed; the journal says {dict(sessions)}")
     return remains
+
+
+def _lost_at_most(kills: list[Kill]) -> int:
+    """Events that the broker may have confirmed and lost: one of its deaths may cost a whole batch, but hardly each of them."""
+    broker_kills = sum(kill.victim == "broker" for kill in kills)
+    return EVENTS_AT_ONCE + LOST_ON_AVERAGE * broker_kills if broker_kills else 0
+
+
+def not_met(counted: list[Kill]) -> list[str]:
+    """What a run has met too seldom for its kills to say anything: a belt that moves, and one that comes to rest.
+
+    Of 500 kills 386 met a moving belt. About a third are of the controller and meet one: that 20 have no such kill comes once in
+    some thousand runs.
+    """
+    moving = sum(kill.belt_m_s > MOVING_M_S for kill in counted)
+    rests = sum(kill.rest_ms is not None for kill in counted)
+    found = [] if moving >= len(counted) // 4 else [f"only {moving} of {len(counted)} kills met a moving belt"]
+    if rests < len(counted) // 20:
+        found.append(f"only {rests} of {len(counted)} kills stopped a moving belt")
+    return found
 
 
 def torture(count: int, seed: int, report: Callable[[str], None]) -> tuple[list[Kill], list[Remains]]:
@@ -243,7 +271,7 @@ def torture(count: int, seed: int, report: Callable[[str], None]) -> tuple[list[
             time.sleep(2.0)
             torturer.close()
             _settle(rig)
-            remains.append(examine(rig, mine))
+            remains.append(examine(rig.directory, rig.listener.events() if rig.listener is not None else [], mine))
             report(msgspec.json.encode(remains[-1]).decode())
             kills += mine
     return kills, remains
@@ -274,7 +302,10 @@ def main() -> int:
         "rest_after_kill_ms": [rests[0], rests[len(rests) // 2], rests[-1]] if rests else [],
         "events_kept": sum(one.kept for one in remains), "published_twice": sum(one.twice for one in remains),
         "sessions_interrupted": sum(one.interrupted for one in remains),
-        "wrong": [wrong for kill in counted for wrong in kill.wrong] + [wrong for one in remains for wrong in one.wrong],
+        "wrong": [
+            *(wrong for kill in counted for wrong in kill.wrong), *(wrong for one in remains for wrong in one.wrong),
+            *not_met(counted),
+        ],
     }  # fmt: skip
     print(json.dumps(summary))
     return 1 if summary["wrong"] or len(counted) < count else 0

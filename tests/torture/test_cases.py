@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.torture import cases
-from tests.torture.call_sites import CONTROLLER_FILES, find_sites
+from tests.torture.call_sites import CONTROLLER_FILES, OUR_OWN, ROOT, find_sites
 
 SITES = find_sites(CONTROLLER_FILES)
 REACHED = {site.name: {"walking": False} for site in SITES}
@@ -19,6 +19,11 @@ def drawn(seed: str | None, monkeypatch: pytest.MonkeyPatch, reached: dict[str, 
     if seed is not None:
         monkeypatch.setenv("STERNWAY_SEED", seed)
     return list(cases.make(SITES, reached))
+
+
+def test_each_call_that_is_left_out_as_our_own_is_still_there() -> None:
+    left_out = (call.split() for call in OUR_OWN)
+    assert [(file, written) for file, written in left_out if f"{written}(" not in (ROOT / file).read_text()] == []
 
 
 def test_the_same_seed_draws_the_same_cases_and_another_draws_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from tests.seeds import draw_seed
-from tests.torture.kills import torture
+from tests.torture.kills import not_met, torture
 
 KILLS = int(os.environ.get("STERNWAY_KILLS", "20"))
 
@@ -21,3 +21,4 @@ def test_whatever_is_killed_the_belt_rests_or_goes_on_and_no_event_is_lost() -> 
     wrong = [wrong for one in (*counted, *remains) for wrong in one.wrong]
     assert not wrong, "\n".join([*wrong, *said])
     assert len(counted) == KILLS, "the machine stood still too often"
+    assert not_met(counted) == [], "\n".join(said)
