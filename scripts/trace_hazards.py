@@ -1,8 +1,9 @@
 """The gate between hazards, controls, code and tests; writes docs/safety/trace.md.
 
 --check fails on: a hazard without a passed test of each kind it requires, a hazard's control without a passed test marked with
-both, an unknown id, a control absent from code, an entry changed without its review stamp, a page out of date. A test has passed
-when every one of its cases has, with its file as it is now. What only an inspection could show is never counted as shown.
+both, an unknown id, a mark that it cannot read, a control absent from code, an entry changed without its review stamp, a page out
+of date. A test has passed when every one of its cases has, with its file as it is now. What only an inspection could show is never
+counted as shown.
 --proven FOLDER judges by the outcomes of this very run: what it had to skip is named, and stands on the record of a run that could
 show it.
 """
@@ -16,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tracing.analysis import INSPECTION, Analysis, AnalysisError, judge_analysis, judge_documents, read_analysis, stamp
-from tracing.evidence import Evidence, Shown, evidence_of_runs, merge, read_evidence, with_recorded, write_evidence
-from tracing.marks import MarkedTest, control_places, marked_tests
+from tracing.evidence import Evidence, Shown, evidence_of_runs, merge, read_evidence, unread_tests, with_recorded, write_evidence
+from tracing.marks import MarkedTest, control_places, marked_tests, unread_marks
 from tracing.page import trace_page
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,14 +68,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     places, tests = control_places(options.root), marked_tests(options.root)
     evidence = read_evidence(safety / "evidence.json")
-    shown = Shown()
-    if options.proven or options.record:
-        shown = evidence_of_runs(options.proven or options.record, tests)
+    shown, unread = Shown(), unread_marks(options.root)
+    if runs := options.proven or options.record:
+        shown, unread = evidence_of_runs(runs, tests), [*unread, *unread_tests(runs, tests, options.root)]
         evidence = with_recorded(shown, evidence) if options.proven else merge(evidence, shown, tests)
     if options.record:
         write_evidence(safety / "evidence.json", evidence)
     wrong = [f"{node} {outcome}" for node, outcome in shown.failed.items()]
-    wrong += [*judge(analysis, places, tests, evidence), *judge_documents(analysis, options.root)]
+    wrong += [*judge(analysis, places, tests, evidence), *judge_documents(analysis, options.root), *unread]
     page = trace_page(analysis, places, tests, evidence)
     target = safety / "trace.md"
     if options.record:

@@ -30,7 +30,8 @@ _LIMIT_S, _LIMIT_FACTOR = 20, 8
 """A mutant is late when its tests take this much processor time and so many times what they take without it: it loops."""
 
 
-_OUTCOMES: dict[str, Outcome] = {"passed": "survived", "failed": "killed", "late": "timed out"}
+_OUTCOMES: dict[str, Outcome] = {"passed": "survived", "empty": "survived", "failed": "killed", "late": "timed out"}
+_OF_PYTEST = {"misused": "does not understand what it is asked", "broken": "has broken down"}
 
 
 class Plan:
@@ -109,12 +110,22 @@ class Server:
             raise MutationError("the test server has ended")
         return msgspec.json.decode(answer, type=Result)
 
+    def must_pass(self, tests: Sequence[str], limit_s: int) -> None:
+        """Raises MutationError unless these tests pass without a mutant, too: only so does a failure with one mean a kill."""
+        result = self.run(tests, limit_s)
+        if result.outcome != "passed":
+            raise MutationError(f"the tests fail without any mutant; put that right first:\n{result.killer}\n{result.words}")
+
     def show(self, mutant: Mutant, tests: Sequence[str], limit_s: int) -> Judged:
-        """Shows the mutant to these tests until one of them is red."""
+        """Shows the mutant to these tests until one of them is red. Where none even ran, they must without the mutant."""
         if not tests:
             return Judged(mutant, "survived")
         with self._tree.holding(mutant.file, mutant.text):
-            return _judged(mutant, self.run(tests, limit_s))
+            result = self.run(tests, limit_s)
+        judged = _judged(mutant, result)
+        if result.outcome in {"failed", "empty"} and not result.killer:
+            self.must_pass(tests, limit_s)
+        return judged
 
     def show_patched(self, mutant: Mutant, tests: Sequence[str], limit_s: int) -> Judged | None:
         """Shows the mutant, put into the loaded project, to these tests; None where that does not show it."""
@@ -123,8 +134,8 @@ class Server:
 
 
 def _judged(mutant: Mutant, result: Result) -> Judged:
-    if result.outcome == "misused":
-        raise MutationError(f"pytest does not understand what it is asked:\n{result.words}")
+    if result.outcome in _OF_PYTEST:
+        raise MutationError(f"pytest {_OF_PYTEST[result.outcome]}:\n{result.words}")
     return Judged(mutant, _OUTCOMES[result.outcome], result.killer, result.cpu_s)
 
 
@@ -254,15 +265,13 @@ def _and_before(before: Judged | None, judged: Judged | None) -> Judged | None:
 
 
 def _check_alone(servers: Queue[Server], plan: Plan, mutant: Mutant) -> None:
-    """In every copy, tests pass without a mutant: only so does a failure mean a kill."""
+    """In every copy, tests pass without a mutant."""
     for _ in range(servers.qsize()):
         server = servers.get()
         servers.put(server)
-        likely, cheap, _ = plan.stages(mutant)
-        tests = [*likely, *cheap]
-        result = server.run(tests, plan.limit_s(tests))
-        if result.outcome != "passed":
-            raise MutationError(f"the tests fail without any mutant; put that right first:\n{result.killer}\n{result.words}")
+        likely, cheap, rest = plan.stages(mutant)
+        tests = [*likely, *cheap] or rest[:1]  # never none: pytest takes that for all there are
+        server.must_pass(tests, plan.limit_s(tests))
 
 
 class _Progress:

@@ -16,7 +16,7 @@ from mutating.judging import Server
 from mutating.mutant import FOLDER
 from mutating.proofs import Proofs
 from mutating.suites import Suite, known_costs
-from mutating.workspace import Tree
+from mutating.workspace import MutationError, Tree
 
 NATIVE_ONLY = "--drive=native"
 _CPU_LIMIT_S = 200
@@ -79,8 +79,10 @@ def _judge_cut(tree: Tree, server: Server, control: Control, cut: Cut, nodes: Se
         return f"taken out of {cut.file}, and none of its {len(nodes)} tests turns red"
     if result.outcome != "failed" or not result.killer:
         return f"taken out of {cut.file}, its tests do not even run, or never end:\n{result.words}"
-    if server.run(_arguments([result.killer]), _CPU_LIMIT_S).outcome != "passed":
-        return f"its test {result.killer} is red with everything in place, too: put that right first"
+    try:
+        server.must_pass(_arguments([result.killer]), _CPU_LIMIT_S)
+    except MutationError as error:
+        return str(error)
     proofs.add(control, cut, result.killer)
     return ""
 

@@ -50,6 +50,15 @@ _STALLED_FACTOR = 6
 """A fork that uses no processor time is ended after so many times its share: it waits for something that never comes."""
 
 
+Outcome = Literal["passed", "failed", "empty", "late", "misused", "broken", "unpatched"]
+_OUTCOMES: dict[int, Outcome] = {
+    pytest.ExitCode.OK: "passed",
+    pytest.ExitCode.NO_TESTS_COLLECTED: "empty",
+    pytest.ExitCode.INTERNAL_ERROR: "broken",
+}
+"""By the exit code; any other is a failure."""
+
+
 class Order(msgspec.Struct, frozen=True):
     """tests: arguments of pytest, in order; the first red one ends the run. cpu_limit_s: processor time of the whole run.
 
@@ -62,13 +71,14 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """outcome: passed; failed (killer: the first red test, empty when not even collecting worked); late: over its time; misused:
-    pytest did not understand what it was asked, which says nothing of the code; unpatched: only a fresh import shows the patch.
+    """outcome: passed; failed (killer: the first red test, empty when not even collecting worked); empty: no test was chosen; late:
+    over its time; misused: pytest did not understand what it was asked, and broken: it broke down itself, which both say nothing
+    of the code; unpatched: only a fresh import shows the patch.
 
     words: the end of what pytest said.
     """
 
-    outcome: Literal["passed", "failed", "late", "misused", "unpatched"]
+    outcome: Outcome
     killer: str = ""
     cpu_s: float = 0.0
     words: str = ""
@@ -118,14 +128,18 @@ def _obey(order: Order, log: int, called: frozenset[Place]) -> Result:
     killer = os.read(reader, 4096).decode()
     os.close(reader)
     words = _last_words(log)
-    outcome: Literal["passed", "failed", "late", "misused"] = "failed"
-    if late or (os.WIFSIGNALED(status) and os.WTERMSIG(status) in {signal.SIGXCPU, signal.SIGKILL}):
-        outcome = "late"
-    elif os.WIFEXITED(status) and os.WEXITSTATUS(status) in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
-        outcome = "passed"
-    elif os.WIFEXITED(status) and os.WEXITSTATUS(status) == pytest.ExitCode.USAGE_ERROR and "unrecognized arguments" in words:
-        outcome = "misused"
-    return Result(outcome, killer, round(used, 2), words if outcome != "passed" and not killer else "")
+    outcome = "late" if late else _outcome_of(status, words)
+    return Result(outcome, killer, round(used, 2), "" if outcome == "passed" else words)
+
+
+def _outcome_of(status: int, words: str) -> Outcome:
+    """status: of the ended fork, as the system gives it. words: the end of what pytest said there."""
+    if os.WIFSIGNALED(status):
+        return "late" if os.WTERMSIG(status) in {signal.SIGXCPU, signal.SIGKILL} else "failed"
+    code = os.WEXITSTATUS(status)
+    if code == pytest.ExitCode.USAGE_ERROR and "unrecognized arguments" in words:
+        return "misused"
+    return _OUTCOMES.get(code, "failed")
 
 
 def _run(order: Order, writer: int, functions: tuple[FunctionType, FunctionType] | None) -> None:

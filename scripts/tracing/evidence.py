@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from tracing.marks import MarkedTest
+from tracing.marks import MarkedTest, digest_of
 
 Evidence = dict[str, str]
 """Test to the digest of its file with which all its cases passed."""
@@ -56,15 +56,34 @@ def read_evidence(path: Path) -> Evidence:
 
 def evidence_of_runs(folder: Path, tests: Iterable[MarkedTest]) -> Shown:
     """Returns what the runs have shown whose outcomes lie in the folder; a case's worst outcome in any of them counts."""
-    runs: dict[str, list[Run]] = {}
-    for path in sorted(folder.glob("*.json")):
-        for node, run in msgspec.json.decode(path.read_bytes(), type=dict[str, Run]).items():
-            runs.setdefault(node, []).append(run)
+    runs = _runs_in(folder)
     shown = Shown()
     for test in tests:
         if test.node in runs:
             _judge(shown, test, runs[test.node])
     return shown
+
+
+def unread_tests(folder: Path, tests: Iterable[MarkedTest], root: Path) -> list[str]:
+    """Returns a line for each test that ran as evidence, with its file as it is now, and of which no mark was read."""
+    read = {test.node for test in tests}
+    return [
+        f"{node}: ran as evidence, and no hazard mark of it is read; scripts/tracing/marks.py says how to set one"
+        for node, runs in _runs_in(folder).items()
+        if node not in read and _is_as_it_ran(root / node.partition("::")[0], runs)
+    ]
+
+
+def _is_as_it_ran(file: Path, runs: Iterable[Run]) -> bool:
+    return file.is_file() and digest_of(file) in {run.file for run in runs}
+
+
+def _runs_in(folder: Path) -> dict[str, list[Run]]:
+    runs: dict[str, list[Run]] = {}
+    for path in sorted(folder.glob("*.json")):
+        for node, run in msgspec.json.decode(path.read_bytes(), type=dict[str, Run]).items():
+            runs.setdefault(node, []).append(run)
+    return runs
 
 
 def _judge(shown: Shown, test: MarkedTest, runs: list[Run]) -> None:

@@ -1,5 +1,7 @@
 """Finds the marks: `Control C-NAME.` in comments of the code, `pytest.mark.hazard("H-01", "C-NAME")` where pytest finds it: at a
-test, at its class, and as `pytestmark` of class or module. Runs nothing.
+test, at its class, and as `pytestmark` of class or module, there or under a name that the module gives it. Runs nothing.
+
+What marks in any other way is complained of: pytest would take it for evidence where the gate sees none.
 """
 
 from __future__ import annotations
@@ -7,13 +9,16 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TypeGuard
 
 import msgspec
 
 _CODE = ("controller", "firmware_bridge", "messages", "telemetry", "desk", "systemd", "docs/wiring.md", "docs/self-test.md")
 _SUFFIXES = {".py", ".c", ".h", ".service", ".md"}
+_TEST_FOLDERS = ("tests", "hil_tests")
 _MARK = re.compile(r"\bControl (C-[A-Z0-9-]+(?:, C-[A-Z0-9-]+)*)\.")
 
 _KIND_BY_PLACE = (
@@ -74,48 +79,106 @@ def _code_files(root: Path) -> Iterator[Path]:
 def marked_tests(root: Path) -> list[MarkedTest]:
     """Returns every marked test below tests/ and hil_tests/, by name."""
     found: list[MarkedTest] = []
-    for folder in ("tests", "hil_tests"):
-        for path in sorted((root / folder).rglob("test_*.py")):
-            text = path.read_text(encoding="utf-8")
-            if "mark.hazard" in text:
-                found += _marked_in(text, path.relative_to(root).as_posix(), digest_of(path))
+    for path, tree in _files_with_marks(root, "test_*.py"):
+        found += _marked_in(tree, path.relative_to(root).as_posix(), digest_of(path))
     return sorted(found)
 
 
-def _marked_in(text: str, relative: str, digest: str) -> Iterator[MarkedTest]:
-    for owner, node, around in _tests_of(ast.parse(text)):
-        marks = tuple(dict.fromkeys((*around, *_marks_of(node.decorator_list))))
+def unread_marks(root: Path) -> list[str]:
+    """Returns a line for each place below tests/ and hil_tests/ that sets a mark in a way by which no test is read to have it."""
+    return [
+        f"{path.relative_to(root).as_posix()}:{line}: no test is read to have this hazard mark; scripts/tracing/marks.py says how"
+        for path, tree in _files_with_marks(root, "*.py")
+        for line in _unread_lines(tree)
+    ]
+
+
+def _files_with_marks(root: Path, pattern: str) -> Iterator[tuple[Path, ast.Module]]:
+    for folder in _TEST_FOLDERS:
+        for path in sorted((root / folder).rglob(pattern)):
+            text = path.read_text(encoding="utf-8")
+            if "mark.hazard" in text:
+                yield path, ast.parse(text)
+
+
+def _marked_in(tree: ast.Module, relative: str, digest: str) -> Iterator[MarkedTest]:
+    named = _named_marks(tree)
+    for owner, node, around in _tests_of(tree):
+        marks = tuple(dict.fromkeys(mark for expression in around for mark in _ids_of(_mark_call(expression, named))))
         if marks:
             kind = next(kind for place, kind in _KIND_BY_PLACE if relative.startswith(place))
             yield MarkedTest(f"{relative}::{owner}{node.name}", kind, marks, digest)
 
 
-_Found = tuple[str, ast.FunctionDef | ast.AsyncFunctionDef, tuple[str, ...]]
+def _unread_lines(tree: ast.Module) -> list[int]:
+    """The lines that speak of a mark, or of the name of one, where no test is read to have it."""
+    named = _named_marks(tree)
+    read: set[ast.expr] = set()
+    for _, _, around in _tests_of(tree):
+        for expression in around:
+            call = _mark_call(expression, named)
+            read |= {expression, call.func} if call else set()
+    return sorted({node.lineno for node in ast.walk(tree) if _speaks_of_mark(node, named) and node not in read})
 
 
-def _tests_of(place: ast.Module | ast.ClassDef, owner: str = "", around: tuple[str, ...] = ()) -> Iterator[_Found]:
-    """Every test function, with its class as pytest writes it before the name, and the marks of the class and module it is in."""
-    around = (*around, *_marks_of(_assigned_marks(place)))
+def _speaks_of_mark(node: ast.AST, named: Mapping[str, ast.Call]) -> TypeGuard[ast.expr]:
+    match node:
+        case ast.Attribute(attr="hazard"):
+            return ast.unparse(node).endswith("mark.hazard")
+        case ast.Name(name, ast.Load()):
+            return name in named
+    return False
+
+
+_Found = tuple[str, ast.FunctionDef | ast.AsyncFunctionDef, tuple[ast.expr, ...]]
+
+
+def _tests_of(place: ast.Module | ast.ClassDef, owner: str = "", around: tuple[ast.expr, ...] = ()) -> Iterator[_Found]:
+    """Every test function, with its class as pytest writes it before the name, and all that marks it, module and class first."""
+    around = (*around, *_assigned_marks(place))
     for node in place.body:
         if isinstance(node, ast.ClassDef):
-            yield from _tests_of(node, f"{owner}{node.name}::", (*around, *_marks_of(node.decorator_list)))
+            yield from _tests_of(node, f"{owner}{node.name}::", (*around, *node.decorator_list))
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-            yield owner, node, around
+            yield owner, node, (*around, *node.decorator_list)
 
 
 def _assigned_marks(place: ast.Module | ast.ClassDef) -> list[ast.expr]:
     """What is assigned to `pytestmark` there, one mark or a list of them."""
     marks: list[ast.expr] = []
-    for node in place.body:
-        match node:
-            case ast.Assign([ast.Name("pytestmark")], value) | ast.AnnAssign(ast.Name("pytestmark"), _, ast.expr() as value):
-                marks = value.elts if isinstance(value, ast.List | ast.Tuple) else [value]
+    for name, value in _assignments(place):
+        if name == "pytestmark":
+            marks = value.elts if isinstance(value, ast.List | ast.Tuple) else [value]
     return marks
 
 
-def _marks_of(expressions: Iterable[ast.expr]) -> Iterator[str]:
-    for mark in expressions:
-        if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.hazard":
-            for argument in mark.args:
-                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-                    yield argument.value
+def _named_marks(tree: ast.Module) -> dict[str, ast.Call]:
+    """The marks that the module gives a name, which nothing in the file gives to anything else."""
+    times = Counter(node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+    named = {name: _mark_call(value, {}) for name, value in _assignments(tree) if times[name] == 1}
+    return {name: call for name, call in named.items() if call and name != "pytestmark"}
+
+
+def _assignments(place: ast.Module | ast.ClassDef) -> Iterator[tuple[str, ast.expr]]:
+    for node in place.body:
+        match node:
+            case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(ast.Name(name), _, ast.expr() as value):
+                yield name, value
+
+
+def _mark_call(expression: ast.expr, named: Mapping[str, ast.Call]) -> ast.Call | None:
+    """The hazard mark that the expression is or names; None for anything else, and for a mark whose ids are not written out."""
+    match expression:
+        case ast.Name(name):
+            return named.get(name)
+        case ast.Call(func, arguments, []) if ast.unparse(func) == "pytest.mark.hazard":
+            return expression if all(_is_text(argument) for argument in arguments) else None
+    return None
+
+
+def _is_text(argument: ast.expr) -> bool:
+    return isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+
+
+def _ids_of(call: ast.Call | None) -> list[str]:
+    return [str(ast.literal_eval(argument)) for argument in call.args] if call else []

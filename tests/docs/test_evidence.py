@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -80,6 +81,24 @@ def test_cases_that_ran_in_two_runs_make_one_test(tmp_path: Path) -> None:
 def test_a_run_of_another_text_shows_nothing_of_this_one(tmp_path: Path, outcome: str) -> None:
     shown = shown_by(tmp_path, {"one": outcome}, digest="another")
     assert shown == Shown(unshown={MADE.format("one"): "its file has changed since it ran"})
+
+
+def test_a_test_that_ran_as_evidence_and_whose_mark_nobody_can_read_shuts_the_gate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """pytest knows marks by other ways than the text tells: here one under a name of another file."""
+    file, node = make_tests(tmp_path), "tests/core/test_other.py::test_it"
+    other = file.with_name("test_other.py")
+    other.write_text("from tests.core.test_made import ONE\n\n\n@ONE\ndef test_it(): ...\n", encoding="utf-8")
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/1.json").write_bytes(msgspec.json.encode({node: Run(digest_of(other), 1, {node: "passed"})}))
+    for way in ("--proven", "--record"):
+        assert main(["--root", str(tmp_path), way, str(tmp_path / "runs")]) == 1
+        assert f"{node}: ran as evidence, and no hazard mark of it is read" in capsys.readouterr().err
+    other.write_text("def test_of_today(): ...\n", encoding="utf-8")
+    main(["--root", str(tmp_path), "--proven", str(tmp_path / "runs")])
+    assert "ran as evidence" not in capsys.readouterr().err, "a run of an older text says nothing of this one"
 
 
 def test_a_text_that_never_ran_is_not_recorded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,22 +76,34 @@ def test_a_control_that_was_taken_out_is_missed(control: str, name: str, words: 
 
 
 PLANTED = {
-    "a repeated command": ("command", Cut(file="telemetry/commands.py", old="if command.id in self._known:", new="if False:")),
-    "an expired command": ("command", Cut(file="telemetry/commands.py", old="if command.expires <= now:", new="if False:")),
+    "a repeated command": (
+        "command",
+        "was let through twice",
+        Cut(file="telemetry/commands.py", old="if command.id in self._known:", new="if False:"),
+    ),
+    "an expired command": (
+        "command",
+        "let through at .*, and it expires at",
+        Cut(file="telemetry/commands.py", old="if command.expires <= now:", new="if False:"),
+    ),
     "a wrong checksum": (
         "serial",
+        "was made of other bytes than its own",
         Cut(file="firmware_bridge/codec.py", old="if decoded[-CRC_LENGTH:] != _checksum(body):", new="if False:"),
     ),
     "words for a number, to the controller": (
         "to_controller",
+        "a message is read as another than was sent",
         Cut(file="messages/wire.py", old="Decoder(ToController)", new="Decoder(ToController, strict=False)"),
     ),
     "words for a number, to telemetry": (
         "from_controller",
+        "a message is read as another than was sent",
         Cut(file="messages/wire.py", old="Decoder(FromController)", new="Decoder(FromController, strict=False)"),
     ),
     "a plan that never ends": (
         "to_controller",
+        "a number that is none has passed",
         Cut(file="messages/plan.py", old="Seconds = Annotated[float, msgspec.Meta(ge=0, le=7200)]", new="Seconds = float"),
         Cut(
             file="controller/session/caps.py",
@@ -99,13 +111,19 @@ PLANTED = {
             new="if not phase.duration_s < SHORTEST_PHASE_S:",
         ),
     ),
-    "half a character": ("record", Cut(file="controller/session/record_file.py", old="not can_be_kept(value)", new="False")),
+    "half a character": (
+        "record",
+        "surrogates not allowed",
+        Cut(file="controller/session/record_file.py", old="not can_be_kept(value)", new="False"),
+    ),
     "words that are kept in part": (
         "export",
+        "a patient changes when they are kept",
         Cut(file="telemetry/patients.py", old="version.by, version.change,", new="version.by, version.change.strip(),"),
     ),
     "time that goes back": (
         "recording",
+        "time goes back in a recording that was accepted",
         Cut(file="replay/recording.py", old="if not last_ns <= scan.now_ns < 1 << 62:", new="if scan.now_ns >= 1 << 62:"),
     ),
 }  # fmt: skip
@@ -113,9 +131,10 @@ PLANTED = {
 
 @pytest.mark.parametrize("defect", PLANTED)
 def test_a_defect_of_a_border_is_found(defect: str, tmp_path: Path) -> None:
-    name, *cuts = PLANTED[defect]
+    name, words, *cuts = PLANTED[defect]
     result = fuzz(name, LONGEST_SEARCH_S, 1, Bench(found=tmp_path / "found", root=tree_without(cuts, tmp_path / "tree")))
-    assert "Error" in result.finding, result
+    assert re.search(f"Error: .*{words}", result.finding), result
+    assert result.executions > 0, "the text with the defect in it runs"
 
 
 def test_what_was_once_found_is_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from mutating import c_core, equivalents, functions, judging, page, proofs, remo
 from mutating.mutant import ROOT, Judged, Mutant, numbered
 from mutating.proofs import Proofs
 from mutating.watched_tests import Watched
-from mutating.workspace import MutationError
+from mutating.workspace import MutationError, Tree
 from tracing.analysis import Control, Cut
 from tracing.marks import MarkedTest
 
@@ -259,6 +259,50 @@ def test_tests_that_fail_without_a_mutant_judge_nothing(folder: Path) -> None:
     suite = msgspec.structs.replace(RAMP_SUITE, options=("-p", "a_plugin_that_is_not_there"))
     with pytest.raises(MutationError, match="fail without any mutant"):
         outcomes(folder, a_mutant(*DEADLY), suite=suite)
+
+
+@pytest.fixture
+def tree(folder: Path) -> Tree:
+    tree = Tree(folder / "tree-0")
+    (tree.path / "breaks_down.py").write_text("def pytest_runtest_protocol():\n    raise OSError('no space')\n", encoding="utf-8")
+    return tree
+
+
+def shown_to(tree: Tree, change: tuple[str, str], test: str, *options: str) -> Judged:
+    """What is said of a mutant of the ramp that is shown to this test."""
+    server = judging.Server(tree, msgspec.structs.replace(RAMP_SUITE, options=options), loaded=False)
+    try:
+        return server.show(a_mutant(*change), [test], 20)
+    finally:
+        server.close()
+
+
+RAMP_TEST = f"{RAMP_TESTS}::test_a_rise_keeps_acceleration_and_jerk"
+SKIPPED = (BROKEN[0], f"{BROKEN[0]}\nimport pytest\npytest.skip('nothing to see', allow_module_level=True)")
+
+
+@pytest.mark.parametrize(
+    ("change", "test", "options", "words"),
+    [
+        (HARMLESS, f"{RAMP_TESTS}::test_of_nothing", (), "without any mutant(?s:.*)not found"),
+        (HARMLESS, RAMP_TEST, ("-k", "nothing"), "without any mutant(?s:.*)deselected"),
+        (HARMLESS, RAMP_TEST, ("-p", "breaks_down"), "pytest has broken down(?s:.*)no space"),
+        (BROKEN, RAMP_TEST, ("-p", "breaks_down"), "without any mutant(?s:.*)no space"),
+    ],
+    ids=["no such test", "none chosen", "a plugin breaks down", "a plugin would break down"],
+)
+def test_what_fails_without_the_mutant_too_kills_none(
+    tree: Tree, change: tuple[str, str], test: str, options: tuple[str, ...], words: str
+) -> None:
+    with pytest.raises(MutationError, match=words):
+        shown_to(tree, change, test, *options)
+
+
+def test_tests_that_only_the_mutant_keeps_from_running_judge_it(tree: Tree) -> None:
+    """It is killed where they cannot be loaded, and survives where all of a file step aside: none is red."""
+    broken, skipped = shown_to(tree, BROKEN, RAMP_TEST), shown_to(tree, SKIPPED, RAMP_TESTS)
+    assert (broken.outcome, broken.killer) == ("killed", "")
+    assert skipped.outcome == "survived"
 
 
 def test_the_likely_killer_comes_first_then_the_cheap_and_every_test_comes_once(folder: Path) -> None:
