@@ -329,6 +329,14 @@ def test_more_load_never_gives_a_weaker_response(load_n: float, more_n: float, r
     assert response(load_n + more_n) >= response(load_n)
 
 
+def test_a_retractors_pull_lies_on_top_of_the_limits_near_it_and_of_no_other() -> None:
+    pulls = msgspec.structs.replace(SETTINGS, retractor=True, pretension_n=60.0)
+    without, with_pull = limits_for(SETTINGS, BODY_N), limits_for(pulls, BODY_N)
+    near = ("fast_n", "support_n", "no_grace_n", "touched_n")
+    raised = {name: getattr(without, name) + (60.0 if name in near else 0.0) for name in without.__struct_fields__}
+    assert msgspec.structs.asdict(with_pull) == pytest.approx(raised)
+
+
 def test_a_strap_that_bears_just_the_limit_is_touched() -> None:
     touched_n = limits_for(SETTINGS, BODY_N).touched_n
     for load_n, is_touched in ((touched_n, True), (math.nextafter(touched_n, 0.0), False)):

@@ -196,6 +196,17 @@ def test_only_the_converters_two_last_counts_are_saturation(zero: int) -> None:
     assert estimate.load.quality is Quality.GOOD
 
 
+@pytest.mark.parametrize("last", [0x7FFFFF, -0x800000])
+def test_the_converters_last_count_is_saturation_whatever_load_it_would_be(last: int) -> None:
+    """With a zero beside it, it would be no load at all."""
+    settings = msgspec.structs.replace(SETTINGS, zero_counts=float(last))
+    state = LOAD_CHAIN_START
+    for number in range(1, 21):
+        state, estimate, _ = advance_load(state, (LoadSample(number * 12 * MS, last),), 0.0, settings, number * 12 * MS)
+    assert estimate.load.quality is Quality.MISSING, "none of these samples is one"
+    assert estimate.discarded == 20
+
+
 def test_two_samples_of_one_scan_are_taken_in_the_order_of_their_time() -> None:
     ordered, reversed_ = settled(), settled()
     earlier, later = sample(ordered.now_ms + 12.0, 2.0), sample(ordered.now_ms + 24.0, 4.0)
