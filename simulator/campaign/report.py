@@ -205,8 +205,8 @@ drive for itself kept the belt at 0.1 m/s through a press of STOP, until the con
 opened the chain 2.2 s later. So it is meant to be: STOP on the panel is the Pi's, the mushroom is not. The judge knows it now; the
 runs beside that one are thrown away, and played again. So are the 12 hours of 1/1439: under such a program the drive's set-point
 rose at its own ceiling of 0.15 m/s2, and a belt that had stood moved 0.07 s later and caught up with it, by 0.066 m/s in 0.4 s,
-where the judge allowed 0.065. And the 2 hours of 1/1544, in which a STOP that was still arriving hid from the judge the one before it:
-a planned stop was held to the lease's rate.
+where the judge allowed 0.065. And the 2 hours of 1/1544, in which a STOP that was still arriving hid from the judge the one before
+it: a planned stop was held to the lease's rate.
 """
 
 _INCIDENTS = """## Accidents of others
