@@ -91,6 +91,7 @@ def test_the_harness_never_lifts(fraction: float) -> None:
     ],
 )
 @pytest.mark.parametrize("kind", [WARM_UP, WORK, COOL_DOWN])
+@pytest.mark.hazard("H-23", "C-CAPS")
 def test_speeds_lie_between_the_first_speed_and_the_ceiling(
     kind: PhaseKind, first_session: bool, speed_m_s: float, taken: bool
 ) -> None:
