@@ -86,14 +86,14 @@ def test_hours_of_earlier_code_prove_nothing_of_the_present_one() -> None:
     older = [msgspec.structs.replace(batch, code=""), msgspec.structs.replace(batch, code="0123456789abcdef")]
     text = document([*older, batch], [])
     assert f"**Of the present code ({deciding_code()}): 0 violations in 1.0 h: fewer than 3 an hour" in text
-    assert "Of earlier code: 0 violations in 2.0 h" in text
+    assert "Of earlier codes, all of them together: 0 violations in 2.0 h" in text
     assert "| faults injected | 18 |" in text
     assert "no hour has been run yet" in document(older, [])
     uncounted = msgspec.structs.replace(older[0], in_motion={}, moving_by_fault_s={}, under_fault_h=0.0)
     assert "began on a moving belt |" not in document([uncounted], []).partition("## The batches")[0]
 
 
-@pytest.mark.parametrize(("processor_s", "words"), [(5.0, "reached (120)"), (7.5, "not reached (80). The profile is flat")])
+@pytest.mark.parametrize(("processor_s", "words"), [(5.0, "reached (120)"), (7.5, "not reached (80). In a profile of")])
 def test_the_page_says_whether_the_aim_for_its_speed_was_reached(processor_s: float, words: str) -> None:
     played = dataclasses.replace(result("7/0"), processor_s=processor_s)
     assert f"a core: {words}" in document([summarise("7", 0, [played], [], 1.0, 1)], [])
