@@ -57,12 +57,18 @@ def test_systemd_finds_a_line_that_it_does_not_know(tmp_path: Path) -> None:
     assert "PrivateNetwrk" in run("systemd-analyze", "verify", "--man=no", str(unit)).stderr
 
 
+def service_of(path: Path) -> configparser.SectionProxy:
+    """The unit's section Service. Of a setting that stands several times, as DeviceAllow, the last."""
+    unit = configparser.RawConfigParser(strict=False)
+    # The documented way to keep capital letters, which typeshed takes for an assignment to a method.
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(path, encoding="utf-8")
+    return unit["Service"]
+
+
 @pytest.mark.hazard("H-19", "C-TWO-PROCESSES")
 def test_the_controller_has_no_network_and_telemetrys_socket_keeps_its_peers_names() -> None:
-    unit = configparser.RawConfigParser(strict=False)
-    unit.optionxform = str  # type: ignore[assignment,method-assign]
-    unit.read(UNIT, encoding="utf-8")
-    service = unit["Service"]
+    service = service_of(UNIT)
     assert service["RestrictAddressFamilies"] == "AF_UNIX"
     assert service["PrivateNetwork"] == "yes"
     assert service["DevicePolicy"] == "closed"
@@ -72,10 +78,7 @@ def test_the_controller_has_no_network_and_telemetrys_socket_keeps_its_peers_nam
 
 @pytest.mark.hazard("H-19", "C-TWO-PROCESSES")
 def test_telemetry_which_has_the_network_is_given_no_device() -> None:
-    unit = configparser.RawConfigParser(strict=False)
-    unit.optionxform = str  # type: ignore[assignment,method-assign]
-    unit.read(TELEMETRY_UNIT, encoding="utf-8")
-    service = unit["Service"]
+    service = service_of(TELEMETRY_UNIT)
     assert service["PrivateDevices"] == "yes"
     assert service["DevicePolicy"] == "closed"
     assert "DeviceAllow" not in service

@@ -278,6 +278,7 @@ def shown_to(tree: Tree, change: tuple[str, str], test: str, *options: str) -> J
 
 
 RAMP_TEST = f"{RAMP_TESTS}::test_a_rise_keeps_acceleration_and_jerk"
+# What the mutant itself brings: a skip that hides a file from its tests must not pass for a kill.
 SKIPPED = (BROKEN[0], f"{BROKEN[0]}\nimport pytest\npytest.skip('nothing to see', allow_module_level=True)")
 
 
